@@ -1,0 +1,111 @@
+"""The graph of a net: what is computed from what.
+
+One class serves every stage: the graph of layers, the graph of primitives, the graph with
+gradients. A node carries one networkx attribute, `node`; an edge's key is the input slot it
+feeds. Only this file knows that.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import networkx as nx
+
+from netlang.source import Span
+from netlang.types import Tensor
+
+NodeId = str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor fed from outside.
+
+    kind: "values" (float), "labels" (class numbers, one per position) or "seed" (a gradient put in by a test)
+    lanes: which axis lies in the vector lanes of its buffer, "c" or "n"; chosen by `passes/layout.py`
+    """
+
+    name: str
+    kind: str = "values"
+    lanes: str = "c"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value: how it comes about, from what, its type, who wrote it and where in the net.
+
+    made_by: an Input, a Weight, a State, a Layer (graph of layers) or a Primitive (later graphs)
+    path: block, instance, copy and layer, as in ("bottleneck5", "conv2"); a layer's option
+        (`conv5-6 tanh`) is a node of its own with the layer's path
+    """
+
+    id: NodeId
+    made_by: Any
+    inputs: tuple[NodeId, ...]
+    type: Tensor
+    span: Span
+    path: tuple[str, ...] = ()
+
+
+@dataclass
+class Graph:
+    """Nodes in an order in which they can be computed. Grows only at the end; passes build new ones.
+
+    outputs: the name of each result and the node that holds it
+    """
+
+    outputs: dict[str, NodeId] = field(default_factory=dict)
+    nx: "nx.MultiDiGraph[NodeId]" = field(default_factory=nx.MultiDiGraph)
+
+    def add(self, node: Node) -> Node:
+        """Append a node whose inputs are all here."""
+        assert node.id not in self.nx, f"two nodes are called {node.id}"
+        assert all(i in self.nx for i in node.inputs), f"{node.id} reads a node that is not there yet"
+        self.nx.add_node(node.id, node=node)
+        for slot, source in enumerate(node.inputs):
+            self.nx.add_edge(source, node.id, key=slot)
+        return node
+
+    def __getitem__(self, node: NodeId) -> Node:
+        found: Node = self.nx.nodes[node]["node"]
+        return found
+
+    def __contains__(self, node: NodeId) -> bool:
+        return node in self.nx
+
+    def __len__(self) -> int:
+        return len(self.nx)
+
+    def __iter__(self) -> Iterator[Node]:
+        return (self[n] for n in self.nx)
+
+    def __reversed__(self) -> Iterator[Node]:
+        return (self[n] for n in reversed(list(self.nx)))
+
+    def readers(self, node: NodeId) -> list[Node]:
+        """The nodes that read this one, each once for every slot it fills."""
+        return [self[r] for _, r in self.nx.out_edges(node)]
+
+    def made_by(self, kind: type) -> Iterator[Node]:
+        """The nodes of one kind, in order."""
+        return (node for node in self if isinstance(node.made_by, kind))
+
+    def __str__(self) -> str:
+        lines = [f"{n.id}: {n.type} = {n.made_by}({', '.join(n.inputs)})" for n in self]
+        return "\n".join([*lines, *(f"output {name} = {node}" for name, node in self.outputs.items())])
+
+
+@dataclass(frozen=True)
+class Net:
+    """A checked net: the graph of its layers and what its file says beside them.
+
+    train: the settings of its `train:` statement, by name, as plain Python values
+    expected: the figures of its `expect` statements that hold for this variant
+    """
+
+    name: str
+    variant: str | None
+    graph: Graph
+    train: Mapping[str, Any]
+    expected: Mapping[str, int]
+    text: str

@@ -1,0 +1,162 @@
+"""What a layer is. The layers themselves stand in `layers/`, a folder per family."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from netlang.types import Tensor
+
+
+class Misfit(Exception):
+    """A layer's reason for refusing its inputs or settings.
+
+    setting: the field to blame, so that the caret lands on `pad=9` and not on the whole layer
+    help: what to try instead
+    """
+
+    def __init__(self, message: str, *, setting: str | None = None, help: str | None = None) -> None:
+        super().__init__(message)
+        self.setting, self.help = setting, help
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A trained tensor a layer owns.
+
+    name: "w" or "b"; its full name is path and name, as in `conv1.w`
+    init: the word of an initialisation ("he", "zeros", "ones", ...)
+    fans: how many numbers each output sums over, and each input feeds (He et al. 2015, section 2.2)
+    """
+
+    name: str
+    type: Tensor
+    init: str
+    fans: tuple[int, int] = (1, 1)
+
+
+class Value:
+    """A handle to a tensor while a layer is lowered or a gradient written: it has a `type`."""
+
+    type: Tensor
+
+
+class Emit(Protocol):
+    """Adds a primitive to the graph under construction and returns its value."""
+
+    def __call__(self, primitive: Any, *inputs: Value) -> Value: ...
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with its settings; subclasses are frozen dataclasses.
+
+    The fields are the settings a user may write, with their defaults; fields called `kernel`,
+    `width` and `stride` are written as suffixes (`conv3-64/2`). `positional` names the field a bare
+    number sets (`dropout 0.5`). Parsing, checking, `netlang layers`, docs and canonical text are read off
+    the fields; the names and the number of inputs off the signature of `infer`.
+
+    Two layers that compare equal compute the same function of inputs and weights.
+    """
+
+    word: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    positional: ClassVar[str | None] = None
+    activated: ClassVar[bool] = False  # ends in the default activation where the rules of section 4 say so
+    activation: ClassVar[bool] = False  # may stand as an option of an `activated` layer
+    transparent: ClassVar[bool] = False  # "the next thing" looks through it (RULINGS 1)
+    settles: ClassVar[bool] = False  # as the next thing, it stops the default activation (RULINGS 4)
+    merge: ClassVar[bool] = False  # stands before branches: `concat[a | b]`
+
+    def infer(self, *inputs: Any, **_: Any) -> Tensor:
+        """The type of the output, or `Misfit`. Subclasses spell the inputs out: `infer(self, x)`."""
+        raise TypeError(f"{type(self).__name__} must say what it makes of its inputs")
+
+    def weights(self, *inputs: Any, **_: Any) -> tuple[Weight, ...]:
+        """What the layer trains, in the order `lower` takes it."""
+        return ()
+
+    def macs(self, y: Tensor, *inputs: Any, **_: Any) -> int:
+        """Multiply-adds of its products per example, forward, biases not counted."""
+        return 0
+
+    def flops(self, y: Tensor, *inputs: Any, **_: Any) -> int:
+        """Two per MAC plus every other arithmetic operation, per example, forward."""
+        return 2 * self.macs(y, *inputs)
+
+    def lower(self, emit: Emit, training: bool, *values: Any, **_: Any) -> Value:
+        """The layer in primitives; `values` are its inputs, then its weights."""
+        raise TypeError(f"{type(self).__name__} must say how it is computed")
+
+    @classmethod
+    def takes(cls) -> tuple[str, ...]:
+        """The names of the inputs; one starting with `*` stands for any number."""
+        parameters = list(inspect.signature(cls.infer).parameters.values())[1:]
+        return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in parameters)
+
+    def __str__(self) -> str:
+        return canonical(self)
+
+
+_LAYERS: dict[str, type[Layer]] = {}
+_LayerT = TypeVar("_LayerT", bound=type[Layer])
+
+
+def register(cls: _LayerT) -> _LayerT:
+    """Make a layer known by its word and aliases, which must be free."""
+    assert is_dataclass(cls), cls
+    for word in (cls.word, *cls.aliases):
+        assert word not in _LAYERS, f"two layers are called {word}"
+        _LAYERS[word] = cls
+    return cls
+
+
+def find(word: str) -> type[Layer] | None:
+    """The layer of a word or alias, whatever its case."""
+    return _LAYERS.get(word.lower())
+
+
+def words(*, aliases: bool = False) -> list[str]:
+    """Every layer word, sorted."""
+    return sorted(word for word, cls in _LAYERS.items() if aliases or word == cls.word)
+
+
+def all_layers() -> Iterator[type[Layer]]:
+    """Every layer, in the order of its word."""
+    return (_LAYERS[word] for word in words())
+
+
+def canonical(layer: Layer) -> str:
+    """The layer as `.net` text, defaults left out."""
+    from dataclasses import MISSING, fields
+
+    text, options = layer.word, ""
+    for f in fields(layer):
+        value = getattr(layer, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if f.name == "kernel":
+            text += pair(value)
+        elif f.name == "width":
+            text += f"-{value}"
+        elif value == default or value is None:
+            continue
+        elif f.name == "stride":
+            text += f"/{pair(value)}"
+        elif f.name == layer.positional:
+            options += f" {value}"
+        else:
+            options += f" {f.name}={setting(value)}"
+    return text + options
+
+
+def pair(value: int | Sequence[int]) -> str:
+    """A kernel or stride: 3 where both are 3, else 3x1."""
+    sizes = (value,) if isinstance(value, int) else tuple(value)
+    return str(sizes[0]) if len(set(sizes)) == 1 else "x".join(map(str, sizes))
+
+
+def setting(value: Any) -> str:
+    """A setting's value as `.net` text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return pair(value) if isinstance(value, tuple) else str(value)

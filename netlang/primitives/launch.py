@@ -1,0 +1,112 @@
+"""What a primitive hands to the planner: a kernel's text and its arguments. Backends compile it."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from netlang.primitives.primitive import Primitive
+from netlang.types import Tensor
+
+LANES = 16  # elements of a vector, of any dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What shapes code for one machine; an argument of the planner, so that plans can be golden.
+
+    tiles: (rows, vectors) of the product kernels that fit the registers, best first
+    """
+
+    name: str
+    dtype: str
+    tiles: tuple[tuple[int, int], ...]
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A buffer as a kernel sees it.
+
+    buffer: its id in the plan
+    lanes: "c" or "n" for values with a batch axis; "w" for weights, sums and scalars, stored as rows of the
+        last axis padded to whole vectors
+    """
+
+    buffer: str
+    type: Tensor
+    lanes: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelText:
+    """A kernel module as Python text. `name` is its stem; equal texts are one kernel.
+
+    The text defines `kernel(args, team, thread)` of three int64 over the functions of `netlang.simd`.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An argument: where a buffer starts."""
+
+    buffer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """An argument: the address of a compiled function of the product library.
+
+    name: a key of `netlang.simd.products`
+    """
+
+    name: str
+
+
+Argument = int | Address | Product
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One launch of one primitive: which kernel, with what.
+
+    args: int64 each, in the order the text unpacks them; behind them the planner puts the address of the
+        shared scratch, then the address of the threads' scratch (see `scratch`)
+    scratch: bytes per thread, and bytes shared by the team
+    """
+
+    kernel: KernelText
+    args: tuple[Argument, ...]
+    scratch: tuple[int, int] = (0, 0)
+
+
+DraftRule = Callable[[Any, tuple[Operand, ...], Operand, Target, int], Draft]
+_RULES: dict[tuple[str, type[Primitive]], DraftRule] = {}
+_RuleT = TypeVar("_RuleT", bound=DraftRule)
+
+
+def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT]:
+    """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device."""
+
+    def declare(rule: _RuleT) -> _RuleT:
+        assert (device, primitive) not in _RULES, (device, primitive)
+        _RULES[device, primitive] = rule
+        return rule
+
+    return declare
+
+
+def draft(
+    device: str, primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """The launch of a primitive for batches of up to `batch` examples.
+
+    The rule stands beside the primitive: contraction/op.py finds contraction/cpu.py. It is imported on first use.
+    """
+    kind = type(primitive)
+    package = kind.__module__.rpartition(".")[0]
+    importlib.import_module(f"{package}.{device}")
+    return _RULES[device, kind](primitive, inputs, result, target, batch)

@@ -1,0 +1,21 @@
+"""Regions: an anchor with formulas pasted around it, computed in one launch."""
+
+from dataclasses import dataclass
+
+from netlang.formula import Term
+from netlang.primitives.primitive import Primitive
+
+
+@dataclass(frozen=True)
+class Region(Primitive):
+    """result = after(y = anchor(before[0], before[1], ...)), formed by `passes/fuse.py`.
+
+    before: a formula for each input of the anchor, in the names of the region's inputs; often just `i0`
+    after: a formula in "y", what the anchor made, and the names of the region's inputs
+
+    Its reference is the composition of its members, so every law covers fusion.
+    """
+
+    anchor: Primitive
+    before: tuple[Term, ...]
+    after: Term

@@ -1,0 +1,61 @@
+"""Tensor types: what the checker computes and every later stage reads. Never arrays."""
+
+import math
+from dataclasses import dataclass
+
+Dim = int | str  # a size, or the name of one fixed when the net is compiled or run
+BATCH = "n"  # the batch axis; `.net` files never write it
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Element kind ("f32", "f64", "i32") and shape.
+
+    A value that flows through a net has the batch axis "n" first and its channels last:
+    ("n", h, w, c) for images, ("n", c) for vectors. A weight has no batch axis:
+    (kh, kw, c, f) of a convolution, (c, f) of a dense layer, (c,) of a bias. A loss is ().
+    """
+
+    dtype: str
+    shape: tuple[Dim, ...]
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis is the batch."""
+        return self.shape[:1] == (BATCH,)
+
+    @property
+    def channels(self) -> int:
+        """The size of the last axis; 1 for a scalar."""
+        return _size(self.shape[-1]) if self.shape else 1
+
+    @property
+    def positions(self) -> int:
+        """Number of places between batch and channels: h*w of an image, 1 of a vector."""
+        return math.prod(_size(d) for d in self.shape[1:-1]) if self.batched else 1
+
+    @property
+    def size(self) -> int:
+        """Number of elements, per example where there is a batch axis."""
+        return math.prod(_size(d) for d in (self.shape[1:] if self.batched else self.shape))
+
+    def with_shape(self, *shape: Dim) -> "Tensor":
+        """The same element kind in another shape."""
+        return Tensor(self.dtype, shape)
+
+    def arrayed(self, n: int) -> tuple[int, ...]:
+        """The shape as NumPy takes it, for a batch of n."""
+        return tuple(n if d == BATCH else _size(d) for d in self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+def _size(dim: Dim) -> int:
+    assert isinstance(dim, int), f"the size `{dim}` is not fixed yet"
+    return dim
+
+
+def shown(shape: tuple[Dim, ...]) -> str:
+    """A shape as `.net` files write it: without the batch, joined by `x`."""
+    return "x".join(map(str, shape[1:] if shape[:1] == (BATCH,) else shape)) or "one number"
