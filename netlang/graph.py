@@ -31,6 +31,17 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """A tensor the optimizer keeps beside a weight, of the same shape, zero at the start.
+
+    of: the id of the weight; name: as the optimizer calls it, "velocity"
+    """
+
+    of: NodeId
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One value: how it comes about, from what, its type, who wrote it and where in the net.
 

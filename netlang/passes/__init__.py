@@ -1,0 +1,21 @@
+"""Graph of primitives to a better one. A pass is one file and one function of the same name; none mutates."""
+
+from collections.abc import Callable
+
+from netlang.graph import Graph
+from netlang.passes.fold import fold
+from netlang.passes.fuse import fuse
+from netlang.passes.layout import layout
+from netlang.passes.share import share
+from netlang.passes.verify import verify
+
+Pass = Callable[[Graph, int], Graph]
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, fuse)
+
+
+def optimise(graph: Graph, batch: int) -> Graph:
+    """The graph after every pass, for batches of up to `batch` examples; what must hold is checked after each."""
+    for each in PIPELINE:
+        graph = each(graph, batch)
+        verify(graph)
+    return graph

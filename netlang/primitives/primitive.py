@@ -58,7 +58,9 @@ def broadcast(*types: Tensor) -> Tensor:
     if not batched:
         return max(types, key=lambda t: len(t.shape))
     rank = len(batched[0].shape)
-    sizes = [max((t.shape[axis] for t in batched), key=lambda d: d if isinstance(d, int) else 0) for axis in range(1, rank)]
+    sizes = [
+        max((t.shape[axis] for t in batched), key=lambda d: d if isinstance(d, int) else 0) for axis in range(1, rank)
+    ]
     flat = [t for t in types if len(t.shape) == 1]
     if flat and sizes[-1] == 1:
         sizes[-1] = flat[0].shape[0]

@@ -1,0 +1,187 @@
+"""Where the buffers of a graph lie: sizes, aliases, lifetimes, and one arena for all values."""
+
+from dataclasses import dataclass
+from math import inf, prod
+
+from netlang.graph import Graph, Input, Node, State
+from netlang.layer import Weight
+from netlang.primitives.gather.op import Convert, Reshape
+from netlang.primitives.launch import LANES, Operand
+from netlang.primitives.map.op import Update
+from netlang.primitives.primitive import Primitive
+from netlang.types import Tensor
+
+ITEM = {"f32": 4, "f64": 8}  # bytes of an element
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A stretch of an arena. Offsets and sizes in bytes.
+
+    arena: "weights", "gradients", "state.<name>" (all laid out alike, weight by weight), or "values"
+    """
+
+    id: str
+    type: Tensor
+    lanes: str
+    arena: str
+    offset: int
+    size: int
+
+    def overlaps(self, other: "Buffer") -> bool:
+        """Whether the two share memory."""
+        return (
+            self.arena == other.arena
+            and self.offset < other.offset + other.size
+            and other.offset < self.offset + self.size
+        )
+
+
+def vectors(type_: Tensor, lanes: str, batch: int) -> int:
+    """How many vectors of 16 elements hold a tensor: [n, places, ⌈c/16⌉] or [⌈n/16⌉, places, c] or rows of the last axis."""
+    if lanes == "n":
+        return -(-batch // LANES) * type_.size
+    rows = batch * type_.positions if type_.batched else prod(type_.arrayed(0)[:-1])
+    return rows * -(-type_.channels // LANES)
+
+
+def lanes_of(graph: Graph) -> dict[str, str]:
+    """The lanes of every node: told by inputs and conversions, else those of what it reads; "w" without a batch axis."""
+    lanes: dict[str, str] = {}
+    for node in graph:
+        if not node.type.batched:
+            lanes[node.id] = "w"
+        elif isinstance(node.made_by, Input | Convert):
+            lanes[node.id] = node.made_by.lanes
+        else:
+            told = {lanes[i] for i in node.inputs} - {"w"}
+            assert len(told) == 1, f"{node.id} reads values in the lanes {told or 'of none'}"
+            lanes[node.id] = told.pop()
+    return lanes
+
+
+def constants(graph: Graph) -> set[str]:
+    """The weights and what depends on nothing else: computed once for as long as the weights stay."""
+    found: set[str] = set()
+    for node in graph:
+        derived = isinstance(node.made_by, Primitive) and not isinstance(node.made_by, Update)
+        if isinstance(node.made_by, Weight) or (derived and node.inputs and found.issuperset(node.inputs)):
+            found.add(node.id)
+    return found
+
+
+class Memory:
+    """The buffers of one graph for batches of up to `batch`. Filled by `place`."""
+
+    def __init__(self, graph: Graph, batch: int) -> None:
+        self.graph, self.batch = graph, batch
+        self.lanes = lanes_of(graph)
+        self.roots = _roots(graph, self.lanes)
+        self.arenas: dict[str, int] = {}
+        self.buffers: dict[str, Buffer] = {}
+        self._place_weights()
+
+    def root(self, node: str) -> str:
+        """The node whose buffer this one's value lies in."""
+        return self.roots.get(node, node)
+
+    def operand(self, node: str) -> Operand:
+        """The node's value as a kernel sees it."""
+        return Operand(self.root(node), self.graph[node].type, self.lanes[node])
+
+    def whole(self, arena: str, dtype: str) -> Operand:
+        """A whole arena as one weight: one row of all its vectors."""
+        elements = self.arenas[arena] // ITEM[dtype]
+        type_ = Tensor(dtype, (elements,))
+        self.buffers[arena] = Buffer(arena, type_, "w", arena, 0, self.arenas[arena])
+        return Operand(arena, type_, "w")
+
+    def size(self, type_: Tensor, lanes: str) -> int:
+        """Bytes of a value, whole vectors."""
+        return vectors(type_, lanes, self.batch) * LANES * ITEM[type_.dtype]
+
+    def _place_weights(self) -> None:
+        """Weights one after another; gradients and optimizer states at the same offsets of arenas of their own."""
+        offset = 0
+        offsets = {}
+        for node in self.graph.made_by(Weight):
+            offsets[node.id] = offset
+            self._put(node, node.id, "weights", offset)
+            offset += self.buffers[node.id].size
+        self.arenas["weights"] = offset
+        for node in self.graph.made_by(Update):
+            weight, gradient, *states = node.inputs
+            self._put(self.graph[gradient], gradient, "gradients", offsets[weight])
+            self.arenas["gradients"] = offset
+            for state in states:
+                made_by: State = self.graph[state].made_by
+                self._put(self.graph[state], state, f"state.{made_by.name}", offsets[weight])
+                self.arenas[f"state.{made_by.name}"] = offset
+
+    def _put(self, node: Node, buffer: str, arena: str, offset: int) -> None:
+        assert buffer not in self.buffers, f"{buffer} would lie in two places"
+        size = self.size(node.type, self.lanes[node.id])
+        self.buffers[buffer] = Buffer(buffer, node.type, self.lanes[node.id], arena, offset, size)
+
+    def place(self, order: list[str], spare: dict[str, Tensor], *, share: bool) -> None:
+        """Give every other value a place in the arena "values", the largest first, as low as it fits.
+
+        order: the nodes in the order of their launches; spare: further scalars, by id
+        share: let values lie in the same place when one is last read before the other is written
+        """
+        lives = self._lives(order)
+        placed: list[tuple[Buffer, tuple[float, float]]] = []
+        sizes = {b: self.size(self.graph[b].type, self.lanes[b]) for b in lives}
+        for buffer in sorted(lives, key=lambda b: -sizes[b]):
+            life = lives[buffer] if share else (-inf, inf)
+            offset = _lowest(sizes[buffer], sorted(_taken(placed, life)))
+            self._put(self.graph[buffer], buffer, "values", offset)
+            placed.append((self.buffers[buffer], life))
+        top = max((b.offset + b.size for b, _ in placed), default=0)
+        for name, type_ in spare.items():
+            self.buffers[name] = Buffer(name, type_, "w", "values", top, self.size(type_, "w"))
+            top += self.buffers[name].size
+        self.arenas["values"] = top
+
+    def _lives(self, order: list[str]) -> dict[str, tuple[float, float]]:
+        """From which launch to which a buffer is needed. Inputs, outputs and prepared values stay for good:
+        inputs so that their padding, zero from the start, stays zero."""
+        when = {node: k for k, node in enumerate(order)}
+        prepared = constants(self.graph)
+        keep = {self.root(of) for of in self.graph.outputs.values()}
+        lives: dict[str, tuple[float, float]] = {}
+        for node in self.graph:
+            buffer = self.root(node.id)
+            if buffer in self.buffers or not isinstance(node.made_by, Input | Primitive):
+                continue
+            lasting = isinstance(node.made_by, Input) or buffer in keep or buffer in prepared
+            reads = [when[r.id] for r in self.graph.readers(node.id) if r.id in when]
+            start = when.get(buffer, -1)
+            first, last = lives.get(buffer, (start, start))
+            lives[buffer] = (-inf, inf) if lasting else (first, max(last, *reads, start))
+        return lives
+
+
+def _roots(graph: Graph, lanes: dict[str, str]) -> dict[str, str]:
+    """Reshapes that move nothing, to the node whose buffer they share."""
+    roots: dict[str, str] = {}
+    for node in graph.made_by(Reshape):
+        source = graph[node.inputs[0]]
+        whole = all(t.channels % LANES == 0 for t in (node.type, source.type))
+        if lanes[node.id] == "n" or whole or node.type.channels == source.type.channels:
+            roots[node.id] = roots.get(source.id, source.id)
+    return roots
+
+
+def _taken(placed: list[tuple[Buffer, tuple[float, float]]], life: tuple[float, float]) -> list[tuple[int, int]]:
+    return [(b.offset, b.offset + b.size) for b, (first, last) in placed if first <= life[1] and life[0] <= last]
+
+
+def _lowest(size: int, taken: list[tuple[int, int]]) -> int:
+    """The lowest offset at which `size` bytes lie beside all that is taken (sorted)."""
+    offset = 0
+    for start, end in taken:
+        if offset + size <= start:
+            break
+        offset = max(offset, end)
+    return offset

@@ -1,0 +1,101 @@
+"""Which axis lies in the vector lanes of each value: its channels or its examples.
+
+Channels fill the lanes of a wide convolution; examples fill those of a narrow one (LeNet's 6 channels
+would leave 10 of 16 lanes empty). One choice holds for all images of a net; vectors keep their channels
+in the lanes, where dense products are fastest.
+
+before:  c = Contraction(image, w)                f = Reshape(c)          y = Contraction(f, v)
+after:   c = Contraction(image in "n" lanes, w)   f = Reshape(c)          y = Contraction(Convert("c")(f), v)
+"""
+
+from dataclasses import replace
+from math import prod
+
+from netlang.graph import Graph, Input, Node
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Convert, Reshape, Transpose
+from netlang.primitives.launch import LANES
+from netlang.types import Tensor
+
+MARGIN = 1.1  # examples in the lanes must promise this much more: they cost conversions at the border of the images
+
+
+def layout(graph: Graph, batch: int) -> Graph:
+    """Inputs get their lanes, `Convert` nodes stand where lanes change, data gradients read transposed weights."""
+    images = image_lanes(graph, batch)
+    laid = _Laid(Graph(), {}, {})
+    for node in graph:
+        laid.take(node, _wants(graph, node, images))
+    laid.graph.outputs.update({name: laid.now[of] for name, of in graph.outputs.items()})
+    return laid.graph
+
+
+def image_lanes(graph: Graph, batch: int) -> str:
+    """ "n" where the convolutions' products would use more of the lanes with examples in them, else "c"."""
+    used = work = 0.0
+    for node in graph.made_by(Contraction):
+        types = [graph[i].type for i in node.inputs]
+        if all(len(t.shape) != 4 or not t.batched for t in (*types, node.type)):
+            continue
+        lanes = types[1].channels if node.made_by.role == "weight" else node.type.channels
+        macs = _macs(node, types)
+        work += macs
+        used += macs * lanes / _whole(lanes)
+    return "n" if work and used * MARGIN < work * batch / _whole(batch) else "c"
+
+
+def _whole(count: int) -> int:
+    return -(-count // LANES) * LANES
+
+
+def _macs(node: Node, types: list[Tensor]) -> int:
+    """Multiply-adds per example, from the two of x, w and y that are there."""
+    kernel = prod(node.made_by.kernel)
+    x = types[0] if node.made_by.role != "data" else node.type
+    y = {"out": node.type, "data": types[0], "weight": types[-1]}[node.made_by.role]
+    return y.positions * y.channels * x.channels * kernel
+
+
+def _wants(graph: Graph, node: Node, images: str) -> str:
+    """The lanes a node's result shall have; "w" for what has no batch axis."""
+    if not node.type.batched:
+        return "w"
+    if isinstance(node.made_by, Reshape):
+        source = graph[node.inputs[0]].type
+        return images if 4 in (len(node.type.shape), len(source.shape)) else "c"
+    return images if len(node.type.shape) == 4 else "c"
+
+
+class _Laid:
+    """The graph under construction; `now` says where each old node's value is, `other` where its conversions are."""
+
+    def __init__(self, graph: Graph, now: dict[str, str], other: dict[tuple[str, str], str]) -> None:
+        self.graph, self.now, self.other, self.lanes = graph, now, other, dict[str, str]()
+
+    def take(self, node: Node, lanes: str) -> None:
+        made_by = replace(node.made_by, lanes=lanes) if isinstance(node.made_by, Input) else node.made_by
+        reads = lanes
+        if lanes == "w":  # reductions: whatever their first batched operand has
+            reads = next((self.lanes[i] for i in node.inputs if self.lanes[i] != "w"), "w")
+        inputs = tuple(self.converted(i, reads, node) for i in node.inputs)
+        if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c":
+            inputs = (inputs[0], self.transposed(inputs[1], node))
+        self.graph.add(replace(node, made_by=made_by, inputs=inputs))
+        self.now[node.id], self.lanes[node.id] = node.id, lanes
+
+    def converted(self, source: str, lanes: str, reader: Node) -> str:
+        if self.lanes[source] in (lanes, "w"):
+            return self.now[source]
+        if (source, lanes) not in self.other:
+            of = self.graph[self.now[source]]
+            made = Node(f"{source}.{lanes}", Convert(lanes), (of.id,), of.type, reader.span, reader.path)
+            self.other[source, lanes] = self.graph.add(made).id
+        return self.other[source, lanes]
+
+    def transposed(self, weight: str, reader: Node) -> str:
+        if (weight, "t") not in self.other:
+            flip = Transpose()
+            made = flip.infer(self.graph[weight].type)
+            node = Node(f"{weight}.t", flip, (weight,), made, reader.span, reader.path)
+            self.other[weight, "t"] = self.graph.add(node).id
+        return self.other[weight, "t"]

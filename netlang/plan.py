@@ -1,0 +1,161 @@
+"""Graph of primitives to a plan: launches in order, barriers, and where every buffer lies.
+
+Non-goals: it knows no layer and compiles nothing. Kernels' texts come from the primitives (`draft`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from netlang.formula import Name
+from netlang.graph import Graph, Input, Node
+from netlang.memory import Buffer, Memory, constants
+from netlang.primitives.launch import Draft, Operand, Target, draft
+from netlang.primitives.map.op import Map, Update
+from netlang.primitives.primitive import Primitive
+from netlang.primitives.sum.op import Sum
+from netlang.source import NOWHERE, Span
+from netlang.types import Tensor
+
+NORM = "gradients.norm2"  # the buffer of the squared norm of all gradients
+SHARED = Buffer("shared scratch", Tensor("f32", ()), "w", "shared scratch", 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One kernel call.
+
+    writes: the buffer of its result, and every other it changes
+    barrier: all threads wait for each other behind it
+    """
+
+    node: str
+    draft: Draft
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    span: Span
+    barrier: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run, in three segments, and the memory it runs in.
+
+    segments: "prepare" depends on the weights only and runs again when they changed; "step" is the rest,
+        forward and backward; "update" is the optimizer, run only if the loss and the gradients are finite
+    inputs: the node of each Input; outputs: the buffer of each output
+    scratch: bytes per thread, and bytes shared
+    """
+
+    batch: int
+    target: Target
+    segments: Mapping[str, tuple[Launch, ...]]
+    buffers: Mapping[str, Buffer]
+    arenas: Mapping[str, int]
+    inputs: tuple[Node, ...]
+    outputs: Mapping[str, str]
+    scratch: tuple[int, int]
+
+    def __str__(self) -> str:
+        lines = [f"plan for batches of up to {self.batch}, {self.target.name}, {self.target.dtype}"]
+        lines += [f"arena {name}: {size:,} bytes" for name, size in self.arenas.items()]
+        lines.append(f"scratch: {self.scratch[0]:,} bytes a thread, {self.scratch[1]:,} shared")
+        for segment, launches in self.segments.items():
+            lines.append(f"{segment}:")
+            for launch in launches:
+                at = self.buffers[launch.writes[0]]
+                reads = ", ".join(launch.reads)
+                lines.append(f"  {launch.node} = {launch.draft.kernel.name}({reads})   in {at.arena} at {at.offset:,}")
+                lines += ["  --- barrier"] if launch.barrier else []
+        return "\n".join(lines)
+
+
+def plan(graph: Graph, target: Target, batch: int, *, device: str = "cpu", share: bool = True) -> Plan:
+    """The launches of a graph, in an order in which each input is ready.
+
+    Two values share memory when one is last read before the other is written (not with share=False).
+    """
+    graph = _own_gradients(graph)
+    memory = Memory(graph, batch)
+    prepared = constants(graph)
+    nodes = [n for n in graph.made_by(Primitive) if memory.root(n.id) == n.id and not isinstance(n.made_by, Update)]
+    nodes.sort(key=lambda n: n.id not in prepared)  # stable: prepared ones first, else in order
+    drafted = [_drafted(memory, n, target, device) for n in nodes]
+    updates = _updates(memory, list(graph.made_by(Update)), target, device)
+    memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
+    cut = sum(n.id in prepared for n in nodes)
+    segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *updates[:1]], "update": updates[1:]}
+    scratch = [launch.draft.scratch for launches in segments.values() for launch in launches]
+    return Plan(
+        batch=batch,
+        target=target,
+        segments={name: _with_barriers(launches, memory.buffers) for name, launches in segments.items()},
+        buffers=memory.buffers,
+        arenas=memory.arenas,
+        inputs=tuple(graph.made_by(Input)),
+        outputs={name: memory.root(of) for name, of in graph.outputs.items()},
+        scratch=(max((s[0] for s in scratch), default=0), max((s[1] for s in scratch), default=0)),
+    )
+
+
+def _own_gradients(graph: Graph) -> Graph:
+    """The graph in which every weight has a gradient buffer of its own: a second reader gets a copy."""
+    owned, taken = Graph(dict(graph.outputs)), set[str]()
+    for node in graph:
+        if isinstance(node.made_by, Update):
+            weight, gradient, *states = node.inputs
+            if gradient in taken:
+                made = Node(f"{gradient}.{weight}", Map(Name("i0")), (gradient,), node.type, node.span, node.path)
+                gradient = owned.add(made).id
+            taken.add(gradient)
+            node = replace(node, inputs=(weight, gradient, *states))
+        owned.add(node)
+    return owned
+
+
+def _drafted(memory: Memory, node: Node, target: Target, device: str) -> Launch:
+    inputs = tuple(memory.operand(i) for i in node.inputs)
+    made = draft(device, node.made_by, inputs, memory.operand(node.id), target, memory.batch)
+    return Launch(node.id, made, tuple(o.buffer for o in inputs), (node.id,), node.span)
+
+
+def _updates(memory: Memory, nodes: list[Node], target: Target, device: str) -> list[Launch]:
+    """The squared norm of all gradients, then one pass of the optimizer over the whole arena of weights."""
+    if not nodes:
+        return []
+    rule = nodes[0].made_by
+    assert all(n.made_by == rule for n in nodes), "all weights follow one update rule"
+    arenas = ["weights", "gradients", *(a for a in memory.arenas if a.startswith("state."))]
+    whole = tuple(memory.whole(arena, target.dtype) for arena in arenas)
+    norm = Operand(NORM, Tensor(target.dtype, ()), "w")
+    gradient = Name("i0")
+    squares = draft(device, Sum(gradient * gradient, "all"), whole[1:2], norm, target, memory.batch)
+    stepped = draft(device, rule, whole, whole[0], target, memory.batch)
+    names = tuple(o.buffer for o in whole)
+    changed = ("weights", *names[2:])
+    return [
+        Launch(NORM, squares, ("gradients",), (NORM,), NOWHERE),
+        Launch("update", stepped, names, changed, NOWHERE),
+    ]
+
+
+def _with_barriers(launches: list[Launch], buffers: Mapping[str, Buffer]) -> tuple[Launch, ...]:
+    """A barrier before each launch that touches what one since the last barrier writes, or writes what one reads."""
+    parted: list[Launch] = []
+    reads, writes = list[Buffer](), list[Buffer]()
+    for launch in launches:
+        shared = [SHARED] if launch.draft.scratch[1] else []
+        now_reads = [buffers[b] for b in launch.reads]
+        now_writes = [buffers[b] for b in launch.writes] + shared
+        if _meet(now_reads, writes) or _meet(now_writes, [*writes, *reads]):
+            parted[-1] = replace(parted[-1], barrier=True)
+            reads, writes = [], []
+        reads += now_reads
+        writes += now_writes
+        parted.append(launch)
+    if parted:
+        parted[-1] = replace(parted[-1], barrier=True)
+    return tuple(parted)
+
+
+def _meet(some: list[Buffer], others: list[Buffer]) -> bool:
+    return any(a.overlaps(b) for a in some for b in others)
