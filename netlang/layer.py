@@ -44,7 +44,9 @@ class Value:
 class Emit(Protocol):
     """Adds a primitive to the graph under construction and returns its value."""
 
-    def __call__(self, primitive: Any, *inputs: Value) -> Value: ...
+    def __call__(self, primitive: Any, *inputs: Value) -> Value:
+        """The result of a primitive on these."""
+        ...
 
 
 @dataclass(frozen=True)

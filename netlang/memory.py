@@ -38,7 +38,7 @@ class Buffer:
 
 
 def vectors(type_: Tensor, lanes: str, batch: int) -> int:
-    """How many vectors of 16 elements hold a tensor: [n, places, ⌈c/16⌉] or [⌈n/16⌉, places, c] or rows of the last axis."""
+    """Vectors of 16 elements that hold a tensor: [n, places, ⌈c/16⌉], [⌈n/16⌉, places, c], or rows of the last axis."""
     if lanes == "n":
         return -(-batch // LANES) * type_.size
     rows = batch * type_.positions if type_.batched else prod(type_.arrayed(0)[:-1])
@@ -46,7 +46,7 @@ def vectors(type_: Tensor, lanes: str, batch: int) -> int:
 
 
 def lanes_of(graph: Graph) -> dict[str, str]:
-    """The lanes of every node: told by inputs and conversions, else those of what it reads; "w" without a batch axis."""
+    """The lanes of every node: told by inputs and conversions, else those of what it reads; "w" where no batch is."""
     lanes: dict[str, str] = {}
     for node in graph:
         if not node.type.batched:
@@ -144,8 +144,10 @@ class Memory:
         self.arenas["values"] = top
 
     def _lives(self, order: list[str]) -> dict[str, tuple[float, float]]:
-        """From which launch to which a buffer is needed. Inputs, outputs and prepared values stay for good:
-        inputs so that their padding, zero from the start, stays zero."""
+        """From which launch to which a buffer is needed.
+
+        Inputs, outputs and prepared values stay for good; of inputs so that their padding, zero at first, stays zero.
+        """
         when = {node: k for k, node in enumerate(order)}
         prepared = constants(self.graph)
         keep = {self.root(of) for of in self.graph.outputs.values()}

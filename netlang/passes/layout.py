@@ -31,7 +31,7 @@ def layout(graph: Graph, batch: int) -> Graph:
 
 
 def image_lanes(graph: Graph, batch: int) -> str:
-    """ "n" where the convolutions' products would use more of the lanes with examples in them, else "c"."""
+    """The lanes of images: "n" where the products would use more of them with examples in them, else "c"."""
     used = work = 0.0
     for node in graph.made_by(Contraction):
         types = [graph[i].type for i in node.inputs]

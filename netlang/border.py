@@ -1,0 +1,48 @@
+"""Between the user's arrays and the program's buffers: any stride and byte order in, public shapes out."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.memory import Buffer
+from netlang.primitives.launch import LANES
+
+Array = NDArray[Any]
+
+
+def pack(buffer: Buffer, memory: Array, value: Array) -> None:
+    """Copy value[n, ..., c] (or a weight, or a scalar) into a buffer; the padding of the vectors it fills is zero after.
+
+    memory: the buffer's elements, flat; value: in the public shape of the buffer's type, up to its batch
+    """
+    c = buffer.type.channels
+    if buffer.lanes != "n":
+        rows = value.reshape(-1, c)
+        whole = memory.reshape(-1, _whole(c))[: len(rows)]
+        whole[:, :c] = rows
+        whole[:, c:] = 0
+        return
+    n, elements = len(value), buffer.type.size
+    blocks = memory.reshape(-1, elements, LANES)
+    rows = value.reshape(n, elements)
+    full = n // LANES
+    blocks[:full] = rows[: full * LANES].reshape(full, LANES, elements).transpose(0, 2, 1)
+    if n % LANES:
+        blocks[full, :, : n % LANES] = rows[full * LANES :].T
+        blocks[full, :, n % LANES :] = 0
+
+
+def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
+    """A copy of a buffer in the public shape of its type, for a batch of n."""
+    shape, c = buffer.type.arrayed(n), buffer.type.channels
+    if buffer.lanes != "n":
+        rows = int(np.prod(shape[:-1], dtype=np.int64))
+        return np.ascontiguousarray(memory.reshape(-1, _whole(c))[:rows, :c]).reshape(shape)
+    elements = buffer.type.size
+    blocks = memory.reshape(-1, elements, LANES)[: -(-n // LANES)]
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1)).reshape(-1, elements)[:n].reshape(shape)
+
+
+def _whole(count: int) -> int:
+    return -(-count // LANES) * LANES
