@@ -1,0 +1,160 @@
+"""Atomic words, and waiting for one to change. The only file that knows processors and operating systems.
+
+A waiter spins for about 20 µs, then offers its core to others, and after 1 ms sleeps in the kernel: two spinners on
+one core would hold each other up for a whole time slice per barrier. Every word that is waited for is followed by
+the count of its sleepers, so that waking costs nothing when nobody sleeps.
+"""
+
+import ctypes
+import platform
+import sys
+import threading
+import time
+
+from llvmlite import ir
+from numba import types
+from numba.extending import register_jitable
+
+from netlang.simd.emitted import INT32, INT64, constant, emits, extern, pointer
+
+SPIN_NANOSECONDS = 20_000  # a barrier between even loads is over within 1 µs; longer means somebody lost the core
+PARK_NANOSECONDS = 1_000_000
+SLEEPERS = 8  # bytes from a word to the count of its sleepers
+
+_LINUX = sys.platform == "linux"
+_X86 = platform.machine() in ("x86_64", "AMD64")
+_ARM = platform.machine() in ("aarch64", "arm64")
+_FUTEX = 202 if _X86 else 98  # the system call's number; 98 in the table that all newer architectures share
+_FUTEX_WAIT_PRIVATE, _FUTEX_WAKE_PRIVATE = 128, 129
+_MONOTONIC = 1 if _LINUX else 6  # CLOCK_MONOTONIC
+_NAP_MICROSECONDS = 200  # where there is no futex
+_EVERYBODY = 2**31 - 1
+_LOCK = threading.Lock()  # makes the plain Python bodies atomic
+
+
+def atomic_load(address: int) -> int:
+    """The int64 at an address, as the other threads last wrote it."""
+    return ctypes.c_int64.from_address(address).value
+
+
+def atomic_store(address: int, value: int) -> None:
+    """Write an int64; whoever reads it also sees all that was written before."""
+    ctypes.c_int64.from_address(address).value = value
+
+
+def atomic_add(address: int, value: int) -> int:
+    """Add to an int64; returns what was there before."""
+    with _LOCK:
+        cell = ctypes.c_int64.from_address(address)
+        before = cell.value
+        cell.value = before + value
+        return before
+
+
+def spin_hint() -> None:
+    """Tell the core that this is a waiting loop."""
+
+
+def nanoseconds() -> int:
+    """A clock that only goes forward."""
+    return time.monotonic_ns()
+
+
+def give_way() -> None:
+    """Let another thread have the core."""
+    time.sleep(0)
+
+
+def sleep_while(word: int, value: int) -> None:
+    """Sleep until woken, unless the word has another value already. May wake without reason."""
+    if atomic_load(word) == value:
+        time.sleep(_NAP_MICROSECONDS / 1e6)
+
+
+def wake_all(word: int) -> None:
+    """Wake everybody who sleeps on the word."""
+
+
+@emits(atomic_load, types.int64(types.int64))
+def _(builder, address):
+    return builder.load_atomic(pointer(builder, address), "seq_cst", 8)
+
+
+@emits(atomic_store, types.void(types.int64, types.int64))
+def _(builder, address, value):
+    builder.store_atomic(value, pointer(builder, address), "seq_cst", 8)
+
+
+@emits(atomic_add, types.int64(types.int64, types.int64))
+def _(builder, address, value):
+    return builder.atomic_rmw("add", pointer(builder, address), value, "seq_cst")
+
+
+@emits(spin_hint, types.void())
+def _(builder):
+    if _X86:
+        builder.call(extern(builder, "llvm.x86.sse2.pause", ir.VoidType()), [])
+    elif _ARM:
+        builder.call(extern(builder, "llvm.aarch64.hint", ir.VoidType(), INT32), [constant(1, INT32)])  # yield
+
+
+@emits(nanoseconds, types.int64())
+def _(builder):
+    pair = ir.ArrayType(INT64, 2)
+    with builder.goto_entry_block():
+        now = builder.alloca(pair)
+    clock = extern(builder, "clock_gettime", INT32, INT32, pair.as_pointer())
+    builder.call(clock, [constant(_MONOTONIC, INT32), now])
+    seconds, fraction = (builder.extract_value(builder.load(now), i) for i in (0, 1))
+    return builder.add(builder.mul(seconds, constant(10**9)), fraction)
+
+
+@emits(give_way, types.void())
+def _(builder):
+    builder.call(extern(builder, "sched_yield", INT32), [])
+
+
+def _futex(builder, word, operation, value):
+    call = extern(builder, "syscall", INT64, INT64, variadic=True)
+    arguments = [constant(_FUTEX), pointer(builder, word), constant(operation), value]
+    builder.call(call, [*arguments, constant(0), constant(0), constant(0)])
+
+
+@emits(sleep_while, types.void(types.int64, types.int64))
+def _(builder, word, value):
+    if _LINUX:
+        _futex(builder, word, _FUTEX_WAIT_PRIVATE, value)  # compares the low 32 bits: all of them are little-endian
+    else:
+        builder.call(extern(builder, "usleep", INT32, INT32), [constant(_NAP_MICROSECONDS, INT32)])
+
+
+@emits(wake_all, types.void(types.int64))
+def _(builder, word):
+    if _LINUX:
+        _futex(builder, word, _FUTEX_WAKE_PRIVATE, constant(_EVERYBODY))
+
+
+@register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
+def wait_while(word, value):
+    """Return when the word, an address, no longer holds the value. Followed by its count of sleepers."""
+    started = nanoseconds()
+    while True:
+        for _ in range(32):
+            if atomic_load(word) != value:
+                return
+            spin_hint()
+        waited = nanoseconds() - started
+        if waited > PARK_NANOSECONDS:
+            atomic_add(word + SLEEPERS, 1)
+            sleep_while(word, value)
+            atomic_add(word + SLEEPERS, -1)
+        elif waited > SPIN_NANOSECONDS:
+            give_way()
+
+
+@register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
+def publish(word, value):
+    """Store a new value and wake all who wait for it."""
+    atomic_store(word, value)
+    if atomic_load(word + SLEEPERS) > 0:
+        wake_all(word)
