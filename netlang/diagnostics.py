@@ -1,0 +1,140 @@
+"""What netlang says when a file is wrong, and how it looks."""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netlang.source import Span
+
+WIDTH = 110  # columns of a quoted line; a longer one is cut around its caret
+_COLOURS = {"error": "\033[1;31m", "note": "\033[1;36m"}
+_BOLD, _BLUE, _PLAIN = "\033[1m", "\033[1;34m", "\033[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A remark written under a piece of the user's text."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: a title, where it is, why it is one, and what to do.
+
+    code: a stable kebab-case name; `docs/errors/<code>.md` explains it at length
+    inside: the chain of uses that led here, innermost first: "copy 1 of 4, from vgg.net:11"
+    severity: "error", or "note" for what is allowed but rarely meant
+    """
+
+    code: str
+    title: str
+    at: Label
+    also: tuple[Label, ...] = ()
+    help: str | None = None
+    inside: tuple[str, ...] = ()
+    severity: str = "error"
+
+
+class NetError(Exception):
+    """One or more diagnostics. The only exception a wrong file may raise."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("\n\n".join(map(render, diagnostics)))
+        self.diagnostics = diagnostics
+
+
+def error(code: str, title: str, span: Span, remark: str = "", *, help: str | None = None) -> NetError:
+    """A `NetError` of one diagnostic with one label."""
+    return NetError(Diagnostic(code, title, Label(span, remark), help=help))
+
+
+def render(problem: Diagnostic, colour: bool = False) -> str:
+    """The diagnostic as text that quotes the lines it talks about."""
+    labels = (problem.at, *problem.also)
+    gutter = max(4, *(len(str(label.span.row)) for label in labels))
+    paint = _Paint(problem.severity if colour else None)
+    out = [paint.head(f"{problem.severity}[{problem.code}]") + paint.bold(f": {problem.title}")]
+    for label in labels:
+        out += _quote(label, gutter, paint)
+    out += [f"  in {use}" for use in problem.inside]
+    if problem.help is not None:
+        out.append(f"  {paint.blue('help:')} {problem.help}")
+    return "\n".join(out)
+
+
+@dataclass(frozen=True)
+class _Paint:
+    severity: str | None
+
+    def _in(self, code: str, text: str) -> str:
+        return f"{code}{text}{_PLAIN}" if self.severity else text
+
+    def head(self, text: str) -> str:
+        return self._in(_COLOURS[self.severity or "error"], text)
+
+    def bold(self, text: str) -> str:
+        return self._in(_BOLD, text)
+
+    def blue(self, text: str) -> str:
+        return self._in(_BLUE, text)
+
+
+def _quote(label: Label, gutter: int, paint: _Paint) -> list[str]:
+    source = label.span.source
+    row, column = source.position(label.span.start)
+    line = source.line(row)
+    before, marked, behind = _window(line, column - 1, label.span.end - label.span.start)
+    carets = "^" * max(1, _columns(marked))
+    return [
+        f"{paint.blue('  -->')} {source.name}:{row}:{column}",
+        f"{paint.blue(f'{row:>{gutter}} |')} {before}{marked}{behind}".rstrip(),
+        f"{paint.blue(' ' * gutter + ' |')} {' ' * _columns(before)}{paint.head(carets)} {label.text}".rstrip(),
+    ]
+
+
+def _window(line: str, start: int, length: int) -> tuple[str, str, str]:
+    """The parts of a line before, under and behind the carets, cut to `WIDTH`."""
+    start = min(start, len(line))
+    end = min(start + max(0, length), len(line))
+    marked = line[start:end]
+    if len(line) <= WIDTH:
+        return _clean(line[:start]), _clean(marked), _clean(line[end:])
+    left = max(0, start - WIDTH // 3)
+    right = max(left + WIDTH, min(end, start + WIDTH // 2))
+    before = ("…" if left else "") + line[left:start]
+    return _clean(before), _clean(line[start : min(end, right)]), _clean(line[min(end, right) : right])
+
+
+def _clean(text: str) -> str:
+    """Tabs as one blank, control characters as a sign that something is there."""
+    return "".join(" " if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _columns(text: str) -> int:
+    """Columns a terminal gives the text: wide East Asian letters take two, combining marks none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word the user most likely meant, if one is near."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)), None)
+
+
+def meant(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """A help line that offers the nearest known word."""
+    near = closest(word, known)
+    return f"did you mean `{near}`?" if near else otherwise
+
+
+def either(words: Iterable[str], last: str = "or") -> str:
+    """`a`, `b` or `c`."""
+    quoted = [f"`{word}`" for word in words]
+    return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}" if len(quoted) > 1 else "".join(quoted)
+
+
+def count(number: int, thing: str, plural: str | None = None) -> str:
+    """"1 copy", "2 copies"."""
+    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"

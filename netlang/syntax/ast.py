@@ -1,0 +1,238 @@
+"""The tree of a `.net` file, as written: words unresolved, layers unknown, a span everywhere."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from netlang.source import Source, Span
+
+Exact = int | Fraction  # `0.1` is one tenth; it becomes a float only where a layer takes it
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A word that names something: a layer, a setting, a constant, a label."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    value: Exact
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`3x3`, or three and more sizes joined by `x`."""
+
+    sizes: tuple[int, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """`3858M`: a count rounded to the digits given. digits: 3858; unit: 10**6."""
+
+    digits: Fraction
+    unit: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as a value: a constant's name, or the setting itself (`data=digits`)."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A quoted string, without its quotes."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TensorName:
+    """`@name` as a value."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """`?` in a shape."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """`[2, 1]`: one value per copy."""
+
+    items: tuple["Value", ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`normal(0.05)`."""
+
+    word: Name
+    value: "Value"
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    value: "Value"
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """A sum or product: the first value, then pairs of an operator, one of `+ - * /`, and a value."""
+
+    first: "Value"
+    rest: tuple[tuple[str, "Value"], ...]
+    span: Span
+
+
+Value = Number | Pair | Quantity | Word | Text | TensorName | Anything | Items | Call | Negative | Chained
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`pad=2` has a name and a value, the flag `valid` a name only, the bare `0.5` a value only."""
+
+    name: Name | None
+    value: Value | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """`(64, s=2)` behind a word."""
+
+    items: tuple[Option, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`word-width/stride options [branch | branch] after`; branches is None where there are no brackets."""
+
+    word: Name
+    width: Value | None
+    stride: Value | None
+    options: tuple[Option | Arguments, ...]
+    branches: tuple["Chain", ...] | None
+    after: tuple[Option | Arguments, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`[a, b]`; more than one branch only in a wrong file."""
+
+    branches: tuple["Chain", ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`@name` as a step."""
+
+    name: Name
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`x4` or `x(n)`."""
+
+    times: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    what: Step | Group | Reference
+    repeat: Repeat | None
+    label: Name | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Steps after one another; empty only in a wrong file."""
+
+    items: tuple[Item, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    sizes: tuple[Value, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    chain: Chain
+    shape: Shape | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    number: Number
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    shape: Shape
+    options: tuple[Option | Arguments, ...]
+    label: Name | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    name: Name
+    value: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    settings: tuple[Option | Arguments, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    figures: tuple[Option | Arguments, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A statement of the language that this version does not have yet."""
+
+    word: Name
+    span: Span
+
+
+Statement = Version | Input | Constant | Train | Expect | Later | Line
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    source: Source = field(repr=False)
+    statements: tuple[Statement, ...]

@@ -1,0 +1,80 @@
+"""Text to tree, with grammars/netlang.lark."""
+
+from functools import cache
+from pathlib import Path
+
+import lark
+
+from netlang.diagnostics import Diagnostic, NetError
+from netlang.source import Source
+from netlang.syntax import ast, messages
+from netlang.syntax.build import Build
+from netlang.syntax.layout import Layout, LayoutError
+
+MOST = 20  # syntax errors told at once
+
+
+def parse(source: Source) -> ast.File:
+    """The tree of a file. Raises NetError with every line that cannot be read.
+
+    After an error the line is blanked and the rest read again, so that one slip does not hide another.
+    """
+    problems: list[Diagnostic] = []
+    text = source.text + "\n"
+    reader, tokens = parser()
+    while True:
+        try:
+            tree = reader.parse(text)
+            break
+        except LayoutError as problem:
+            problems.append(messages.layout(problem, source))
+            raise NetError(*problems) from None
+        except lark.UnexpectedInput as problem:
+            found = messages.syntax(problem, tokens, source)
+            problems.append(found)
+            rest = _without(text, found.at.span.start)
+            if rest == text or len(problems) == MOST:
+                raise NetError(*problems) from None
+            text = rest
+    if problems:
+        raise NetError(*_in_order(problems))
+    file: ast.File = Build(source).transform(tree)
+    return file
+
+
+@cache
+def parser() -> tuple[lark.Lark, Layout]:
+    """The LALR parser of the grammar, and what it saw last."""
+    tokens = Layout()
+    reader = lark.Lark(
+        _grammar(),
+        parser="lalr",
+        lexer="contextual",
+        postlex=tokens,
+        propagate_positions=True,
+        maybe_placeholders=True,
+    )
+    return reader, tokens
+
+
+def _grammar() -> str:
+    here = Path(__file__).parents[1]
+    for folder in (here / "grammars", here.parent / "grammars"):  # a wheel carries it inside, a checkout beside
+        if (folder / "netlang.lark").is_file():
+            return (folder / "netlang.lark").read_text(encoding="utf8")
+    raise FileNotFoundError("this installation of netlang lacks grammars/netlang.lark: install it again")
+
+
+def _without(text: str, offset: int) -> str:
+    """The text with the line at an offset blanked, but for the brackets that other lines need."""
+    start = text.rfind("\n", 0, offset) + 1
+    end = text.find("\n", offset)
+    end = len(text) if end < 0 else end
+    line = text[start:end]
+    if line.count("[") != line.count("]") or line.count("(") != line.count(")"):
+        return text
+    return text[:start] + " " * (end - start) + text[end:]
+
+
+def _in_order(problems: list[Diagnostic]) -> list[Diagnostic]:
+    return sorted(problems, key=lambda problem: problem.at.span.start)
