@@ -1,0 +1,35 @@
+"""What kernel texts are written in: `from netlang.simd import *`. Every function also runs as plain Python.
+
+Names are imported on first use: a program whose kernels are all in the cache never loads Numba.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "math": """
+        exp log sigmoid softplus tanh
+    """,
+    "philox": """
+        uniform_f32 uniform_f64
+    """,
+    "call": """
+        call_product
+    """,
+    "team": """
+        barrier examples first rate report reported seed split step stopped threads
+    """,
+    "vector": """
+        absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
+        load_scalar_f32 load_scalar_f64 maximum minimum splat_f32 splat_f64 spread_f32 spread_f64 sqrt
+        store_f32 store_f64 store_i64 store_scalar_f32 store_scalar_f64 total where
+    """,
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'netlang.simd' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"netlang.simd.{_MODULES[name]}"), name)

@@ -30,7 +30,7 @@ def emits(function: Any, signature: Any) -> Any:
             return context.get_dummy_value() if signature.return_type == types.void else value
 
         typing = type(f"{function.__name__}_typing", (ConcreteTemplate,), {"key": function, "cases": [signature]})
-        infer_global(function)(typing)
+        infer_global(function, types.Function(typing))
         lower_builtin(function, *signature.args)(lower)
         return emit
 

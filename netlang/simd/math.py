@@ -1,0 +1,160 @@
+"""Transcendental functions of vectors: polynomials for f32, the C library lane by lane for f64.
+
+The f32 polynomials are those of the Cephes library (Moshier; expf, logf, tanhf), evaluated with fused multiply-adds;
+about 1 ulp for exp and log, 2 to 3 for what is made of them. NaN stays NaN, infinities give the limits.
+Kernels must not be compiled with `reassoc`: the range reductions rely on the order of the operations.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from netlang.simd.emitted import INT32, extern
+from netlang.simd.vector import VECTORS, absolute, defines, equal, fma, isnan, maximum, minimum, where
+from netlang.simd.wire import LANES, Wire
+
+_INTS = ir.VectorType(INT32, LANES)
+_LOG2E = 1.44269504088896341
+_LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4  # ln 2 in two parts; the first is exact in 10 bits
+_MAGIC = 12582912.0  # 1.5 * 2**23: added, it moves a small integer into the low bits
+_MAGIC_BITS = 0x4B400000
+
+
+def exp(x: Any) -> Any:
+    """The exponential function."""
+    return _libm("exp", np.exp, x) if _double(x) else _exp(x)
+
+
+def log(x: Any) -> Any:
+    """The natural logarithm; -inf of 0, NaN of negative numbers."""
+    return _libm("log", np.log, x) if _double(x) else _log(x)
+
+
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent."""
+    return _libm("tanh", np.tanh, x) if _double(x) else _tanh(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x))."""
+    return 1.0 / (1.0 + exp(-x))
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), without overflow."""
+    return maximum(x, 0.0) + _log1p(exp(-absolute(x)))
+
+
+def _double(x: Any) -> bool:
+    return x.dtype == "f64" if isinstance(x, Wire) else np.asarray(x).dtype == np.float64
+
+
+def _libm(name: str, plain: Any, x: Any) -> Any:
+    if not isinstance(x, Wire):
+        with np.errstate(all="ignore"):
+            return plain(x)
+    builder, kind, result = x.builder, ir.DoubleType(), ir.Constant(x.value.type, ir.Undefined)
+    function = extern(builder, name, kind, kind)
+    for lane in range(LANES):
+        index = ir.Constant(INT32, lane)
+        one = builder.call(function, [builder.extract_element(x.value, index)])
+        result = builder.insert_element(result, one, index)
+    return Wire(builder, result)
+
+
+def _exp(x: Any) -> Any:
+    x = maximum(minimum(x, 89.0), -104.0)  # beyond, the result is inf or 0 anyway; keeps the exponent in range
+    shifted = fma(x, _LOG2E, _lift(x, _MAGIC))
+    n = shifted - _MAGIC
+    r = fma(n, -_LN2_HIGH, x)
+    r = fma(n, -_LN2_LOW, r)
+    y = _polynomial(
+        r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1
+    )
+    half, rest = _powers(shifted)
+    return (fma(y, r * r, r) + 1.0) * half * rest  # two factors: 2**128 and 2**-149 are no normal numbers
+
+
+def _log(x: Any) -> Any:
+    tiny = x < 1.17549435e-38
+    m, e = _fraction(where(tiny, x * 8388608.0, x))
+    e = where(tiny, e - 23.0, e)
+    low = m < 0.707106781186547524
+    e = where(low, e - 1.0, e)
+    r = where(low, m + m, m) - 1.0
+    y = _polynomial(
+        r, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+        -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+    )  # fmt: skip
+    z = r * r
+    y = fma(e, _LN2_LOW, y * r * z)
+    y = fma(e, _LN2_HIGH, r + fma(z, -0.5, y))
+    y = where(equal(x, math.inf), math.inf, y)
+    y = where(equal(x, 0.0), -math.inf, y)
+    return where(x >= 0.0, y, where(isnan(x), x, math.nan))
+
+
+def _log1p(x: Any) -> Any:
+    """log(1 + x) for x in [0, 1]: log of the rounded sum, corrected by what the rounding lost."""
+    if _double(x):
+        return _libm("log1p", np.log1p, x)
+    u = 1.0 + x
+    d = u - 1.0
+    safe = where(equal(d, 0.0), 1.0, d)
+    return where(equal(d, 0.0), x, _log(u) * (x / safe))
+
+
+def _tanh(x: Any) -> Any:
+    a = absolute(x)
+    z = x * x
+    y = _polynomial(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+    small = fma(y * z, x, x)
+    large = 1.0 - 2.0 / (_exp(a + a) + 1.0)
+    return where(a < 0.625, small, where(x < 0.0, -large, large))
+
+
+def _polynomial(x: Any, *coefficients: float) -> Any:
+    y = _lift(x, coefficients[0])
+    for c in coefficients[1:]:
+        y = fma(y, x, _lift(x, c))
+    return y
+
+
+def _lift(x: Any, number: float) -> Any:
+    return Wire(x.builder, x.lift(number)) if isinstance(x, Wire) else np.full_like(x, number)
+
+
+def _powers(shifted: Any) -> tuple[Any, Any]:
+    """2**(n/2) and 2**(n - n/2) for the integers n that were moved into the low bits by `_MAGIC`."""
+    if not isinstance(shifted, Wire):
+        n = shifted.view(np.int32) - np.int32(_MAGIC_BITS)
+        half = n >> 1
+        return tuple(((k + 127) << 23).astype(np.int32).view(np.float32) for k in (half, n - half))
+    b, kind = shifted.builder, shifted.value.type
+    n = b.sub(b.bitcast(shifted.value, _INTS), _int(_MAGIC_BITS))
+    half = b.ashr(n, _int(1))
+    raised = (b.bitcast(b.shl(b.add(k, _int(127)), _int(23)), kind) for k in (half, b.sub(n, half)))
+    return tuple(Wire(b, p) for p in raised)  # type: ignore[return-value]
+
+
+def _fraction(x: Any) -> tuple[Any, Any]:
+    """The parts m in [1/2, 1) and e as a float, x = m * 2**e, for positive normal numbers."""
+    if not isinstance(x, Wire):
+        bits = x.view(np.int32)
+        m = ((bits & 0x007FFFFF) | 0x3F000000).astype(np.int32).view(np.float32)
+        return m, ((bits >> 23) - 126).astype(np.float32)
+    b, kind = x.builder, x.value.type
+    bits = b.bitcast(x.value, _INTS)
+    m = b.bitcast(b.or_(b.and_(bits, _int(0x007FFFFF)), _int(0x3F000000)), kind)
+    e = b.sub(b.ashr(bits, _int(23)), _int(126))
+    return Wire(b, m), Wire(b, b.sitofp(e, kind))
+
+
+def _int(value: int) -> Any:
+    return ir.Constant(_INTS, [value] * LANES)
+
+
+for _function in (exp, log, tanh, sigmoid, softplus):
+    defines(_function, *(v(v) for v in VECTORS.values()))
