@@ -42,7 +42,12 @@ class Value:
 
 
 class Emit(Protocol):
-    """Adds a primitive to the graph under construction and returns its value."""
+    """Adds a primitive to the graph under construction and returns its value.
+
+    path: of the layer that is lowered; it names the layer's random stream
+    """
+
+    path: tuple[str, ...]
 
     def __call__(self, primitive: Any, *inputs: Value) -> Value:
         """The result of a primitive on these."""
@@ -66,6 +71,7 @@ class Layer:
     positional: ClassVar[str | None] = None
     activated: ClassVar[bool] = False  # ends in the default activation where the rules of section 4 say so
     activation: ClassVar[bool] = False  # may stand as an option of an `activated` layer
+    usual: ClassVar[bool] = False  # the one activation that stands where none is written
     transparent: ClassVar[bool] = False  # "the next thing" looks through it (RULINGS 1)
     settles: ClassVar[bool] = False  # as the next thing, it stops the default activation (RULINGS 4)
     merge: ClassVar[bool] = False  # stands before branches: `concat[a | b]`

@@ -1,0 +1,161 @@
+"""Activations: a formula each. Gradients and kernels are derived from it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netlang.formula import Name, Term, absolute, count, maximum, minimum, sigmoid, softplus, tanh, trace, where
+from netlang.layer import Emit, Layer, Value, register
+from netlang.primitives.map.op import Map
+from netlang.types import Tensor
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """y = formula(x), number by number. Subclasses state `formula`."""
+
+    activation = True
+    settles = True
+    before: ClassVar[str] = "xavier"  # the initialisation that suits a layer in front of it
+
+    def formula(self, x: Term) -> Term:
+        """The output as a term of the input."""
+        raise TypeError(f"{type(self).__name__} must say what it computes")
+
+    def infer(self, x: Tensor) -> Tensor:
+        return x
+
+    def flops(self, y: Tensor, x: Tensor) -> int:
+        return y.size * count(trace(self.formula))
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        term = trace(self.formula, "i0")
+        return x if isinstance(term, Name) else emit(Map(term), x)
+
+
+@register
+@dataclass(frozen=True)
+class Relu(Activation):
+    """y = max(x, 0)        (Nair and Hinton 2010)
+
+    The gradient at 0 is 0.
+    """
+
+    word = "relu"
+    before = "he"
+
+    def formula(self, x: Term) -> Term:
+        return maximum(x, 0)
+
+
+@register
+@dataclass(frozen=True)
+class Relu6(Activation):
+    """y = min(max(x, 0), 6)        (Krizhevsky 2010, section 2)"""
+
+    word = "relu6"
+    before = "he"
+
+    def formula(self, x: Term) -> Term:
+        return minimum(maximum(x, 0), 6)
+
+
+@register
+@dataclass(frozen=True)
+class Leaky(Activation):
+    """y = x where x > 0, else slope * x        (Maas et al. 2013, eq. 3)
+
+    slope: what a negative number is multiplied by
+    """
+
+    word = "leaky"
+    positional = "slope"
+    before = "he"
+    slope: float = 0.01
+
+    def formula(self, x: Term) -> Term:
+        return where(x > 0, x, self.slope * x)
+
+
+@register
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """y = 1 / (1 + exp(-x))        (Goodfellow et al. 2016, eq. 3.30)"""
+
+    word = "sigmoid"
+
+    def formula(self, x: Term) -> Term:
+        return sigmoid(x)
+
+
+@register
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))        (LeCun et al. 1998, "Efficient BackProp", section 4.4)"""
+
+    word = "tanh"
+
+    def formula(self, x: Term) -> Term:
+        return tanh(x)
+
+
+@register
+@dataclass(frozen=True)
+class Step(Activation):
+    """y = 1 where x > 0, else 0        (Rosenblatt 1958)
+
+    It has no gradient; train it with `loss=perceptron`, which reads the sum in front of it.
+    """
+
+    word = "step"
+
+    def formula(self, x: Term) -> Term:
+        return where(x > 0, 1, 0)
+
+
+@register
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """y = log(1 + exp(x))        (Glorot et al. 2011, section 3.1)"""
+
+    word = "softplus"
+    before = "he"
+
+    def formula(self, x: Term) -> Term:
+        return softplus(x)
+
+
+@register
+@dataclass(frozen=True)
+class Swish(Activation):
+    """y = x * sigmoid(x)        (Ramachandran et al. 2017, with beta = 1)"""
+
+    word = "swish"
+    before = "he"
+
+    def formula(self, x: Term) -> Term:
+        return x * sigmoid(x)
+
+
+@register
+@dataclass(frozen=True)
+class Abs(Activation):
+    """y = |x|        (Jarrett et al. 2009, section 2.1)
+
+    The gradient at 0 is 0.
+    """
+
+    word = "abs"
+
+    def formula(self, x: Term) -> Term:
+        return absolute(x)
+
+
+@register
+@dataclass(frozen=True)
+class Linear(Activation):
+    """y = x: says that a layer has no activation where it would have one by default"""
+
+    word = "linear"
+
+    def formula(self, x: Term) -> Term:
+        return x

@@ -1,0 +1,45 @@
+"""Layers that draw random numbers while training."""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from netlang.formula import Name, Random, where
+from netlang.layer import Emit, Layer, Misfit, Value, register
+from netlang.primitives.map.op import Map
+from netlang.types import Tensor
+
+
+@register
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """y = 0 with probability rate, else x / (1 - rate), while training; y = x afterwards
+
+    rate: the share of numbers set to zero
+
+    Scaled while training ("inverted"), so that evaluation computes nothing
+    (Srivastava et al. 2014, section 10).
+    """
+
+    word = "dropout"
+    positional = "rate"
+    transparent = True
+    rate: float = 0.5
+
+    def infer(self, x: Tensor) -> Tensor:
+        if not 0 <= self.rate < 1:
+            raise Misfit("rate is the share of numbers set to zero: from 0 to below 1", setting="rate")
+        return x
+
+    def flops(self, y: Tensor, x: Tensor) -> int:
+        return 0
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        if not training or not self.rate:
+            return x
+        kept = Random(stream(emit.path)) >= self.rate
+        return emit(Map(where(kept, Name("i0") * (1 / (1 - self.rate)), 0)), x)
+
+
+def stream(path: tuple[str, ...]) -> int:
+    """The random stream of a layer: told by its place in the net, whatever else the net holds."""
+    return crc32("/".join(path).encode())
