@@ -12,11 +12,12 @@ from llvmlite import ir
 from numba import types
 
 from netlang.simd.emitted import INT32, INT64, emits
+from netlang.simd.vector import VECTORS
+from netlang.simd.wire import LANES, splat
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)  # golden ratio, sqrt(3) - 1: added to the key between rounds
 ROUNDS = 10
-LANES = 16
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -72,11 +73,7 @@ def _fill(kind: Any, value: int) -> Any:
 
 
 def _spread(builder: Any, value: Any, lanes: int) -> Any:
-    if lanes == 1:
-        return value
-    undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
-    first = builder.insert_element(undefined, value, ir.Constant(INT32, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes))
+    return value if lanes == 1 else splat(builder, value, lanes)
 
 
 def _emit_words(builder: Any, seed: Any, step: Any, stream: Any, index: Any, lanes: int) -> list[Any]:
@@ -129,3 +126,5 @@ def _vector(function: Any, result: Any, element: Any) -> None:
 
 _scalar(uniform_scalar_f32, types.float32, ir.FloatType())
 _scalar(uniform_scalar_f64, types.float64, ir.DoubleType())
+_vector(uniform_f32, VECTORS["f32"], ir.FloatType())
+_vector(uniform_f64, VECTORS["f64"], ir.DoubleType())

@@ -1,0 +1,159 @@
+"""From a kernel's text to the address of its compiled function, through the cache folder.
+
+What is kept is object code, one file a kernel, under a name made of everything it depends on: the text, the sources
+of netlang.simd, the versions of Numba, LLVM and Python, and the processor. A warm start loads these files by
+llvmlite alone: it neither imports Numba nor unpickles anything. Why not Numba's own cache: docs/design/kernel-contract.md.
+"""
+
+import hashlib
+import linecache
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from llvmlite import binding
+
+import netlang.simd
+from netlang.backend import folder
+from netlang.backend.features import processor
+from netlang.primitives.launch import KernelText
+
+_GENERATORS = (Path(str(netlang.simd.__file__)).parent, Path(__file__).with_name("compiler.py"))
+
+
+@dataclass(slots=True)
+class Counts:
+    """Kernels made ready by this process: compiled anew, and loaded from the cache."""
+
+    compiled: int = 0
+    loaded: int = 0
+
+
+counts = Counts()
+_addresses: dict[tuple[str, int], int] = {}
+_engines: list[Any] = []  # they own the machine code
+
+
+def compiled(kernel: KernelText, arity: int = 3) -> int:
+    """The address of a kernel's C function, void of `arity` int64. Equal texts are compiled once."""
+    key = kernel.text, arity
+    if key not in _addresses:
+        _addresses[key] = _from_file(kernel, arity) or _from_text(kernel, arity)
+    return _addresses[key]
+
+
+def _from_file(kernel: KernelText, arity: int) -> int:
+    """The address of a kept kernel, 0 if there is none or it is damaged."""
+    path = _path(kernel, arity)
+    entry = folder.read(path)
+    if entry is None:
+        return 0
+    try:
+        address = _load(*entry)
+    except Exception:  # whatever is wrong with a file of the cache, making it again is right
+        path.unlink(missing_ok=True)
+        return 0
+    counts.loaded += 1
+    return address
+
+
+def _from_text(kernel: KernelText, arity: int) -> int:
+    result = _compile(kernel, arity)
+    path = _path(kernel, arity)
+    folder.write(path, result.symbol, result.code)
+    folder.write_atomically(path.with_suffix(".py"), kernel.text.encode())
+    counts.compiled += 1
+    return _load(result.symbol, result.code)
+
+
+def _compile(kernel: KernelText, arity: int) -> Any:
+    from netlang.backend.compiler import compile_kernel  # Numba, only where something must be compiled
+
+    path = _path(kernel, arity)
+    return compile_kernel(path.stem.replace("-", "_"), kernel.text, arity, str(path.with_suffix(".py")))
+
+
+def _load(symbol: str, code: bytes) -> int:
+    """Put object code into memory; an engine of its own each, so that no symbols can meet.
+
+    Raises RuntimeError if the object does not define the symbol.
+    """
+    _native()
+    machine = binding.Target.from_triple(binding.get_process_triple()).create_target_machine()
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    address = int(engine.get_function_address(symbol))
+    if not address:
+        raise RuntimeError(f"no symbol {symbol}")
+    _engines.append(engine)
+    return address
+
+
+@cache
+def _native() -> None:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+
+
+def _path(kernel: KernelText, arity: int) -> Path:
+    digest = hashlib.sha256(f"{arity}\n{kernel.text}".encode()).hexdigest()[:32]
+    return folder.folder() / environment() / f"{kernel.name}-{digest}.o"
+
+
+def environment() -> str:
+    """A name for all that shapes machine code besides the text: one folder of the cache."""
+    return _environment(processor())
+
+
+@cache
+def _environment(aim: tuple[str, str]) -> str:
+    digest = hashlib.sha256()
+    versions = version("numba"), version("llvmlite"), platform.python_version(), platform.machine(), platform.system()
+    digest.update(repr((*versions, *aim)).encode())
+    for place in _GENERATORS:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def interpreted(kernel: KernelText) -> Callable[..., None]:
+    """The kernel as a plain Python function of the same arguments: for debuggers, coverage and tests."""
+    from netlang.backend.compiler import load
+
+    path = f"<{kernel.name}>"
+    linecache.cache[path] = (len(kernel.text), None, kernel.text.splitlines(keepends=True), path)
+    function: Callable[..., None] = load(kernel.text, path)["kernel"]
+    return function
+
+
+def source(kernel: KernelText) -> str:
+    """The kernel as Python text, under the name of the file that is kept of it."""
+    return f"# {_path(kernel, 3).with_suffix('.py')}\n{kernel.text}"
+
+
+def llvm(kernel: KernelText, arity: int = 3) -> str:
+    """The optimised LLVM text. Compiles the kernel, even where it is kept."""
+    text: str = _compile(kernel, arity).llvm
+    return text
+
+
+def assembly(kernel: KernelText, arity: int = 3) -> str:
+    """The machine code as text. Compiles the kernel, even where it is kept."""
+    text: str = _compile(kernel, arity).assembly
+    return text
+
+
+def foreign_calls(kernel: KernelText, arity: int = 3) -> list[str]:
+    """What the kernel would call that kernels may not (Numba's or Python's runtime): empty for a right one."""
+    from netlang.backend.compiler import ForeignCallError
+    from netlang.backend.compiler import foreign_calls as read_calls
+
+    try:
+        return read_calls(llvm(kernel, arity))
+    except ForeignCallError as error:
+        return str(error).rpartition(" calls ")[2].split(", ")

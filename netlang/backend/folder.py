@@ -1,0 +1,149 @@
+"""The folder of compiled kernels: where it is, whose it is, and how large it may grow.
+
+A compiled kernel is machine code that we will run: the folder is readable by its owner only, and one that belongs to
+somebody else is not used. Every entry carries a checksum; one that does not match is deleted and made again.
+"""
+
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+LIMIT = 1 << 30  # bytes; beyond it the entries that were used longest ago are removed
+CHECK_EVERY = 100  # entries written between two looks at the size
+_MAGIC = b"netlang kernel 1"
+
+
+class CacheWarning(UserWarning):
+    """Compiled kernels cannot be kept, and why: the program runs, but compiles again next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What lies in the cache: for `netlang doctor --cache`. size in bytes."""
+
+    path: Path
+    entries: int
+    size: int
+
+
+def wanted() -> Path:
+    """Where the cache should be: NETLANG_CACHE, or netlang in XDG_CACHE_HOME, or ~/.cache/netlang."""
+    if named := os.environ.get("NETLANG_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base) / "netlang" if base else Path("~/.cache/netlang").expanduser()
+
+
+@cache
+def folder() -> Path:
+    """The cache folder, made if need be. Where it cannot be used: a temporary one, and one warning that says why."""
+    try:
+        path = wanted()
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        reason = _objection(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        reason = str(error)
+    if not reason:
+        return path
+    warnings.warn(f"compiled kernels will not be kept for the next run: {reason}", CacheWarning, stacklevel=2)
+    return _temporary()
+
+
+def _objection(path: Path) -> str:
+    """Why a folder cannot be the cache; "" if it can."""
+    status = path.stat()
+    if status.st_uid != os.getuid():
+        return f"{path} belongs to another user (number {status.st_uid})"
+    if status.st_mode & 0o077:
+        path.chmod(0o700)
+    with tempfile.TemporaryFile(dir=path):
+        return ""
+
+
+def _temporary() -> Path:
+    path = tempfile.mkdtemp(prefix="netlang-")
+    owner = os.getpid()
+    atexit.register(lambda: shutil.rmtree(path, ignore_errors=True) if os.getpid() == owner else None)
+    return Path(path)
+
+
+def read(path: Path) -> tuple[str, bytes] | None:
+    """The symbol and the object code of an entry; None if there is none, or none that is whole (it is then deleted)."""
+    try:
+        data = path.read_bytes()
+        os.utime(path)  # used now
+    except OSError:
+        return None
+    head, _, body = data.partition(b"\n")
+    if head != _MAGIC + b" " + hashlib.sha256(body).hexdigest().encode():
+        path.unlink(missing_ok=True)
+        return None
+    symbol, _, code = body.partition(b"\n")
+    return symbol.decode(), code
+
+
+def write(path: Path, symbol: str, code: bytes) -> None:
+    """Keep an entry. Other processes see all of it or nothing."""
+    body = symbol.encode() + b"\n" + code
+    write_atomically(path, _MAGIC + b" " + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+_written = 0
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file of the cache; a full disk is a warning, not an error."""
+    global _written
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        warnings.warn(f"a compiled kernel could not be kept: {error}", CacheWarning, stacklevel=2)
+        return
+    if _written % CHECK_EVERY == 0:
+        trim(LIMIT)
+    _written += 1
+
+
+def _files(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for file in path.rglob("*"):
+        try:
+            if file.is_file():
+                yield file, file.stat()
+        except OSError:  # another process has just removed it
+            continue
+
+
+def trim(limit: int) -> None:
+    """Remove the files used longest ago until the rest has at most `limit` bytes."""
+    files = sorted(_files(folder()), key=lambda item: item[1].st_mtime_ns)
+    total = sum(status.st_size for _, status in files)
+    for file, status in files:
+        if total <= limit:
+            return
+        file.unlink(missing_ok=True)
+        total -= status.st_size
+
+
+def summary() -> Summary:
+    """How many kernels the cache holds, and how many bytes it has on disk."""
+    files = list(_files(folder()))
+    return Summary(folder(), sum(f.suffix == ".o" for f, _ in files), sum(status.st_size for _, status in files))
+
+
+def clear() -> Summary:
+    """Remove everything from the cache; returns what was there."""
+    before = summary()
+    for child in before.path.iterdir():
+        shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
+    return before

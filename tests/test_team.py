@@ -1,0 +1,131 @@
+import ctypes
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from netlang.backend import cache
+from netlang.primitives.launch import KernelText
+from netlang.simd import team as t
+
+FIELDS = [(t.threads, t.THREADS), (t.examples, t.EXAMPLES), (t.first, t.FIRST), (t.step, t.STEP), (t.seed, t.SEED)]
+BARRIERS = 2000
+
+TURNS = KernelText(
+    "turns",
+    """
+from netlang.simd.team import barrier, stopped, threads
+from netlang.simd.vector import load_i64, store_i64
+def kernel(args, team, thread):
+    # every thread adds its own step to what its neighbour had before the barrier
+    mine = load_i64(args) + 128 * thread
+    neighbour = load_i64(args) + 128 * ((thread + 1) % threads(team))
+    for i in range(load_i64(args + 8)):
+        value = load_i64(neighbour)
+        barrier(team, thread)
+        store_i64(mine, value + 1)
+        barrier(team, thread)
+        if stopped(team):
+            break
+""",
+)
+
+
+def in_threads(function, count, *args):
+    """Call function(*args, thread) in `count` threads and wait for all."""
+    workers = [threading.Thread(target=function, args=(*args, i)) for i in range(count)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def turns(function, threads, rounds=BARRIERS, stop=False):
+    cells = np.zeros(16 * threads, np.int64)
+    args = np.array([cells.ctypes.data, rounds], np.int64)
+    block = t.team_block(threads)
+    block[t.STOP] = stop
+    in_threads(function, threads, args.ctypes.data, block.ctypes.data)
+    return cells[::16].tolist(), block
+
+
+def compiled():
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(cache.compiled(TURNS))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_nobody_passes_a_barrier_before_all_have_come(threads):
+    values, block = turns(compiled(), threads)
+
+    assert values == [BARRIERS] * threads
+    assert block[t.GENERATION] == 2 * BARRIERS
+    assert block[t.ARRIVED] == 0
+    assert block[t.GENERATION_SLEEPERS] == 0
+
+
+def test_barriers_work_when_all_threads_share_one_core():
+    allowed = os.sched_getaffinity(0)
+    one = {min(allowed)}
+
+    def pinned(args, team, thread):
+        os.sched_setaffinity(0, one)  # of this thread
+        compiled()(args, team, thread)
+
+    values, _ = turns(pinned, 2)
+
+    assert values == [BARRIERS] * 2
+    assert os.sched_getaffinity(0) == allowed
+
+
+def test_the_plain_python_body_of_the_barrier_works_in_threads():
+    values, _ = turns(cache.interpreted(TURNS), 3, rounds=20)
+
+    assert values == [20] * 3
+
+
+def test_all_threads_leave_at_the_same_barrier_once_stop_is_set():
+    values, block = turns(compiled(), 2, stop=True)
+
+    assert values == [1, 1]
+    assert block[t.STOPPED] == 1
+
+
+def test_fields_read_the_same_in_kernels_and_in_python():
+    text = """
+from netlang.simd.team import examples, first, rate, seed, step, threads
+from netlang.simd.vector import load_i64, store_i64, store_scalar_f64
+def kernel(args, team, thread):
+    out = load_i64(args)
+    store_i64(out, threads(team))
+    store_i64(out + 8, examples(team))
+    store_i64(out + 16, first(team))
+    store_i64(out + 24, step(team))
+    store_i64(out + 32, seed(team))
+    store_scalar_f64(out + 40, rate(team))
+"""
+    out = np.zeros(6, np.int64)
+    args = np.array([out.ctypes.data], np.int64)
+    block = t.team_block(3)
+    block[: t.RATE] = [3, 10, 20, 30, -40]
+    block[t.RATE : t.RATE + 1].view(np.float64)[:] = 0.125
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(cache.compiled(KernelText("fields", text)))
+    run(args.ctypes.data, block.ctypes.data, 0)
+
+    assert out[:5].tolist() == [3, 10, 20, 30, -40]
+    assert out[5:].view(np.float64)[0] == 0.125
+    assert [function(block.ctypes.data) for function, _ in FIELDS] == out[:5].tolist()
+    assert t.rate(block.ctypes.data) == 0.125
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 16, 1000])
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_split_cuts_evenly_and_leaves_nothing_out(count, parts):
+    ranges = [t.split(count, part, parts) for part in range(parts)]
+
+    assert [i for lo, hi in ranges for i in range(lo, hi)] == list(range(count))
+    assert max(hi - lo for lo, hi in ranges) - min(hi - lo for lo, hi in ranges) <= 1
+
+
+def test_blocks_start_at_a_cache_line():
+    assert all(t.team_block(1).ctypes.data % 64 == 0 for _ in range(10))
