@@ -41,6 +41,7 @@ class Relu(Activation):
     """
 
     word = "relu"
+    usual = True
     before = "he"
 
     def formula(self, x: Term) -> Term:
