@@ -1,0 +1,109 @@
+"""Weights on disk: safetensors files with the state of the optimizer and what the numbers mean.
+
+Tensors are stored in their public shapes under their public names (`conv1.w`), float32 or float64, the state of the
+optimizer beside them under `optimizer:` and its own name. The file's metadata holds strings:
+
+    netlang    version of the language the net was written in
+    net        identity of the net: changes when what is computed changes, not when comments do
+    others     JSON text, such as the statistics of the data (`statistics`) and how far training was (`progress`)
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.files import Problem, read, write
+
+LANGUAGE = "1"
+STATE = "optimizer:"
+SHOWN = 5  # names a message lists before it says how many more there are
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights and optimizer state by name, and the remarks stored with them."""
+
+    weights: Arrays
+    state: Arrays = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole or not at all. Raises Problem."""
+    from safetensors.numpy import save as pack
+
+    tensors = {name: np.ascontiguousarray(w) for name, w in checkpoint.weights.items()}
+    tensors |= {STATE + name: np.ascontiguousarray(w) for name, w in checkpoint.state.items()}
+    about = {"netlang": LANGUAGE, **checkpoint.about}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()}
+    write(path, pack(tensors, metadata=texts))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint, of netlang or any other safetensors file. Raises Problem."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as unpack
+
+    content = read(path)
+    try:
+        tensors = unpack(content)
+        about = {name: _parsed(name, text) for name, text in _metadata(content).items()}
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise Problem(f"{path} is not a whole safetensors file: it is truncated or something else ({error})") from None
+    weights = {name: w for name, w in tensors.items() if not name.startswith(STATE)}
+    state = {name.removeprefix(STATE): w for name, w in tensors.items() if name.startswith(STATE)}
+    return Checkpoint(weights, state, about)
+
+
+def fit(path: Path, found: Arrays, wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that a file has exactly the tensors of a net. Raises Problem that lists every difference."""
+    wrong = [
+        f"`{name}` is {_size(found[name].shape)} there and {_size(shape)} in the net"
+        for name, shape in wanted.items()
+        if name in found and found[name].shape != tuple(shape)
+    ]
+    differences = [
+        _listed("it lacks", [f"`{name}`" for name in wanted if name not in found]),
+        _listed("the net has no", [f"`{name}`" for name in found if name not in wanted]),
+        _listed("", wrong),
+    ]
+    if said := "; ".join(filter(None, differences)):
+        raise Problem(f"{path} does not hold the weights of this net: {said}. Nothing was loaded.")
+    for name, array in found.items():
+        if array.dtype.kind != "f":
+            raise Problem(f"{path}: `{name}` is {array.dtype}, weights are floating-point numbers. Nothing was loaded.")
+
+
+def _listed(head: str, items: Iterable[str]) -> str:
+    items = list(items)
+    if not items:
+        return ""
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return f"{head} {', '.join(items[:SHOWN])}{more}".strip()
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "one number"
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The strings in the header: 8 bytes of its length, then JSON (the safetensors format's description)."""
+    size = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+    return found
+
+
+def _parsed(name: str, text: str) -> Any:
+    if name in ("netlang", "net"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

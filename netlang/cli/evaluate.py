@@ -1,0 +1,61 @@
+"""`netlang evaluate FILE --weights W`: how good trained weights are."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlang.cli.nets import device, opened, plainly, set_option, weighted
+from netlang.train import data, prepare
+from netlang.train.loop import evaluate
+from netlang.train.settings import settle
+
+
+@click.command("evaluate")
+@click.argument("file", metavar="FILE[:VARIANT]")
+@set_option
+@click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
+@click.option("--data", help="`digits`, `xor` or an .npz file; the data of the training, if not said.")
+@click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Examples at a time.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
+@click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def command(
+    file: str,
+    settings: tuple[str, ...],
+    weights: Path,
+    batch: int,
+    threads: int | None,
+    on: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Score weights on the test part of the data."""
+    with plainly():
+        began = time.monotonic()
+        net = opened(file, settings)
+        device(on)
+        program, checkpoint = weighted(net, weights, batch, threads)
+        stored = checkpoint.about.get("settings", {})
+        settled, _ = settle({**net.train, **{k: stored[k] for k in ("data", "split") if k in stored}}, options)
+        source = data.load(settled.data, settled.split)
+        statistics = prepare.stored(checkpoint.about, weights)
+        examples = prepare.examples(source, net.input, net.output, net.labelled, 0, statistics)
+        try:
+            score = evaluate(program, examples)
+        finally:
+            program.close()
+        result = {
+            "net": net.name,
+            "weights": str(weights),
+            "data": settled.data,
+            "split": settled.split,
+            "examples": len(examples.x_test),
+            "accuracy": score.accuracy,
+            "squared_error": score.squared_error,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    click.echo(json.dumps(result) if as_json else f"{net.name}: {score} on {len(examples.x_test)} examples")

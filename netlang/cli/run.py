@@ -1,0 +1,134 @@
+"""`netlang run FILE --weights W --input X`: what a trained net answers."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.cli.nets import device, opened, plainly, set_option, weighted
+from netlang.files import Problem, read, write
+from netlang.train import prepare
+from netlang.train.data import check_values, read_arrays
+from netlang.train.face import Net, Program
+
+Array = NDArray[Any]
+ARRAYS = (".npy", ".npz")
+BATCH = 64  # examples at a time, at most
+
+
+@click.command("run")
+@click.argument("file", metavar="FILE[:VARIANT]")
+@set_option
+@click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
+@click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, required=True)
+@click.option("--output", type=click.Path(path_type=Path), help="An .npy file for the answers.")
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Classes to print.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
+@click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def command(
+    file: str,
+    settings: tuple[str, ...],
+    weights: Path,
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    top: int,
+    threads: int | None,
+    on: str,
+    as_json: bool,
+) -> None:
+    """Run a net on arrays (.npy, .npz with `x`) or pictures, which are brought to its input's size.
+
+    The statistics stored with the weights normalise the input, as in training.
+    """
+    with plainly():
+        net = opened(file, settings)
+        device(on)
+        x, names = _examples(net, inputs)
+        program, checkpoint = weighted(net, weights, min(BATCH, len(x)), threads)
+        statistics = prepare.stored(checkpoint.about, weights)
+        if statistics is not None:
+            scaled = x if inputs[0].suffix.lower() in ARRAYS else x * np.float32(statistics.peak / 255)
+            x = statistics.normalised(scaled)
+        try:
+            y = _answers(program, prepare.shaped(x, net.input))
+        finally:
+            program.close()
+        if output is not None:
+            _store(output, y)
+    _print(net, names, y, top, output, as_json)
+
+
+def _examples(net: Net, inputs: tuple[Path, ...]) -> tuple[Array, list[str]]:
+    """Examples in the size of the net's input, and what to call each. Raises Problem."""
+    kinds = {path.suffix.lower() in ARRAYS for path in inputs}
+    if len(kinds) > 1 or (kinds == {True} and len(inputs) > 1):
+        raise Problem("--input takes one .npy or .npz file, or pictures")
+    if kinds == {False}:
+        pictures = [prepare.fitted(_picture(path, net)[None], net.input, str(path)) for path in inputs]
+        return np.concatenate(pictures), [str(path) for path in inputs]
+    (path,) = inputs
+    found = read_arrays(path)
+    if "x" not in found:
+        raise Problem(f"{path} lacks `x`: it has {', '.join(found) or 'nothing'}")
+    x = found["x"]
+    if x.ndim and x.shape == net.input.shape[1:]:  # one example without a batch axis
+        x = x[None]
+    if not 2 <= x.ndim <= 4 or len(x) == 0:
+        raise Problem(f"{path}: the array is {x.shape}, the net's input is {('n', *net.input.shape[1:])}")
+    x = prepare.fitted(check_values(x, str(path)), net.input, str(path))
+    return x, [f"example {i}" for i in range(len(x))]
+
+
+def _picture(path: Path, net: Net) -> Array:
+    """A picture as values 0 to 255, [h, w, c], gray where the net reads one channel. Raises Problem."""
+    from PIL import Image, UnidentifiedImageError
+
+    content = read(path)
+    gray = len(net.input.shape) < 4 or net.input.channels == 1
+    try:
+        picture = Image.open(io.BytesIO(content)).convert("L" if gray else "RGB")
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise Problem(f"{path} is neither an .npy or .npz file nor a picture that can be read ({error})") from None
+    values = np.asarray(picture, np.float32)
+    return values[..., None] if values.ndim == 2 else values
+
+
+def _answers(program: Program, x: Array) -> Array:
+    return np.concatenate([program(x[i : i + program.batch]) for i in range(0, len(x), program.batch)])
+
+
+def _store(path: Path, y: Array) -> None:
+    stream = io.BytesIO()
+    np.save(stream, y)
+    write(path, stream.getvalue())
+
+
+def _print(net: Net, names: list[str], y: Array, top: int, output: Path | None, as_json: bool) -> None:
+    classes = y.ndim == 2 and y.shape[1] > 1
+    best = np.argsort(-y, axis=1, kind="stable")[:, :top] if classes else None
+    if as_json:
+        rows: list[dict[str, Any]] = [{"name": name} for name in names]
+        for i, row in enumerate(rows):
+            if best is not None:
+                row["top"] = [{"class": int(k), "value": float(y[i, k])} for k in best[i]]
+            elif y[i].size == 1:
+                row["value"] = float(y[i].flat[0])
+        click.echo(
+            json.dumps({"net": net.name, "shape": list(y.shape), "output": output and str(output), "rows": rows})
+        )
+        return
+    for i, name in enumerate(names):
+        click.echo(f"{name}: {_answer(y[i], None if best is None else best[i], net.labelled)}")
+    if output is not None:
+        click.echo(f"answers {y.shape} in {output}")
+
+
+def _answer(y: Array, best: Array | None, shares: bool) -> str:
+    if best is not None:
+        return "  ".join(f"{k} ({y[k]:.1%})" if shares else f"{k} ({y[k]:.4g})" for k in best)
+    return f"{y.flat[0]:.4g}" if y.size == 1 else f"{'x'.join(map(str, y.shape))}, {y.min():.4g} to {y.max():.4g}"

@@ -1,0 +1,122 @@
+"""`netlang train FILE`: train a net and leave a run folder."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlang.checkpoint import load as load_checkpoint
+from netlang.cli.nets import INTERRUPTED, device, opened, plainly, set_option
+from netlang.files import Problem
+from netlang.train import data, prepare, runs
+from netlang.train.face import Net, Program
+from netlang.train.loop import Result, Training
+from netlang.train.progress import watching
+from netlang.train.settings import settle
+
+
+@click.command("train")
+@click.argument("file", metavar="FILE[:VARIANT]")
+@set_option
+@click.option("--data", help="`digits`, `xor` or the path of an .npz file with x, y and perhaps x_test, y_test.")
+@click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
+@click.option("--shift", type=click.IntRange(0), help="Random moves of training images, pixels of the net's input.")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the training examples.")
+@click.option("--batch", type=click.IntRange(1), help="Examples per step.")
+@click.option("--lr", type=float, help="Learning rate.")
+@click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="How the learning rate goes on.")
+@click.option("--optimizer", help="sgd, momentum, nesterov, adam: see `netlang layers`.")
+@click.option("--seed", type=click.IntRange(0), help="Of weights, order, shifts and dropout.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
+@click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--name", help="Name of the run; the net's and a number, if not said.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
+@click.option("--check-memory", is_flag=True, help="Look for writes beyond buffers after every launch.")
+@click.option("--check-nan", is_flag=True, help="Look for NaN after every launch.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON; progress goes to stderr.")
+def command(file: str, **options: Any) -> None:
+    """Train a net on the CPU and keep weights, log and file in a run folder.
+
+    The file's `train:` says how; options here win.
+    """
+    with plainly():
+        result, run, net = _train(file, options)
+        _report(result, run, net, options["as_json"])
+    if result.interrupted:
+        sys.exit(INTERRUPTED)
+
+
+FLAGS = ("data", "split", "shift", "epochs", "batch", "lr", "schedule", "optimizer", "seed")
+
+
+def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
+    from rich.console import Console
+
+    net = opened(file, options["settings"])
+    on = device(options["on"])
+    former = _former(net, options)
+    base = {**net.train, **(former[1].about.get("settings", {}) if former else {})}
+    settings, passed = settle(base, {name: options[name] for name in FLAGS})
+    source = data.load(settings.data, settings.split)
+    examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
+    program: Program = net.compile(
+        batch=min(settings.batch, max(len(examples.x), len(examples.x_test))),
+        device=on,
+        training=True,
+        seed=settings.seed,
+        threads=options["threads"],
+        train=passed,
+        check_memory=options["check_memory"],
+        check_nan=options["check_nan"],
+    )
+    run = former[0] if former else runs.new(options["out"], net.name, options["name"], net.text)
+    training = Training(net, program, examples, settings, run, passed)
+    if former:
+        training.resume(former[1], run.log())
+    console = Console(stderr=options["as_json"])
+    watch = watching(console, settings, len(examples.x), training.progress.epoch, options["quiet"])
+    try:
+        return training.go(watch), run, net
+    finally:
+        program.close()
+
+
+def _former(net: Net, options: dict[str, Any]) -> tuple[runs.Run, Any] | None:
+    """The run to go on with and its checkpoint. Raises Problem if it is one of another net."""
+    if options["resume"] is None:
+        return None
+    if options["name"] is not None:
+        raise Problem("--resume goes on in the folder of its run: leave --name out")
+    run = runs.existing(options["resume"])
+    checkpoint = load_checkpoint(run.weights)
+    if checkpoint.about.get("net") != net.identity:
+        raise Problem(f"{run.folder} is a training of another net than {net.name}: start a new run")
+    return run, checkpoint
+
+
+def _report(result: Result, run: runs.Run, net: Net, as_json: bool) -> None:
+    accuracy = result.score.accuracy if result.score else None
+    if as_json:
+        summary: dict[str, Any] = {
+            "net": net.name,
+            "variant": net.variant,
+            "epochs": result.epochs,
+            "train_loss": result.train_loss,
+            "test_accuracy": accuracy,
+            "seconds": round(result.seconds, 3),
+            "weights": str(run.weights),
+            "interrupted": result.interrupted,
+        }
+        if result.score and result.score.squared_error is not None:
+            summary["test_squared_error"] = result.score.squared_error
+        click.echo(json.dumps(summary))
+        return
+    said = f"test {result.score}" if result.score else "not tested yet"
+    if result.interrupted:
+        click.echo(f"stopped by Ctrl-C after {result.epochs} epochs; go on with --resume {run.folder}")
+    click.echo(f"{net.name}: {said} after {result.epochs} epochs in {result.seconds:.1f} s")
+    click.echo(f"weights: {run.weights}")

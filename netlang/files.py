@@ -1,0 +1,65 @@
+"""Files, read and written so that nothing is ever half there."""
+
+import errno
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+class Problem(Exception):
+    """What a user can put right about a file, the data or the machine: one plain paragraph."""
+
+
+def write(path: Path, content: bytes) -> None:
+    """The whole content at `path`, or, if that fails, what was there before.
+
+    Written beside the file, flushed to the disk, then renamed over it. Raises Problem.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {reason(error)}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).chmod(0o666 & ~_mask())
+        Path(draft).replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            Path(draft).unlink()
+        if isinstance(error, OSError):
+            kept = " The file that was there is untouched." if path.exists() else ""
+            raise Problem(f"cannot write {path}: {reason(error)}.{kept}") from None
+        raise
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file. Raises Problem."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {reason(error)}") from None
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in plain words."""
+    words = {
+        errno.ENOENT: "there is no such file",
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EACCES: "permission denied",
+        errno.EROFS: "the file system is read-only",
+        errno.EISDIR: "it is a folder",
+        errno.ENOTDIR: "a part of the path is not a folder",
+    }
+    return words.get(error.errno or 0, error.strerror or str(error))
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,146 @@
+"""Where examples come from: built-in sets and .npz files. Checked here, so that later stages may trust them."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.files import Problem, read
+
+Array = NDArray[Any]
+DIGITS_TEST = 360  # the last in file order: other writers than the training part
+BUILT_IN = ("digits", "xor")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Examples as their source has them: x[n, h, w, c] images, x[n, d] vectors, or x[n, t, d] sequences.
+
+    y: class numbers int[n], or values float[n, ...]
+    peak: the largest value the source can hold (16 for the digits), which bright white of a picture is mapped to
+    """
+
+    name: str
+    x: Array
+    y: Array
+    x_test: Array
+    y_test: Array
+    peak: float
+
+    @property
+    def images(self) -> bool:
+        """Whether the examples are pictures, which can be resized and shifted."""
+        return self.x.ndim == 4
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the labels name; None where they are values."""
+        if self.y.dtype.kind not in "iu":
+            return None
+        return int(max(self.y.max(initial=0), self.y_test.max(initial=0))) + 1
+
+
+def load(name: str, split: str) -> Data:
+    """The data of a built-in name or of an .npz file. Raises Problem.
+
+    split: `last` (the last 360 digits, or the last fifth of a file) or `fifth` (every fifth) becomes the test,
+        unless the file has a test part of its own
+    """
+    if name == "digits":
+        x, y = _arrays(name, (files("netlang.train") / "data" / "digits.npz").read_bytes())
+        return _split(name, x[..., None], y.astype(np.int64), split, DIGITS_TEST, 16.0)
+    if name == "xor":
+        points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+        labels = np.array([0, 1, 1, 0])
+        return Data(name, points, labels, points, labels, 1.0)
+    if Path(name).suffix != ".npz":
+        raise Problem(f"`data={name}` is neither built in ({', '.join(BUILT_IN)}) nor the path of an .npz file")
+    return _from_file(Path(name), split)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an .npy (as `x`) or .npz file. Raises Problem."""
+    content = read(path)
+    try:
+        found = np.load(io.BytesIO(content), allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return {"x": found}
+        return {key: found[key] for key in found.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise Problem(f"{path} is not a whole .npy or .npz file of plain numbers ({error})") from None
+
+
+def check_values(x: Array, what: str) -> Array:
+    """The numbers as float32. Raises Problem that names the first example that is not finite."""
+    if x.dtype.kind not in "fiub":
+        raise Problem(f"{what} holds {x.dtype}; numbers are needed")
+    finite = np.isfinite(x.reshape(len(x), -1)).all(1) if x.dtype.kind == "f" else np.ones(len(x), bool)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        raise Problem(f"{what} holds NaN or infinity: first in example {first}, {int((~finite).sum())} in all")
+    return x.astype(np.float32)
+
+
+def check_labels(y: Array, classes: int, what: str) -> None:
+    """Raise Problem naming the first class number a net with so many classes cannot answer."""
+    wrong = (y < 0) | (y >= classes)
+    if wrong.any():
+        first = int(np.argmax(wrong.reshape(len(y), -1).any(1)))
+        label = int(y[first].flat[0]) if y.ndim > 1 else int(y[first])
+        raise Problem(
+            f"{what}: example {first} has label {label}, but the net has {classes} classes, 0 to {classes - 1}"
+        )
+
+
+def _arrays(name: str, content: bytes) -> tuple[Array, Array]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        return found["x"], found["y"]
+
+
+def _from_file(path: Path, split: str) -> Data:
+    found = read_arrays(path)
+    lacking = [key for key in ("x", "y") if key not in found]
+    if lacking:
+        raise Problem(f"{path} lacks {' and '.join(f'`{k}`' for k in lacking)}: it has {', '.join(found) or 'nothing'}")
+    if ("x_test" in found) != ("y_test" in found):
+        raise Problem(f"{path} has `x_test` or `y_test` alone: give both or neither")
+    x, y = _part(path, found, "x", "y")
+    if "x_test" not in found:
+        return _split(str(path), x, y, split, max(1, len(x) // 5), float(np.abs(x).max(initial=0)) or 1.0)
+    x_test, y_test = _part(path, found, "x_test", "y_test")
+    if x.shape[1:] != x_test.shape[1:]:
+        raise Problem(f"{path}: the examples of `x` are {x.shape[1:]}, those of `x_test` {x_test.shape[1:]}")
+    if (y.dtype, y.shape[1:]) != (y_test.dtype, y_test.shape[1:]):
+        raise Problem(f"{path}: `y` is {y.dtype} of {y.shape[1:]} each, `y_test` {y_test.dtype} of {y_test.shape[1:]}")
+    return Data(str(path), x, y, x_test, y_test, float(np.abs(x).max(initial=0)) or 1.0)
+
+
+def _part(path: Path, found: dict[str, Array], xs: str, ys: str) -> tuple[Array, Array]:
+    """One part of a file; images may come without a channel axis where y or x make clear what they are."""
+    x, y = found[xs], found[ys]
+    if not 2 <= x.ndim <= 4:
+        raise Problem(f"{path}: `{xs}` has the shape {x.shape}; [n, d], [n, h, w] or [n, h, w, c] is needed")
+    if y.ndim == 0 or len(x) != len(y):
+        raise Problem(f"{path}: `{xs}` has {len(x)} examples, `{ys}` has {len(y) if y.ndim else 'none'}")
+    if len(x) == 0:
+        raise Problem(f"{path}: `{xs}` has no examples")
+    y = y.astype(np.int64) if y.dtype.kind in "iub" else check_values(y, f"{path}: `{ys}`")
+    if y.dtype.kind == "i" and (y < 0).any():
+        raise Problem(
+            f"{path}: `{ys}` has the label {y.min()} in example {int(np.argmax((y < 0).reshape(len(y), -1).any(1)))}"
+        )
+    return check_values(x, f"{path}: `{xs}`"), y
+
+
+def _split(name: str, x: Array, y: Array, split: str, last: int, peak: float) -> Data:
+    """Training and test part of examples in file order."""
+    n = len(x)
+    if n < 2:
+        raise Problem(f"{name} has {n} example: one part cannot be kept for the test")
+    test = np.arange(n) % 5 == min(4, n - 1) if split == "fifth" else np.arange(n) >= n - last
+    return Data(name, x[~test], y[~test], x[test], y[test], peak)

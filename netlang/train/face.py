@@ -1,0 +1,80 @@
+"""What training asks of a net and of its compiled program. `program.py` answers; tests answer with something small."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from netlang.types import Tensor
+
+Array = NDArray[Any]
+
+
+class Store(Protocol):
+    """Tensors by name: reading gives a copy in the public shape, assigning sets."""
+
+    def __getitem__(self, name: str) -> Array: ...
+    def __setitem__(self, name: str, value: Array) -> None: ...
+    def __iter__(self) -> Iterator[str]: ...
+
+
+class Program(Protocol):
+    """A compiled net.
+
+    batch: the most examples one call takes; fewer are welcome
+    rate: the learning rate of the next step
+    steps: optimizer steps done; with `seed` it decides every random number of the next step
+    state: what the optimizer remembers, by name
+
+    A KeyboardInterrupt or NetError out of `step` leaves the weights as before the step or as after it.
+    """
+
+    batch: int
+    rate: float
+    steps: int
+    weights: Store
+    state: Store
+
+    def __call__(self, x: Array) -> Array:
+        """The output for x[n, ...], in evaluation mode."""
+        ...
+
+    def step(self, x: Array, target: Array) -> float:
+        """One optimizer step on x[n, ...]; the loss before it, averaged over the examples."""
+        ...
+
+    def close(self) -> None:
+        """Let the threads go."""
+        ...
+
+
+class Net(Protocol):
+    """A checked net, ready to compile.
+
+    input: the type of what it reads; output: of what it answers
+    labelled: whether its loss takes class numbers [n] rather than values in the shape of the output
+    identity: changes when what is computed changes, not when comments do
+    """
+
+    name: str
+    variant: str | None
+    text: str
+    train: Any
+    input: Tensor
+    output: Tensor
+    labelled: bool
+    identity: str
+
+    def compile(
+        self,
+        batch: int,
+        device: str = "cpu",
+        training: bool = False,
+        seed: int = 0,
+        threads: int | None = None,
+        train: Any = None,
+        check_memory: bool = False,
+        check_nan: bool = False,
+    ) -> Program:
+        """A program. train: settings that replace those of the file's `train:`, such as the optimizer."""
+        ...

@@ -1,0 +1,198 @@
+"""Training: epochs over shuffled, shifted examples, a test after each, weights kept as it goes."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from netlang.checkpoint import Checkpoint, fit
+from netlang.diagnostics import NetError
+from netlang.files import Problem
+from netlang.train.face import Array, Net, Program
+from netlang.train.interrupt import Interrupts, listening
+from netlang.train.prepare import Examples, draws
+from netlang.train.runs import Run
+from netlang.train.score import Score, score
+from netlang.train.settings import Settings
+
+SAVE_EVERY = 5.0  # seconds: what a killed process loses at most
+
+
+class Watch(Protocol):
+    """What looks on: the progress bar, the plain lines, or nothing."""
+
+    def step(self, progress: "Progress", batches: int, loss: float, rate: float) -> None:
+        """After each optimizer step."""
+        ...
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """After each epoch and its test: the row of the log."""
+        ...
+
+    def close(self) -> None:
+        """At the end, whatever it was."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is: epochs done, and in the next one batches done, examples seen, and the sum of their losses.
+
+    seconds: spent in training so far, over all its sessions
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    seen: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+
+    def stepped(self, examples: int, loss: float) -> "Progress":
+        """After one more batch with this mean loss."""
+        return replace(self, batch=self.batch + 1, seen=self.seen + examples, loss=self.loss + loss * examples)
+
+    @property
+    def mean_loss(self) -> float:
+        """Over the examples seen in this epoch."""
+        return self.loss / self.seen if self.seen else math.nan
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training came to. interrupted: by Ctrl-C, with the last weights kept."""
+
+    epochs: int
+    train_loss: float | None
+    score: Score | None
+    seconds: float
+    interrupted: bool
+
+
+def rate(settings: Settings, start: float, step: int, steps: int) -> float:
+    """The learning rate of a step, counted from 0, of so many in all."""
+    if settings.schedule == "cosine":
+        return 0.5 * start * (1 + math.cos(math.pi * step / steps))
+    return start
+
+
+def evaluate(program: Program, examples: Examples) -> Score:
+    """The score on the test part, in evaluation mode, on the weights as they are."""
+
+    def answers() -> Iterator[tuple[Array, Array]]:
+        for start in range(0, len(examples.x_test), program.batch):
+            x, y = examples.test(start, start + program.batch)
+            yield program(x), y
+
+    return score(answers(), examples.classes)
+
+
+class Training:
+    """One training, new or resumed: `go` runs it to its end."""
+
+    def __init__(
+        self,
+        net: Net,
+        program: Program,
+        examples: Examples,
+        settings: Settings,
+        run: Run,
+        passed: Mapping[str, Any] | None = None,
+    ) -> None:
+        """passed: settings that went to the compiler, stored so that a resumed run has them again."""
+        self.net, self.program, self.examples, self.settings, self.run = net, program, examples, settings, run
+        self._passed = dict(passed or {})
+        self.progress = Progress()
+        self.log: list[dict[str, Any]] = []
+        self._start = settings.lr if settings.lr is not None else program.rate
+        self._batches = -(-len(examples.x) // settings.batch)
+        self._saved = time.monotonic()
+
+    def resume(self, checkpoint: Checkpoint, log: list[dict[str, Any]]) -> None:
+        """Go on where a checkpoint stands. Raises Problem if it is not one of this net's training."""
+        if "progress" not in checkpoint.about:
+            raise Problem(f"{self.run.weights} holds weights only, not how far training was: it cannot be resumed")
+        program = self.program
+        fit(self.run.weights, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
+        fit(self.run.weights, checkpoint.state, {name: program.state[name].shape for name in program.state})
+        for name, array in checkpoint.weights.items():
+            program.weights[name] = array
+        for name, array in checkpoint.state.items():
+            program.state[name] = array
+        program.steps = int(checkpoint.about["steps"])
+        self.progress = Progress(**checkpoint.about["progress"])
+        self.log = log[: self.progress.epoch]
+
+    def go(self, watch: Watch) -> Result:
+        """Train to the last epoch, or to Ctrl-C. Raises NetError or Problem, with the last good weights kept."""
+        began = time.monotonic() - self.progress.seconds
+        interrupted = False
+        with listening() as interrupts:
+            try:
+                for epoch in range(self.progress.epoch, self.settings.epochs):
+                    self._epoch(epoch, interrupts, watch, began)
+            except KeyboardInterrupt:
+                interrupted = True
+            except (NetError, Problem):
+                self._keep(began)
+                raise
+            finally:
+                watch.close()
+            self._keep(began)
+        last = self.log[-1] if self.log else {}
+        kept = Score(last.get("test_accuracy"), last.get("test_squared_error")) if last else None
+        loss = self.progress.mean_loss if self.progress.seen else last.get("train_loss")
+        return Result(self.progress.epoch, loss, kept, self.progress.seconds, interrupted)
+
+    def _epoch(self, epoch: int, interrupts: Interrupts, watch: Watch, began: float) -> None:
+        settings, program, n = self.settings, self.program, len(self.examples.x)
+        order, moves = draws(n, self.examples.moves, settings.seed, epoch)
+        for number in range(self.progress.batch, self._batches):
+            index = order[number * settings.batch : (number + 1) * settings.batch]
+            x, y = self.examples.batch(index, moves[index])
+            done = epoch * self._batches + number
+            program.rate = rate(settings, self._start, done, settings.epochs * self._batches)
+            with interrupts.step():
+                loss = program.step(x, y)
+                self._check(loss, epoch)
+                self.progress = self.progress.stepped(len(index), loss)
+            watch.step(self.progress, self._batches, loss, program.rate)
+            interrupts.check()
+        self._close_epoch(epoch, watch, began)
+
+    def _close_epoch(self, epoch: int, watch: Watch, began: float) -> None:
+        tested = evaluate(self.program, self.examples)
+        row: dict[str, Any] = {"epoch": epoch + 1, "train_loss": self.progress.mean_loss}
+        row["test_accuracy"] = tested.accuracy
+        if tested.squared_error is not None:
+            row["test_squared_error"] = tested.squared_error
+        row |= {"rate": self.program.rate, "seconds": round(time.monotonic() - began, 3)}
+        self.progress = Progress(epoch=epoch + 1)
+        self.log.append(row)
+        watch.epoch(row)
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            self._keep(began)
+
+    def _check(self, loss: float, epoch: int) -> None:
+        if not math.isfinite(loss):
+            raise Problem(
+                f"the loss became {loss} in epoch {epoch + 1}; the weights before it are kept in {self.run.weights}."
+                " Try a smaller --lr."
+            )
+
+    def _keep(self, began: float) -> None:
+        program = self.program
+        self.progress = replace(self.progress, seconds=time.monotonic() - began)
+        about = {
+            "net": self.net.identity,
+            "statistics": asdict(self.examples.statistics),
+            "settings": {**{k: v for k, v in asdict(self.settings).items() if v is not None}, **self._passed},
+            "progress": asdict(self.progress),
+            "steps": program.steps,
+        }
+        weights = {name: np.asarray(program.weights[name]) for name in program.weights}
+        state = {name: np.asarray(program.state[name]) for name in program.state}
+        self.run.keep(Checkpoint(weights, state, about), self.log)
+        self._saved = time.monotonic()

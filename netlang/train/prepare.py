@@ -1,0 +1,203 @@
+"""From examples as stored to what a net reads: size, shift, normalisation, shape.
+
+stored x[n, h, w, c] → resized to the net's image → (training only: shifted) → (x - mean) / std → the input's shape
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from netlang.files import Problem
+from netlang.train.data import Data, check_labels
+from netlang.types import Tensor, shown
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the training part looked like, per channel, in the units of the data: stored with the weights."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    peak: float
+
+    @staticmethod
+    def of(x: Array, peak: float) -> "Statistics":
+        """Of resized training examples x[n, ..., c]: over examples and places, for each channel or feature."""
+        flat = x.reshape(-1, x.shape[-1])
+        mean, std = flat.mean(0, dtype=np.float64), flat.std(0, dtype=np.float64)
+        std = np.where(std > 0, std, 1.0)  # a channel that never changes is only centred
+        return Statistics(tuple(map(float, mean)), tuple(map(float, std)), peak)
+
+    def normalised(self, x: Array) -> Array:
+        """(x - mean) / std, float32."""
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        return ((x - mean) / std).astype(np.float32)
+
+
+def resize(x: Array, height: int, width: int) -> Array:
+    """Bilinear: x[n, h, w, c] → [n, height, width, c], float32. A pixel's value stands at its centre."""
+    if x.shape[1:3] == (height, width):
+        return x.astype(np.float32)
+    rows, columns = _between(height, x.shape[1]), _between(width, x.shape[2])
+    return np.einsum("Hh,nhwc,Ww->nHWc", rows, x.astype(np.float32), columns, optimize=True)
+
+
+def _between(to: int, of: int) -> Array:
+    """[to, of]: how much of each old place goes into each new one; beyond the outer centres the edge stays."""
+    place = np.clip((np.arange(to) + 0.5) * of / to - 0.5, 0, of - 1)
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, of - 1)
+    weights = np.zeros((to, of), np.float32)
+    weights[np.arange(to), low] += 1 - (place - low)
+    weights[np.arange(to), high] += place - low
+    return weights
+
+
+def shift(x: Array, moves: Array) -> Array:
+    """Move each image of x[n, h, w, c] down and right by moves[n, 2] pixels (up and left where negative).
+
+    What comes in at the edge is 0, the value of empty paper in the digits.
+    """
+    n, h, w, _ = x.shape
+    most = int(np.abs(moves).max(initial=0))
+    if most == 0:
+        return x
+    padded = np.pad(x, ((0, 0), (most, most), (most, most), (0, 0)))
+    windows = sliding_window_view(padded, (h, w), axis=(1, 2))  # [n, place, place, c, h, w]
+    moved = windows[np.arange(n), most - moves[:, 0], most - moves[:, 1]]
+    return np.moveaxis(moved, 1, -1)
+
+
+def image(input: Tensor, channels: int) -> tuple[int, int, int] | None:
+    """Height, width and channels of the picture a net's input is, or holds row after row; None if it is none.
+
+    A vector of s*s*channels numbers holds a square picture, a sequence is a picture of one row per step.
+    """
+    sizes = input.arrayed(1)[1:]
+    if len(sizes) == 3:
+        return sizes[0], sizes[1], sizes[2]
+    if len(sizes) == 2:
+        return sizes[0], sizes[1], 1
+    side = math.isqrt(sizes[0] // channels)
+    return (side, side, channels) if side * side * channels == sizes[0] else None
+
+
+def fitted(x: Array, input: Tensor, what: str) -> Array:
+    """Stored examples in the size of the net's input, before normalisation: images stay [n, h, w, c].
+
+    Gray pictures fill all three channels of a net for coloured ones.
+    Raises Problem that shows both shapes.
+    """
+    if x.ndim == 3:  # [n, h, w]: pictures of one channel, or sequences
+        x = x if x.shape[1:] == input.shape[1:] else x[..., None]
+    if x.ndim != 4:
+        if x.shape[1:] == input.shape[1:]:
+            return x.astype(np.float32)
+        raise _misfit(x, input, what)
+    target = image(input, x.shape[3])
+    gray_as_colour = target is not None and (x.shape[3], target[2]) == (1, 3)
+    if target is None or not (target[2] == x.shape[3] or gray_as_colour):
+        raise _misfit(x, input, what)
+    pictures = resize(x, target[0], target[1])
+    return np.repeat(pictures, 3, axis=3) if gray_as_colour else pictures
+
+
+def shaped(x: Array, input: Tensor) -> Array:
+    """Normalised examples in the shape of the input: images row after row where it is a vector or a sequence."""
+    return np.ascontiguousarray(x.reshape(input.arrayed(len(x))), np.float32)
+
+
+def targets(y: Array, output: Tensor, labelled: bool, what: str) -> Array:
+    """Labels as the loss takes them: class numbers int[n], or float values in the shape of the output.
+
+    Class numbers turn into one-hot rows where the loss wants values and the output is wider than one number.
+    """
+    if labelled:
+        if y.dtype.kind != "i":
+            raise Problem(f"{what}: the labels are {y.dtype}; the net's loss needs whole class numbers")
+        check_labels(y, output.channels, what)
+        return y
+    if y.dtype.kind == "i" and y.ndim == 1:
+        width = output.size
+        check_labels(y, max(width, 2), what)
+        y = np.eye(width, dtype=np.float32)[y] if width > 1 else y[:, None]
+    wanted = output.arrayed(len(y))
+    if y.size != math.prod(wanted):
+        raise Problem(f"{what}: the labels are {y.shape[1:]} each, the net answers {shown(output.shape)}")
+    return y.reshape(wanted).astype(np.float32)
+
+
+def _misfit(x: Array, input: Tensor, what: str) -> Problem:
+    have = "x".join(map(str, x.shape[1:])) or "one number"
+    return Problem(f"{what}: the examples are {have}, the net's input is {shown(input.shape)}")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Data ready for one net: x as `fitted` leaves it, targets as the loss takes them.
+
+    classes: whether the targets are classes (numbers or one-hot rows) rather than values
+    moves: the largest random shift of a training image, in pixels of the net's input
+    """
+
+    x: Array
+    y: Array
+    x_test: Array
+    y_test: Array
+    input: Tensor
+    statistics: Statistics
+    classes: bool
+    moves: int
+
+    def batch(self, index: Array, moves: Array) -> tuple[Array, Array]:
+        """Training examples by number, shifted by moves[n, 2], normalised."""
+        x = self.x[index]
+        x = shift(x, moves) if x.ndim == 4 else x
+        return shaped(self.statistics.normalised(x), self.input), self.y[index]
+
+    def test(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Test examples, normalised."""
+        return shaped(self.statistics.normalised(self.x_test[start:stop]), self.input), self.y_test[start:stop]
+
+
+def examples(
+    data: Data, input: Tensor, output: Tensor, labelled: bool, moves: int | None, statistics: Statistics | None = None
+) -> Examples:
+    """Data made ready for a net. Raises Problem where they do not fit.
+
+    moves: the largest random shift in pixels of the net's input; None: 2 for the digits, else 0
+    statistics: those stored with the weights; else taken from the training part
+    """
+    x, x_test = (fitted(part, input, data.name) for part in (data.x, data.x_test))
+    y, y_test = (targets(part, output, labelled, data.name) for part in (data.y, data.y_test))
+    if moves is None:
+        moves = 2 if data.name == "digits" else 0
+    if moves and x.ndim != 4:
+        raise Problem(f"`shift={moves}` moves pictures, but the examples of {data.name} are not pictures")
+    return Examples(
+        x, y, x_test, y_test, input, statistics or Statistics.of(x, data.peak), data.classes is not None, moves
+    )
+
+
+def stored(about: Mapping[str, Any], path: object) -> Statistics | None:
+    """The statistics in a checkpoint's remarks; None for weights from elsewhere. Raises Problem if they are damaged."""
+    found = about.get("statistics")
+    if found is None:
+        return None
+    try:
+        return Statistics(tuple(map(float, found["mean"])), tuple(map(float, found["std"])), float(found["peak"]))
+    except (KeyError, TypeError, ValueError):
+        raise Problem(f"{path}: the statistics of the data stored with the weights cannot be read") from None
+
+
+def draws(n: int, moves: int, seed: int, epoch: int) -> tuple[Array, Array]:
+    """Order int[n] of the examples in an epoch, and their shifts int[n, 2]: a function of seed and epoch alone."""
+    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return random.permutation(n), random.integers(-moves, moves + 1, (n, 2))

@@ -1,0 +1,88 @@
+"""The settings of `train:` statements and of `netlang train`, checked and with their defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from netlang.diagnostics import either, meant
+from netlang.files import Problem
+
+PASSED_ON = ("optimizer", "loss", "momentum", "nesterov", "beta1", "beta2", "eps", "l2", "decay", "precision")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a net is trained.
+
+    data: `digits` (built in), `xor` (built in) or the path of an .npz file
+    split: which examples are the test: `last` (the last fifth; of the digits the last 360) or `fifth` (every fifth)
+    shift: random moves of the training images, up to so many pixels of the net's input; none for what is not digits
+    epochs: passes over the training examples
+    batch: examples per optimizer step; the last batch of an epoch may be smaller
+    lr: learning rate at the start; the optimizer's own where nothing is said
+    schedule: `constant`, or `cosine`: from lr to 0 over all steps along half a cosine (Loshchilov and Hutter 2017)
+    seed: of the initial weights, the order of the examples, the shifts and dropout
+    """
+
+    data: str = "digits"
+    split: str = "last"
+    shift: int | None = None
+    epochs: int = 20
+    batch: int = 64
+    lr: float | None = None
+    schedule: str = "constant"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _choice("split", self.split, ("last", "fifth"))
+        _choice("schedule", self.schedule, ("constant", "cosine"))
+        _at_least("epochs", self.epochs, 1)
+        _at_least("batch", self.batch, 1)
+        _at_least("seed", self.seed, 0)
+        _at_least("shift", self.shift or 0, 0)
+        if self.lr is not None and not 0 < self.lr < float("inf"):
+            raise Problem(f"`lr` is {self.lr}, a learning rate is a number above 0")
+
+
+OURS = tuple(f.name for f in fields(Settings))
+
+
+def settle(train: Mapping[str, Any], flags: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """The settings of training itself, and those the compiler wants; flags that are not None win over the file.
+
+    Raises Problem for a wrong name or value.
+    """
+    said = {name: getattr(value, "value", value) for name, value in train.items()}
+    said |= {name: value for name, value in flags.items() if value is not None}
+    for name in said:
+        if name not in (*OURS, *PASSED_ON):
+            known = sorted((*OURS, *PASSED_ON))
+            hint = meant(name, known, f"it knows {either(known, 'and')}")
+            raise Problem(f"`train:` knows no setting `{name}`; {hint}")
+    ours = {name: _cast(name, value) for name, value in said.items() if name in OURS}
+    passed = {name: value for name, value in said.items() if name in PASSED_ON}
+    return replace(Settings(), **ours), passed
+
+
+def _cast(name: str, value: Any) -> Any:
+    if name in ("data", "split", "schedule"):
+        return str(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise Problem(f"`{name}={value}` in `train:` is not a number") from None
+    if name == "lr":
+        return number
+    if number != int(number):
+        raise Problem(f"`{name}={value}` in `train:` is not a whole number")
+    return int(number)
+
+
+def _choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise Problem(f"`{name}` is `{value}`, it may be {either(known)}")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise Problem(f"`{name}` is {value}, it must be at least {least}")

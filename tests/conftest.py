@@ -1,0 +1,39 @@
+"""Settings of all tests: one kernel cache for the session, canaries on, and what needs PyTorch left out where it is not."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+TORCH = importlib.util.find_spec("torch") is not None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Kernels are compiled once per session, also where xdist runs it in several processes.
+
+    NETLANG_CACHE, if set, is kept: `.ci/run` and whoever runs the tests again and again save compiling.
+    """
+    os.environ["NETLANG_CHECK_MEMORY"] = "1"
+    if "NETLANG_CACHE" in os.environ:
+        return
+    import tempfile
+
+    folder = tempfile.TemporaryDirectory(prefix="netlang-tests-")
+    os.environ["NETLANG_CACHE"] = str(Path(folder.name) / "cache")  # workers of xdist inherit it
+    config.add_cleanup(folder.cleanup)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without PyTorch the tests that compare with it are not collected; the closing line counts them as deselected."""
+    if TORCH:
+        return
+    left_out = [item for item in items if item.get_closest_marker("reference")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_header() -> str:
+    """Says at the top whether the reference takes part."""
+    return "PyTorch: takes part" if TORCH else "PyTorch is not installed: tests marked `reference` are left out"

@@ -1,0 +1,63 @@
+"""Files are whole or as they were."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from netlang.files import Problem, read, write
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_the_former_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "weights"
+    write(path, b"former")
+    monkeypatch.setattr(os, "fsync", full_disk)
+
+    with pytest.raises(Problem, match=r"weights: the disk is full\. The file that was there is untouched"):
+        write(path, b"newer")
+
+    assert path.read_bytes() == b"former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_the_former_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "weights"
+    write(path, b"former")
+    monkeypatch.setattr(os, "fsync", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        write(path, b"newer")
+
+    assert path.read_bytes() == b"former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path):
+    write(tmp_path / "a" / "b", b"x")
+
+    assert read(tmp_path / "a" / "b") == b"x"
+
+
+def test_a_file_where_a_folder_is_needed_is_said(tmp_path: Path):
+    write(tmp_path / "a", b"x")
+
+    with pytest.raises(Problem, match="cannot write .*b: "):
+        write(tmp_path / "a" / "b", b"x")
+
+
+def test_a_missing_file_is_said(tmp_path: Path):
+    with pytest.raises(Problem, match="cannot read .*gone: there is no such file"):
+        read(tmp_path / "gone")
+
+
+def test_a_folder_in_place_of_a_file_is_said(tmp_path: Path):
+    with pytest.raises(Problem, match="it is a folder"):
+        read(tmp_path)
