@@ -1,4 +1,4 @@
-"""Settings of all tests: one kernel cache for the session, canaries on, and what needs PyTorch left out where it is not."""
+"""Settings of all tests: one kernel cache, canaries on, tests against PyTorch left out where it is missing."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""A small net with the face of a real one (`netlang/train/face.py`): one dense layer in NumPy, trained with momentum."""
+"""A small net with the face of a real one (`train/face.py`): one dense layer in NumPy, trained with momentum."""
 
 from typing import Any
 

@@ -49,12 +49,12 @@ def test_folders_on_the_way_are_made(tmp_path: Path):
 def test_a_file_where_a_folder_is_needed_is_said(tmp_path: Path):
     write(tmp_path / "a", b"x")
 
-    with pytest.raises(Problem, match="cannot write .*b: "):
+    with pytest.raises(Problem, match=r"cannot write .*b: "):
         write(tmp_path / "a" / "b", b"x")
 
 
 def test_a_missing_file_is_said(tmp_path: Path):
-    with pytest.raises(Problem, match="cannot read .*gone: there is no such file"):
+    with pytest.raises(Problem, match=r"cannot read .*gone: there is no such file"):
         read(tmp_path / "gone")
 
 

@@ -156,7 +156,7 @@ def test_weights_of_another_shape_are_not_resumed(tmp_path: Path):
     other = training(tmp_path / "a", LogisticNet(4, 4, 1))
     before = other.program.weights["fc1.w"].copy()
 
-    with pytest.raises(Problem, match="`fc1.w` is 64x10 there and 16x10 in the net"):
+    with pytest.raises(Problem, match=r"`fc1\.w` is 64x10 there and 16x10 in the net"):
         other.resume(load(other.run.weights), other.run.log())
 
     assert np.array_equal(other.program.weights["fc1.w"], before)

@@ -1,6 +1,6 @@
 """What training asks of a net and of its compiled program. `program.py` answers; tests answer with something small."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -59,11 +59,31 @@ class Net(Protocol):
     name: str
     variant: str | None
     text: str
-    train: Any
-    input: Tensor
-    output: Tensor
-    labelled: bool
-    identity: str
+
+    @property
+    def train(self) -> Mapping[str, Any]:
+        """The settings of the file's `train:` statement."""
+        ...
+
+    @property
+    def input(self) -> Tensor:
+        """See above."""
+        ...
+
+    @property
+    def output(self) -> Tensor:
+        """See above."""
+        ...
+
+    @property
+    def labelled(self) -> bool:
+        """See above."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """See above."""
+        ...
 
     def compile(
         self,
@@ -72,7 +92,7 @@ class Net(Protocol):
         training: bool = False,
         seed: int = 0,
         threads: int | None = None,
-        train: Any = None,
+        train: Mapping[str, Any] | None = None,
         check_memory: bool = False,
         check_nan: bool = False,
     ) -> Program:

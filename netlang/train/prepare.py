@@ -46,7 +46,8 @@ def resize(x: Array, height: int, width: int) -> Array:
     if x.shape[1:3] == (height, width):
         return x.astype(np.float32)
     rows, columns = _between(height, x.shape[1]), _between(width, x.shape[2])
-    return np.einsum("Hh,nhwc,Ww->nHWc", rows, x.astype(np.float32), columns, optimize=True)
+    resized: Array = np.einsum("Hh,nhwc,Ww->nHWc", rows, x.astype(np.float32), columns, optimize=True)
+    return resized
 
 
 def _between(to: int, of: int) -> Array:

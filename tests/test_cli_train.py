@@ -1,0 +1,213 @@
+"""`netlang train`, `evaluate` and `run`, on a small net in NumPy."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from logistic import LogisticNet, LogisticProgram
+
+from netlang.cli import evaluate, run, train
+from netlang.train import data
+
+
+@pytest.fixture(autouse=True)
+def net(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LogisticNet:
+    made = LogisticNet(shift=0)
+    for module in (train, evaluate, run):
+        monkeypatch.setattr(module, "opened", lambda file, settings=(): made)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def invoke(module: Any, *args: object) -> Result:
+    return CliRunner().invoke(module.command, ["net.net", *map(str, args)])
+
+
+def succeeded(module: Any, *args: object) -> Result:
+    result = invoke(module, *args)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def trained() -> Path:
+    succeeded(train, "--quiet")
+    return Path("runs/logistic-1/weights.safetensors")
+
+
+def test_train_ends_with_one_line_of_json():
+    result = succeeded(train, "--json", "--epochs", 2)
+
+    summary = json.loads(result.stdout)
+    assert summary["net"] == "logistic"
+    assert summary["epochs"] == 2
+    assert summary["train_loss"] > 0
+    assert 0.5 < summary["test_accuracy"] <= 1
+    assert summary["seconds"] > 0
+    assert Path(summary["weights"]).is_file()
+    assert "epoch 2/2" in result.stderr
+
+
+def test_without_a_terminal_each_epoch_is_a_plain_line():
+    lines = succeeded(train).stdout.splitlines()
+
+    assert [line[:9] for line in lines[:3]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert all("test accuracy" in line and "examples/s" in line for line in lines[:3])
+    assert lines[-1] == "weights: runs/logistic-1/weights.safetensors"
+
+
+def test_a_second_run_gets_its_own_folder():
+    trained()
+    succeeded(train, "--quiet")
+
+    assert sorted(p.name for p in Path("runs").iterdir()) == ["logistic-1", "logistic-2"]
+
+
+def test_ctrl_c_exits_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, net: LogisticNet):
+    compiled = net.compile
+
+    def interrupted(**options: Any) -> LogisticProgram:
+        program = compiled(**options)
+        program.before_step = lambda step: os.kill(os.getpid(), signal.SIGINT) if step == 2 else None
+        return program
+
+    monkeypatch.setattr(net, "compile", interrupted)
+    result = invoke(train)
+
+    assert result.exit_code == 130
+    assert "stopped by Ctrl-C after 0 epochs; go on with --resume runs/logistic-1" in result.stdout
+    assert Path("runs/logistic-1/weights.safetensors").is_file()
+
+
+def test_resume_goes_on_in_the_same_folder():
+    trained()
+
+    summary = json.loads(succeeded(train, "--resume", "runs/logistic-1", "--epochs", 5, "--json").stdout)
+
+    assert summary["epochs"] == 5
+    assert summary["weights"] == "runs/logistic-1/weights.safetensors"
+    log = Path("runs/logistic-1/log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in log] == [1, 2, 3, 4, 5]
+
+
+def test_a_run_of_another_net_is_not_resumed(net: LogisticNet):
+    before = trained().read_bytes()
+    net.identity = "other"
+
+    result = invoke(train, "--resume", "runs/logistic-1")
+
+    assert result.exit_code == 1
+    assert "is a training of another net" in result.stderr
+    assert Path("runs/logistic-1/weights.safetensors").read_bytes() == before
+
+
+def test_evaluate_gives_the_accuracy_training_reported():
+    reported = json.loads(succeeded(train, "--json").stdout)["test_accuracy"]
+
+    summary = json.loads(succeeded(evaluate, "--weights", "runs/logistic-1/weights.safetensors", "--json").stdout)
+
+    assert summary["accuracy"] == reported
+    assert summary["examples"] == 360
+
+
+def test_run_prints_the_top_classes_and_stores_the_answers():
+    weights = trained()
+    digits = data.load("digits", "last")
+    np.save("x.npy", digits.x_test[:5])
+
+    result = succeeded(run, "--weights", weights, "--input", "x.npy", "--output", "y.npy", "--top", 2, "--json")
+
+    y = np.load("y.npy")
+    rows = json.loads(result.stdout)["rows"]
+    assert y.shape == (5, 10)
+    assert [row["top"][0]["class"] for row in rows] == y.argmax(1).tolist()
+    assert [len(row["top"]) for row in rows] == [2] * 5
+    assert (y.argmax(1) == digits.y_test[:5]).sum() >= 4
+
+
+def test_run_reads_pictures_as_gray_values_in_the_size_of_the_net():
+    from PIL import Image
+
+    weights = trained()
+    digit = data.load("digits", "last").x_test[:1]
+    pixels = (digit[0, :, :, 0] * (255 / 16)).astype(np.uint8)
+    Image.fromarray(pixels).resize((64, 64), Image.Resampling.NEAREST).save("digit.png")
+    np.save("x.npy", digit)
+    succeeded(run, "--weights", weights, "--input", "x.npy", "--output", "array.npy")
+
+    result = succeeded(run, "--weights", weights, "--input", "digit.png", "--output", "picture.npy")
+
+    assert np.allclose(np.load("picture.npy"), np.load("array.npy"), atol=0.05)  # 8-bit pixels
+    assert result.stdout.startswith("digit.png: ")
+
+
+def npy(name: str, array: np.ndarray) -> str:
+    np.save(name, array)
+    return name
+
+
+def test_an_input_of_the_wrong_shape_or_kind_is_refused_and_nothing_written():
+    weights = trained()
+    Path("y.npy").write_text("former")
+    Path("text.png").write_text("no picture")
+    wrong = {
+        npy("flat.npy", np.zeros((2, 10))): "the examples are 10, the net's input is 8x8x1",
+        npy("one.npy", np.zeros(3)): "the array is (3,), the net's input is ('n', 8, 8, 1)",
+        npy("nan.npy", np.full((2, 8, 8), np.nan)): "holds NaN or infinity: first in example 0",
+        npy("words.npy", np.full((2, 8, 8), "a")): "holds <U1; numbers are needed",
+        "gone.npy": "there is no such file",
+        "text.png": "nor a picture that can be read",
+    }
+
+    for name, message in wrong.items():
+        result = invoke(run, "--weights", weights, "--input", name, "--output", "y.npy")
+        assert (result.exit_code, message in result.stderr) == (1, True), result.stderr
+
+    assert Path("y.npy").read_text() == "former"
+
+
+@pytest.mark.parametrize("module", [evaluate, run])
+def test_wrong_weights_are_refused(module: Any):
+    from safetensors.numpy import save_file
+
+    whole = trained().read_bytes()
+    Path("cut").write_bytes(whole[:-10])
+    save_file({"fc1.w": np.zeros((2, 2), np.float32)}, "other")
+    extra = ("--input", npy("x.npy", np.zeros((1, 8, 8)))) if module is run else ()
+
+    said = {name: invoke(module, "--weights", name, *extra) for name in ("gone", "cut", "other")}
+
+    assert {result.exit_code for result in said.values()} == {1}
+    assert "cannot read gone: there is no such file" in said["gone"].stderr
+    assert "cut is not a whole safetensors file" in said["cut"].stderr
+    assert "lacks `fc1.b`; `fc1.w` is 2x2 there and 64x10 in the net" in said["other"].stderr
+
+
+def test_cuda_is_refused_in_words():
+    result = invoke(train, "--device", "cuda")
+
+    assert result.exit_code == 1
+    assert "compiles for the CPU only" in result.stderr
+
+
+def test_wrong_data_leaves_no_run_folder():
+    result = invoke(train, "--data", "gone.npz")
+
+    assert result.exit_code == 1
+    assert "cannot read gone.npz" in result.stderr
+    assert not Path("runs").exists()
+
+
+def test_a_variant_stands_behind_the_last_colon(tmp_path: Path):
+    from netlang.cli.nets import divided
+
+    odd = tmp_path / "a:b"
+    odd.write_text("")
+
+    assert divided("vgg.net:D") == (Path("vgg.net"), "D")
+    assert divided("vgg.net") == (Path("vgg.net"), None)
+    assert divided(str(odd)) == (odd, None)
