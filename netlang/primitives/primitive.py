@@ -24,8 +24,8 @@ class Primitive:
 
     per_example: ClassVar[bool] = True  # a batch of n gives what n batches of one give
 
-    def infer(self, *inputs: Tensor) -> Tensor:
-        """The type of the result."""
+    def infer(self, *inputs: Any, **_: Any) -> Tensor:
+        """The type of the result. Subclasses spell the inputs out."""
         raise TypeError(f"{type(self).__name__} must say what it makes of its inputs")
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:

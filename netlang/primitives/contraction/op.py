@@ -1,8 +1,10 @@
 """Contractions: convolutions and dense products, and both their gradients, which are contractions again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.types import BATCH, Tensor
 
 Pair = tuple[int, int]
 
@@ -11,9 +13,9 @@ Pair = tuple[int, int]
 class Contraction(Primitive):
     """One trilinear form between x[n,h,w,c], w[u,v,c,f] and y[n,i,j,f], seen from one of its three sides.
 
-    role "out":    y[n,i,j,f]  = sum over u,v,c    x[n, i*sh + u*dh - top, j*sw + v*dw - left, c] * w[u,v,c,f]   inputs x, w
-    role "data":   x[n,h,w,c]  = sum over i,j,u,v,f of the same pairs                                            inputs y, w
-    role "weight": w[u,v,c,f]  = sum over n,i,j     of the same pairs                                            inputs x, y
+    role "out":    y[n,i,j,f] = sum over u,v,c   x[n, i*sh + u*dh - top, j*sw + v*dw - left, c] * w[u,v,c,f]   inputs x, w
+    role "data":   x[n,h,w,c] = sum over i,j,u,v,f of the same pairs                                         inputs y, w
+    role "weight": w[u,v,c,f] = sum over n,i,j     of the same pairs                                         inputs x, y
 
     kernel, stride, dilation: height and width, in pixels
     pad: rows above, columns left, rows below, columns right, of zeros around x
@@ -28,3 +30,30 @@ class Contraction(Primitive):
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
     size: Pair = (1, 1)
+
+    def infer(self, a: Tensor, b: Tensor) -> Tensor:
+        vectors = len(a.shape) == 2
+        if self.role == "weight":
+            return a.with_shape(*(() if vectors else self.kernel), a.channels, b.channels)
+        if self.role == "data":
+            return a.with_shape(BATCH, *(() if vectors else self.size), b.shape[-2])
+        return a.with_shape(BATCH, *(() if vectors else self.windows), b.channels)
+
+    @property
+    def windows(self) -> Pair:
+        """How many windows there are, in rows and columns."""
+        top, left, bottom, right = self.pad
+        spans = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
+        return (
+            (self.size[0] + top + bottom - spans[0]) // self.stride[0] + 1,
+            (self.size[1] + left + right - spans[1]) // self.stride[1] + 1,
+        )
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
+        out, data, weight = (replace(self, role=role) for role in ("out", "data", "weight"))
+        a, b = inputs
+        if self.role == "out":
+            return emit(data, dy, b), emit(weight, a, dy)
+        if self.role == "data":
+            return emit(out, dy, b), emit(weight, dy, a)
+        return emit(data, b, dy), emit(out, a, dy)

@@ -1,8 +1,15 @@
 """Gathers: elements move, none is computed."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
+from netlang.formula import Number
+from netlang.layer import Emit, Value
+from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
+from netlang.types import BATCH, Tensor
+
+Values = tuple[Value | None, ...]
 
 
 @dataclass(frozen=True)
@@ -14,10 +21,25 @@ class Reshape(Primitive):
 
     shape: tuple[int, ...]
 
+    def infer(self, x: Tensor) -> Tensor:
+        return x.with_shape(BATCH, *self.shape)
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
+        x = inputs[0].type
+        return (emit(Reshape(tuple(int(d) for d in x.shape[1:])), dy),)
+
 
 @dataclass(frozen=True)
 class Concat(Primitive):
     """The inputs' channels one after another: any number of inputs of the same places."""
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].with_shape(*inputs[0].shape[:-1], sum(x.channels for x in inputs))
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
+        stops = list(accumulate(x.type.channels for x in inputs))
+        starts = [0, *stops[:-1]]
+        return tuple(emit(Slice(start, stop), dy) for start, stop in zip(starts, stops, strict=True))
 
 
 @dataclass(frozen=True)
@@ -27,9 +49,40 @@ class Slice(Primitive):
     start: int
     stop: int
 
+    def infer(self, x: Tensor) -> Tensor:
+        return x.with_shape(*x.shape[:-1], self.stop - self.start)
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
+        x = inputs[0].type
+        around = (self.start, x.channels - self.stop)
+        zeros = [emit(Map(Number(0), (*x.shape[:-1], c)), dy) if c else None for c in around]
+        parts = [part for part in (zeros[0], dy, zeros[1]) if part is not None]
+        return (emit(Concat(), *parts) if len(parts) > 1 else dy,)
+
 
 @dataclass(frozen=True)
 class Convert(Primitive):
     """The same tensor with another axis in the vector lanes of its buffer: "c" channels or "n" examples."""
 
     lanes: str
+
+    def infer(self, x: Tensor) -> Tensor:
+        return x
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
+        return (dy,)
+
+
+@dataclass(frozen=True)
+class Transpose(Primitive):
+    """Weights as the gradient by the data reads them.
+
+    w[u,v,c,f] -> t[kh-1-u, kw-1-v, f, c], rows and columns flipped; w[c,f] -> t[f,c]
+    """
+
+    def infer(self, w: Tensor) -> Tensor:
+        *kernel, c, f = w.shape
+        return w.with_shape(*kernel, f, c)
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
+        return (emit(Transpose(), dy),)

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from netlang.formula import Term
-from netlang.primitives.primitive import Primitive
+from netlang.layer import Emit, Value
+from netlang.primitives.map.gradient import slopes
+from netlang.primitives.primitive import Primitive, broadcast
+from netlang.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,13 @@ class Map(Primitive):
     term: Term
     shape: tuple[int | str, ...] | None = None
 
+    def infer(self, *inputs: Tensor) -> Tensor:
+        found = broadcast(*inputs)
+        return found if self.shape is None else found.with_shape(*self.shape)
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
+        return slopes(self.term, emit, inputs, y.type, dy, y)
+
 
 @dataclass(frozen=True)
 class Update(Primitive):
@@ -26,3 +36,6 @@ class Update(Primitive):
     """
 
     terms: tuple[Term, ...]
+
+    def infer(self, w: Tensor, *_: Tensor) -> Tensor:
+        return w

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from netlang.formula import Term
-from netlang.primitives.primitive import Primitive
+from netlang.formula import Term, names
+from netlang.primitives.primitive import Primitive, broadcast, named
+from netlang.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,8 @@ class Region(Primitive):
     anchor: Primitive
     before: tuple[Term, ...]
     after: Term
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        types = named(inputs)
+        read = [broadcast(*(types[name] for name in names(term))) for term in self.before]
+        return self.anchor.infer(*read)

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from netlang.formula import Term
-from netlang.primitives.primitive import Primitive
+from netlang.layer import Emit, Value
+from netlang.primitives.map.gradient import slopes
+from netlang.primitives.primitive import Primitive, broadcast
+from netlang.types import BATCH, Tensor
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,19 @@ class Sum(Primitive):
     term: Term
     over: str
     how: str = "sum"
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        full = broadcast(*inputs)
+        if self.over == "all":
+            return full.with_shape()
+        if self.over == "batch":
+            return full.with_shape(full.channels)
+        places, channels = full.shape[1:-1], full.channels
+        if self.over == "channel":
+            return full.with_shape(BATCH, *places, 1)
+        return full.with_shape(BATCH, *(1 for _ in places), channels)
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
+        if self.how == "max":
+            return (None,) * len(inputs)
+        return slopes(self.term, emit, inputs, broadcast(*(x.type for x in inputs)), dy)

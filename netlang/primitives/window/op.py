@@ -1,8 +1,10 @@
 """Windows that slide over images: pools."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.types import BATCH, Tensor
 
 Pair = tuple[int, int]
 
@@ -26,3 +28,23 @@ class Window(Primitive):
     pad: tuple[int, int, int, int]
     size: Pair
     role: str = "out"
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        return x.with_shape(BATCH, *(self.windows if self.role == "out" else self.size), x.channels)
+
+    @property
+    def windows(self) -> Pair:
+        """How many windows there are, in rows and columns."""
+        top, left, bottom, right = self.pad
+        return (
+            (self.size[0] + top + bottom - self.kernel[0]) // self.stride[0] + 1,
+            (self.size[1] + left + right - self.kernel[1]) // self.stride[1] + 1,
+        )
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
+        if self.how == "average":
+            return (emit(replace(self, role="data" if self.role == "out" else "out"), dy),)
+        if self.role == "data":
+            raise TypeError("the gradient of a max pool has no gradient here")
+        return (emit(replace(self, role="data"), inputs[0], dy),)

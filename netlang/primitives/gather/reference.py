@@ -1,0 +1,26 @@
+"""Gathers: NumPy's own."""
+
+import numpy as np
+
+from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.reference import Array, Run
+from netlang.types import Tensor
+
+
+def compute(
+    primitive: Reshape | Concat | Slice | Convert | Transpose, inputs: tuple[Array, ...], result: Tensor, run: Run
+) -> Array:
+    """The same elements elsewhere."""
+    x = inputs[0]
+    match primitive:
+        case Reshape():
+            return x.reshape(result.arrayed(run.examples))
+        case Concat():
+            return np.concatenate(inputs, -1)
+        case Slice(start, stop):
+            return x[..., start:stop]
+        case Transpose():
+            flipped = x[::-1, ::-1] if x.ndim == 4 else x
+            return flipped.swapaxes(-1, -2)
+        case Convert():
+            return x
