@@ -136,5 +136,5 @@ def either(words: Iterable[str], last: str = "or") -> str:
 
 
 def count(number: int, thing: str, plural: str | None = None) -> str:
-    """"1 copy", "2 copies"."""
+    """ "1 copy", "2 copies"."""
     return f"{number:,} {thing if number == 1 else plural or thing + 's'}"

@@ -19,7 +19,7 @@ LAYOUT = {
     "never-closed": ("this bracket is never closed", None),
     "never-opened": ("this bracket closes nothing", None),
     "crossed": ("this bracket closes one of another kind", None),
-    "trailing-comma": ("the file ends after a comma", "a comma means \"then\": name the next step, or take it away"),
+    "trailing-comma": ("the file ends after a comma", 'a comma means "then": name the next step, or take it away'),
     "too-deep": (f"more than {DEEPEST} brackets within one another", None),
     "uneven": (
         "this line is indented less than the line above, but no line starts there",

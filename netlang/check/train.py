@@ -1,0 +1,91 @@
+"""The `train:` statement: known words, and values of the right kind."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from fractions import Fraction
+from typing import Any, get_type_hints
+
+from netlang.check import kinds
+from netlang.check.problems import Problems
+from netlang.check.values import Value
+from netlang.diagnostics import either, error, meant
+from netlang.layers import loss, optimizer
+from netlang.syntax import ast
+
+WORDS: dict[str, Any] = {
+    "data": str,
+    "split": str,
+    "shift": int,
+    "epochs": int,
+    "batch": int,
+    "lr": float,
+    "schedule": str,
+    "seed": int,
+    "optimizer": str,
+    "loss": str,
+}
+LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
+REGISTRIES: dict[str, Any] = {"optimizer": optimizer, "loss": loss}
+
+
+def settings(statement: ast.Train, constants: Mapping[str, Value], problems: Problems) -> dict[str, Any]:
+    """The settings by name, as plain values."""
+    found: dict[str, Any] = {}
+    known = WORDS | _of_parts(statement)
+    for option in statement.settings:
+        with problems.collected():
+            name, value = _setting(option, known, constants)
+            if name in found:
+                raise error("twice", f"`{name}` is set twice in `train:`", option.span)
+            found[name] = value
+    return found
+
+
+def _setting(
+    option: ast.Option | ast.Arguments, known: Mapping[str, Any], constants: Mapping[str, Value]
+) -> tuple[str, Any]:
+    if isinstance(option, ast.Arguments) or option.name is None:
+        raise error(
+            "train-form", "`train:` takes `name=value`", option.span, help=f"the names are {either(known, 'and')}"
+        )
+    name = option.name.text.lower()
+    if name not in known:
+        raise error("unknown-train", f"`train:` has no setting `{option.name.text}`", option.name.span,
+                    help=meant(name, known, f"there are {either(known, 'and')}"))  # fmt: skip
+    value = option.value or ast.Word("yes", option.span)
+    if option.value is None and known[name] is not bool:
+        raise error("missing-value", f"`{name}` needs a value", option.span, help=f"write `{name}=…`")
+    if isinstance(value, ast.Quantity):
+        value = ast.Number(_exact(value.digits * value.unit), value.span)
+    found = kinds.read(known[name], name, value, constants)
+    _right(name, found, value)
+    return name, found
+
+
+def _right(name: str, found: Any, value: ast.Value) -> None:
+    """Raise NetError for a value of the right kind that cannot be meant."""
+    if name in REGISTRIES:
+        words = REGISTRIES[name].words()
+        if REGISTRIES[name].find(found) is None:
+            raise error(f"unknown-{name}", f"there is no {name} called `{found}`", value.span,
+                        help=meant(found, words, f"there are {either(words, 'and')}"))  # fmt: skip
+    if name in LEAST and found < LEAST[name]:
+        raise error("wrong-value", f"`{name}` is {LEAST[name]} or more, not {found}", value.span)
+    if name == "lr" and not found > 0:
+        raise error("wrong-value", f"`lr` is a number above 0, not {found:g}", value.span)
+
+
+def _of_parts(statement: ast.Train) -> dict[str, Any]:
+    """The settings of the optimizer and the loss the statement names, or of all where it names none."""
+    named = {o.name.text.lower(): o.value for o in statement.settings if isinstance(o, ast.Option) and o.name}
+    found: dict[str, Any] = {}
+    for part, registry in REGISTRIES.items():
+        value = named.get(part)
+        said = registry.find(value.text) if isinstance(value, ast.Word) else None
+        for cls in [said] if said else [registry.find(word) for word in registry.words()]:
+            found |= {f.name: get_type_hints(cls)[f.name] for f in fields(cls)}
+    return found
+
+
+def _exact(value: Fraction) -> int | Fraction:
+    return value.numerator if value.denominator == 1 else value

@@ -1,0 +1,119 @@
+"""Expressions to values: exact arithmetic on constants (RULINGS 10, 21, 26, 32)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from netlang.diagnostics import error, meant
+from netlang.source import Span
+from netlang.syntax import ast
+
+Exact = int | Fraction
+Value = Exact | tuple[int, ...] | list["Value"]  # a number; sizes joined by `x`; one value per copy
+
+LARGEST = 10**15  # more than any size, count or seed; keeps products from filling the memory
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Which copy of the nearest repeat an expression stands in, from 0; times 0: in none."""
+
+    index: int = 0
+    times: int = 0
+
+
+NO_COPY = Copy()
+
+
+def evaluate(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> Exact | tuple[int, ...]:
+    """The number or sizes of an expression; of a list, the value for this copy."""
+    result = listed(value, constants)
+    while isinstance(result, list):
+        if not copy.times:
+            raise error("list", "a list gives one value per copy, but nothing repeats here", value.span,
+                        help="add a repeat such as `x4`, or write one value")  # fmt: skip
+        result = result[min(copy.index, len(result) - 1)]
+    return result
+
+
+def listed(value: ast.Value, constants: Mapping[str, Value]) -> Value:
+    """The value of an expression; a list stays one."""
+    match value:
+        case ast.Number():
+            return value.value
+        case ast.Pair():
+            return value.sizes
+        case ast.Word():
+            return _constant(value, constants)
+        case ast.Items():
+            return [listed(item, constants) for item in value.items]
+        case ast.Negative():
+            return -_number(value.value, constants)
+        case ast.Chained():
+            return _chained(value, constants)
+    raise error("value", "here stands a number or a constant", value.span, f"not `{value.span.text}`")
+
+
+def number(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> Exact:
+    """Like `evaluate`, for one number."""
+    result = evaluate(value, constants, copy)
+    if isinstance(result, tuple):
+        raise error("value", "here stands one number, not sizes joined by `x`", value.span)
+    return result
+
+
+def integer(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> int:
+    """Like `evaluate`, for one whole number."""
+    result = number(value, constants, copy)
+    if not isinstance(result, int):
+        raise error("value", "here stands a whole number", value.span, f"this is {shown(result)}")
+    return result
+
+
+def shown(value: Value) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return str(value) if isinstance(value, int) else f"{float(value):g}"
+
+
+def _constant(word: ast.Word, constants: Mapping[str, Value]) -> Value:
+    if word.text not in constants:
+        raise error("unknown-constant", f"no constant is called `{word.text}`", word.span,
+                    help=meant(word.text, constants, f"write `{word.text} = …` on a line above"))  # fmt: skip
+    return constants[word.text]
+
+
+def _number(value: ast.Value, constants: Mapping[str, Value]) -> Exact:
+    result = listed(value, constants)
+    if isinstance(result, tuple | list):
+        raise error("value", "numbers are computed with, lists and joined sizes are not", value.span)
+    return result
+
+
+def _chained(chain: ast.Chained, constants: Mapping[str, Value]) -> Exact:
+    result = _number(chain.first, constants)
+    for sign, value in chain.rest:
+        result = _apply(sign, result, _number(value, constants), chain.span, value.span)
+        if abs(result) > LARGEST:
+            raise error("value", "this is larger than any number a net needs", chain.span)
+    return result
+
+
+def _apply(sign: str, a: Exact, b: Exact, span: Span, right: Span) -> Exact:
+    if sign == "+":
+        return a + b
+    if sign == "-":
+        return a - b
+    if sign == "*":
+        return a * b
+    if b == 0:
+        raise error("division", "this divides by zero", right)
+    if isinstance(a, int) and isinstance(b, int):
+        if a % b:
+            raise error("division", f"{a} / {b} leaves a remainder of {a % b}", span,
+                        help="sizes are whole numbers: choose a divisor, or write a decimal point")  # fmt: skip
+        return a // b
+    return Fraction(a) / b

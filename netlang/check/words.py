@@ -1,0 +1,77 @@
+"""Words: which layer they name, and what a user may not call a constant (RULINGS 12, 17, 20)."""
+
+import re
+from functools import cache
+
+from netlang import layers as _registered  # noqa: F401  importing it makes the layers known
+from netlang.diagnostics import closest, error
+from netlang.layer import Layer, all_layers, find
+from netlang.layer import words as layer_words
+from netlang.syntax import ast
+
+STATEMENTS = ("netlang", "input", "train", "expect", "variant", "default", "block", "cell", "use", "output")
+Kernel = ast.Number | ast.Pair | None
+_SIZED = re.compile(r"([A-Za-z_]+?)(\d+(?:[x×]\d+)*)")
+_REPEAT = re.compile(r"[xX×](\d+|[A-Za-z_]\w*)?")
+
+
+def split(word: ast.Name) -> tuple[type[Layer], Kernel]:
+    """The layer a word names, and the kernel written behind it: `conv3x3` is `conv` and 3x3.
+
+    A whole word comes first: `relu6` is no `relu` with a kernel.
+    """
+    if cls := find(word.text):
+        return cls, None
+    parts = _SIZED.fullmatch(word.text)
+    if parts and (cls := find(parts[1])):
+        sizes = tuple(int(s) for s in re.split("[x×]", parts[2][:20]) if s)
+        return cls, ast.Pair(sizes, word.span) if len(sizes) > 1 else ast.Number(sizes[0], word.span)
+    raise error("unknown-layer", f"there is no layer called `{word.text}`", word.span, help=_near(word.text, parts))
+
+
+def _near(word: str, parts: "re.Match[str] | None") -> str:
+    near = closest(word, names()) or (closest(parts[1], names()) if parts else None)
+    return f"did you mean `{near}`?" if near else "`netlang layers` lists the layers there are"
+
+
+@cache
+def names() -> list[str]:
+    """Every layer word, aliases included."""
+    return layer_words(aliases=True)
+
+
+def is_layer(word: str) -> bool:
+    """Whether a word names a layer, with or without a kernel."""
+    parts = _SIZED.fullmatch(word)
+    return (
+        find(word) is not None
+        or any(name.split("-")[0] == word.lower() for name in names() if "-" in name)
+        or bool(parts and find(parts[1]))
+    )
+
+
+def is_repeat(word: str) -> bool:
+    """Whether a word looks like a repeat that lacks its brackets: `xn`."""
+    return _REPEAT.fullmatch(word) is not None
+
+
+def activation(word: str) -> type[Layer] | None:
+    """The activation of a word, if it is one."""
+    cls = find(word)
+    return cls if cls and cls.activation else None
+
+
+def activations() -> list[str]:
+    """The words that may stand as the option of a layer."""
+    return [cls.word for cls in all_layers() if cls.activation]
+
+
+def free(name: ast.Name) -> None:
+    """Raise NetError unless a user may call something so."""
+    word = name.text.lower()
+    if word in STATEMENTS:
+        raise error("reserved", f"`{name.text}` starts a statement and cannot be a name", name.span)
+    if is_layer(word):
+        raise error("reserved", f"`{name.text}` is a layer and cannot be a name", name.span)
+    if re.fullmatch(r"x\d*", word):
+        raise error("reserved", f"`{name.text}` would be read as a repeat and cannot be a name", name.span)
