@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cache
 from typing import Any, get_type_hints
 
-from netlang import layer as known
 from netlang.check import kinds, words
 from netlang.check.problems import not_yet
 from netlang.check.tree import Activation
@@ -164,11 +162,19 @@ class Settings:
             ) from None
 
 
-@cache
 def hints(cls: type[Layer]) -> dict[str, Any]:
     """The settings of a layer and their types."""
-    found = get_type_hints(cls)
-    return {f.name: found[f.name] for f in _fields(cls)}
+    return _hints(cls.word, cls)
+
+
+def _hints(word: str, cls: type[Layer]) -> dict[str, Any]:
+    if word not in _KNOWN:
+        found = get_type_hints(cls)
+        _KNOWN[word] = {f.name: found[f.name] for f in _fields(cls)}
+    return _KNOWN[word]
+
+
+_KNOWN: dict[str, dict[str, Any]] = {}  # reading type hints takes 0.1 ms, and nets have thousands of steps
 
 
 def _fields(cls: type[Layer]) -> "tuple[Field[Any], ...]":
@@ -188,8 +194,3 @@ def _how_many(cls: type[Layer], option: ast.Option) -> str | None:
     if "width" in names:
         return f"a width is written `{cls.word}-{option.span.text.strip('()')}`"
     return f"it takes {either(names, 'and')}" if names else None
-
-
-def known_layer(word: str) -> type[Layer] | None:
-    """The layer of a word."""
-    return known.find(word)

@@ -1,0 +1,59 @@
+"""The command `netlang`. Each command is a file of this folder, loaded only when it is asked for."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "check": "Tell what is wrong with a file, all at once.",
+    "summary": "A row per layer: shapes, parameters, MACs, memory.",
+    "draw": "Draw a net, in the terminal or as SVG, PNG, PDF or DOT.",
+    "layers": "List the layers the language knows, with their settings.",
+    "train": "Train a net and keep its weights.",
+    "evaluate": "Measure trained weights on test data.",
+    "run": "Put inputs through a trained net.",
+    "compile": "Show what becomes of a net, stage by stage.",
+    "bench": "Time a net beside PyTorch and the machine's limits.",
+    "doctor": "Tell what this machine has for netlang.",
+}
+
+
+class Commands(click.Group):
+    """Knows the names and one line of each command; imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, loaded now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"netlang.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command where there is none of the name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from netlang.diagnostics import closest
+
+            near = closest(args[0], COMMANDS)
+            advice = f"did you mean `netlang {near}`?" if near else "`netlang --help` lists the commands."
+            ctx.fail(f"there is no command `{args[0]}`; {advice}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="netlang", prog_name="netlang")
+def main() -> None:
+    """A small text language for neural networks, and the compiler behind it.
+
+    Exit status: 0 done, 1 the file or the data is wrong, 2 the command line is wrong.
+    """

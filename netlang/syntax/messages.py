@@ -147,8 +147,8 @@ def syntax(problem: lark.UnexpectedInput, tokens: Layout, source: Source) -> Dia
 def _token(token: lark.Token, last: lark.Token | None, accepts: Accepts, source: Source) -> Diagnostic:
     if token.type == "_INDENT":
         row = Span(source, token.end_pos or 0, token.end_pos or 0)
-        help = "a line goes on after a comma or inside brackets; only `train:` is followed by indented lines"
-        return Diagnostic("syntax", "this line is indented, but no line above opens a block", Label(row), help=help)
+        advice = "a line goes on after a comma or inside brackets; only `train:` is followed by indented lines"
+        return Diagnostic("syntax", "this line is indented, but no line above opens a block", Label(row), help=advice)
     place = situation(accepts, last.type if last else "")
     assert place is not None, (sorted(accepts), last)
     span = _span(token, last, source)
@@ -177,21 +177,21 @@ def _span(token: lark.Token, last: lark.Token | None, source: Source) -> Span:
 def _character(offset: int, source: Source) -> Diagnostic:
     character = source.text[offset : offset + 1]
     rows = (row for signs, row in CHARACTERS.items() if character and character in signs)
-    title, help = next(rows, (f"there is no place for `{character if character.isprintable() else '?'}` here", None))
+    title, advice = next(rows, (f"there is no place for `{character if character.isprintable() else '?'}` here", None))
     if not character.isprintable():
-        title, help = f"the character U+{ord(character or ' '):04X} cannot be read", "is this a text file?"
+        title, advice = f"the character U+{ord(character or ' '):04X} cannot be read", "is this a text file?"
     length = len(source.text[offset:].split("\n")[0]) if character == '"' else 1
-    return Diagnostic("character", title, Label(Span(source, offset, offset + length)), help=help)
+    return Diagnostic("character", title, Label(Span(source, offset, offset + length)), help=advice)
 
 
 def layout(problem: LayoutError, source: Source) -> Diagnostic:
     """The message for brackets or indentation that fit nothing."""
-    title, help = LAYOUT[problem.kind]
+    title, advice = LAYOUT[problem.kind]
     also = () if problem.opened is None else (Label(_of(problem.opened, source), "the one open here"),)
     span = _of(problem.token, source)
     if problem.kind == "uneven":
         span = Span(source, span.end, span.end)
-    return Diagnostic("layout", title, Label(span), also, help)
+    return Diagnostic("layout", title, Label(span), also, advice)
 
 
 def _of(token: lark.Token, source: Source) -> Span:

@@ -1,0 +1,33 @@
+"""`netlang check FILE`: every error of a file at once, or a line that says what it is."""
+
+import json
+
+import click
+
+from netlang.cli.file import as_data, complain, file_argument, json_option, opened, set_option, told
+
+
+@click.command("check")
+@file_argument
+@set_option
+@json_option
+def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Check shapes, names and promises of a net, and tell every error at once.
+
+    Nothing is compiled. Notes are printed for what is allowed but rarely meant.
+    """
+    from netlang.report import summary
+    from netlang.types import shown
+
+    with told(as_json):
+        net, notes = opened(file, settings)
+        found = summary(net)
+        if as_json:
+            known = {"ok": True, "net": net.name, "parameters": found.parameters, "macs": found.macs}
+            click.echo(json.dumps(known | {"notes": [as_data(note) for note in notes]}))
+            return
+        if notes:
+            complain(notes)
+        ends = " -> ".join(shown(("n", *end.shape)) for end in (*found.inputs, *found.outputs))
+        layers = len(found.layers)
+        click.echo(f"{file}: {ends}, {layers} layers, {found.parameters:,} parameters, {found.macs:,} MACs")
