@@ -17,7 +17,8 @@ from netlang.source import NOWHERE, Span
 from netlang.types import Tensor
 
 NORM = "gradients.norm2"  # the buffer of the squared norm of all gradients
-SHARED = Buffer("shared scratch", Tensor("f32", ()), "w", "shared scratch", 0, 1)
+SCRATCH, SHARED = "scratch", "shared scratch"  # arenas of the launches themselves: a thread's own, and the team's
+_SHARED = Buffer(SHARED, Tensor("f32", ()), "w", SHARED, 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _with_barriers(launches: list[Launch], buffers: Mapping[str, Buffer]) -> tup
     parted: list[Launch] = []
     reads, writes = list[Buffer](), list[Buffer]()
     for launch in launches:
-        shared = [SHARED] if launch.draft.scratch[1] else []
+        shared = [_SHARED] if launch.draft.scratch[1] else []
         now_reads = [buffers[b] for b in launch.reads]
         now_writes = [buffers[b] for b in launch.writes] + shared
         if _meet(now_reads, writes) or _meet(now_writes, [*writes, *reads]):

@@ -1,0 +1,102 @@
+"""`netlang compile`: fill the kernel cache, and show what any stage of the compiler made."""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from netlang.cli.nets import device as known_device
+from netlang.cli.nets import opened, plainly, set_option
+
+if TYPE_CHECKING:
+    from netlang.net import Net
+    from netlang.pipeline import Stages
+    from netlang.primitives.launch import KernelText
+
+STAGES = ("ast", "graph", "primitives", "gradient", "optimised", "plan", "kernels", "llvm", "asm")
+
+
+@click.command()
+@click.argument("file")
+@click.option("--emit", type=click.Choice(STAGES), help="Print what this stage made.")
+@click.option("--batch", type=click.IntRange(min=1), help="Examples of the largest batch  [default: the file's, or 1]")
+@click.option(
+    "--for", "purpose", type=click.Choice(("evaluate", "train", "gradients")), default="train", show_default=True
+)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to plan for.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@set_option
+def command(
+    file: str,
+    emit: str | None,
+    batch: int | None,
+    purpose: str,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+    settings: tuple[str, ...],
+) -> None:
+    """Compile FILE[:VARIANT], and fill the kernel cache; or print one stage of it with --emit."""
+    with plainly():
+        known_device(device)
+        net = opened(file, settings)
+        size = batch or int(net.train.get("batch", 1))
+        if emit is None:
+            _filled(net, size, purpose, threads, as_json)
+        else:
+            text = _emitted(net, file, emit, size, purpose, threads)
+            click.echo(json.dumps({"net": net.name, "stage": emit, "text": text}) if as_json else text)
+
+
+def _filled(net: "Net", batch: int, purpose: str, threads: int | None, as_json: bool) -> None:
+    """Compile what a run needs, and say what it took."""
+    from netlang.backend.cache import counts
+
+    began = time.perf_counter()
+    program = net.compile(batch=batch, training=purpose == "train", threads=threads)
+    plans = {use: program.loaded(use).plan for use in dict.fromkeys((purpose, "evaluate"))}
+    seconds = time.perf_counter() - began
+    program.close()
+    launches = {use: sum(map(len, plan.segments.values())) for use, plan in plans.items()}
+    size = sum(sum(plan.arenas.values()) for plan in plans.values())
+    if as_json:
+        figures = {"net": net.name, "batch": batch, "launches": launches, "compiled": counts.compiled}
+        click.echo(json.dumps({**figures, "cached": counts.loaded, "bytes": size, "seconds": round(seconds, 3)}))
+        return
+    per_use = ", ".join(f"{count} to {use}" for use, count in launches.items())
+    click.echo(f"{net.name}: {per_use} launches; {counts.compiled} kernels compiled, {counts.loaded} from the cache")
+    click.echo(f"{size:,} bytes of memory at batch {batch}; {seconds:.1f} s")
+
+
+def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, threads: int | None) -> str:
+    if stage == "ast":
+        from netlang.cli.nets import divided
+        from netlang.syntax.parse import parse
+        from netlang.syntax.read import read
+
+        return str(parse(read(divided(file)[0])))
+    if stage == "graph":
+        return str(net.graph)
+    from netlang.backend.cpu import host_target
+    from netlang.pipeline import compile_plan
+
+    stages = compile_plan(net.checked, purpose, net.train, host_target(threads=threads), batch)
+    if stage in ("primitives", "gradient", "optimised", "plan"):
+        return str(getattr(stages, stage))
+    return _kernels(stages, stage)
+
+
+def _kernels(stages: "Stages", stage: str) -> str:
+    from netlang.backend import cache
+
+    show: Callable[[KernelText], str] = {"kernels": cache.source, "llvm": cache.llvm, "asm": cache.assembly}[stage]
+    return "\n\n".join(map(show, _texts(stages)))
+
+
+def _texts(stages: "Stages") -> "Iterable[KernelText]":
+    """The kernels of a plan, each once, in the order of their first launch."""
+    launches = (launch for segment in stages.plan.segments.values() for launch in segment)
+    return dict.fromkeys(launch.draft.kernel for launch in launches)

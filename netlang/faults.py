@@ -1,0 +1,99 @@
+"""What a program says of wrong arrays, and of numbers that went wrong inside it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.diagnostics import Diagnostic, Label, NetError
+from netlang.graph import Node
+from netlang.loaded import Clock, Loaded
+from netlang.net import Net
+from netlang.plan import Launch
+from netlang.source import NOWHERE, Span
+from netlang.types import Tensor, shown
+
+Array = NDArray[Any]
+
+
+def checked_input(node: Node, value: Any) -> Array:
+    """An input's array, of numbers and in its shape. Raises ValueError that shows both shapes."""
+    array = np.asarray(value)
+    wanted = node.type.shape[1:]
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"`{node.id}` takes numbers, not {array.dtype}")
+    if array.shape[1:] != wanted or not array.ndim:
+        given = "x".join(map(str, array.shape)) or "one number"
+        raise ValueError(
+            f"`{node.id}` takes examples of {shown(wanted)}, that is an array of nx{shown(wanted)}; got {given}"
+        )
+    if not len(array):
+        raise ValueError(f"`{node.id}` got no examples")
+    return array
+
+
+def checked_target(node: Node, target: Any, n: int, output: Tensor) -> Array:
+    """A target's array in the shape of its buffer. Raises ValueError."""
+    array = np.asarray(target)
+    if node.made_by.kind == "labels":
+        if array.size != n * node.type.size or array.dtype.kind not in "iub":
+            raise ValueError(f"the target is one whole class number for each of {n} examples; got {_described(array)}")
+        if array.size and (array.min() < 0 or array.max() >= output.channels):
+            wrong = array[(array < 0) | (array >= output.channels)].flat[0]
+            raise ValueError(f"the net has {output.channels} classes, 0 to {output.channels - 1}; a target is {wrong}")
+    elif array.size != n * node.type.size or array.dtype.kind not in "fiub":
+        raise ValueError(f"the target is {n}x{shown(node.type.shape)} numbers; got {_described(array)}")
+    return array.reshape(node.type.arrayed(n))
+
+
+def _described(array: Array) -> str:
+    return f"{'x'.join(map(str, array.shape)) or 'one'} of {array.dtype}"
+
+
+def check(loaded: Loaded, launch: Launch, n: int, net: Net, *, memory: bool, nan: bool) -> None:
+    """Look at what one launch left behind. Raises NetError for NaN, MemoryError for a write beyond a buffer."""
+    if memory and (damaged := loaded.damaged()):
+        raise MemoryError(f"the kernel of {launch.node} wrote behind the end of {', '.join(damaged)}")
+    if nan and any(not _finite(loaded, buffer, n) for buffer in launch.writes):
+        raise NetError(_diagnostic(launch, net))
+
+
+def first_bad(loaded: Loaded, n: int, clock: Clock, net: Net) -> NetError:
+    """The step again, launch by launch: the error that names the first line whose result is not finite."""
+    for node in loaded.plan.inputs:
+        value = loaded.read(node.id, n)
+        bad = [k for k in range(n) if not np.isfinite(value[k]).all()]
+        if bad:
+            title = (
+                f"the {'data' if node.id in net.graph else 'target'} is not finite in example {bad[0]} of this batch"
+            )
+            return NetError(Diagnostic("not-finite", title, Label(node.span), help="look for NaN and inf in the data"))
+    found: list[Launch] = []
+
+    def look(launch: Launch) -> None:
+        if not found and not all(_finite(loaded, buffer, n) for buffer in launch.writes):
+            found.append(launch)
+
+    for segment in ("prepare", "step"):
+        loaded.run(segment, n, clock, each=look)
+    return NetError(_diagnostic(found[0] if found else None, net))
+
+
+def _finite(loaded: Loaded, buffer: str, n: int) -> bool:
+    return bool(np.isfinite(loaded.read(buffer, n)).all())
+
+
+def _diagnostic(launch: Launch | None, net: Net) -> Diagnostic:
+    backward = launch is not None and launch.node.startswith("d.")
+    what = "a gradient here" if backward else "the result of this layer"
+    span = launch.span if launch is not None and launch.span != NOWHERE else _whole(net)
+    return Diagnostic(
+        "not-finite",
+        "the loss or a gradient is not finite; the weights are those before this step",
+        Label(span, f"{what} is the first that is not"),
+        help="try a smaller learning rate, such as `lr=` a tenth of it, or smaller initial weights",
+    )
+
+
+def _whole(net: Net) -> Span:
+    return next(iter(net.graph)).span

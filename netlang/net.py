@@ -1,0 +1,102 @@
+"""The Python face of a checked net: what `netlang.load` returns."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlang import graph
+from netlang.graph import Input
+from netlang.layers import loss
+from netlang.types import Tensor
+
+if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compiled
+    from netlang.program import Program
+    from netlang.report import Summary
+
+
+def load(path: str | Path, variant: str | None = None, **settings: object) -> "Net":
+    """The net of a `.net` file, checked. settings replace its constants. Raises NetError."""
+    from netlang.check import check
+    from netlang.syntax.parse import parse
+    from netlang.syntax.read import read
+
+    return Net(check(parse(read(path)), variant=variant, settings={k: str(v) for k, v in settings.items()}))
+
+
+def from_text(text: str, variant: str | None = None, **settings: object) -> "Net":
+    """The net of a text, checked: as `load` does with a file's."""
+    from netlang.check import check
+    from netlang.source import Source
+    from netlang.syntax.parse import parse
+
+    source = Source("<text>", text)
+    return Net(check(parse(source), variant=variant, settings={k: str(v) for k, v in settings.items()}))
+
+
+class Net:
+    """A checked net. `graph` is the graph of its layers; `train` what its `train:` statement says."""
+
+    def __init__(self, checked: graph.Net) -> None:
+        self.checked = checked
+        self.name, self.variant, self.text = checked.name, checked.variant, checked.text
+        self.graph, self.train = checked.graph, checked.train
+
+    @property
+    def input(self) -> Tensor:
+        """The type of what it reads."""
+        return next(self.graph.made_by(Input)).type
+
+    @property
+    def output(self) -> Tensor:
+        """The type of what it answers."""
+        return self.graph[next(iter(self.graph.outputs.values()))].type
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its loss takes class numbers [n] rather than values in the shape of the output."""
+        return loss.chosen(self.checked).target == "labels"
+
+    @cached_property
+    def identity(self) -> str:
+        """Changes when what is computed changes, not when comments, `train:` or names of constants do."""
+        return hashlib.sha256(str(self.graph).encode()).hexdigest()[:16]
+
+    def summary(self, batch: int = 1) -> "Summary":
+        """Parameters, MACs, shapes: prints as the table of `netlang summary`."""
+        from netlang.report import summary
+
+        return summary(self.checked, batch)
+
+    def compile(
+        self,
+        batch: int,
+        device: str = "cpu",
+        training: bool = False,
+        seed: int = 0,
+        threads: int | None = None,
+        train: Mapping[str, Any] | None = None,
+        check_memory: bool = False,
+        check_nan: bool = False,
+        dtype: str = "f32",
+    ) -> "Program":
+        """A program for batches of up to `batch` examples.
+
+        training: whether `step` will be called; train: settings that replace those of the file's `train:`
+        threads: of this many threads, by default all the machine grants
+        check_memory, check_nan: look at every buffer after every launch (slow)
+        Raises NetError, or ValueError for a device or dtype that is not there.
+        """
+        from netlang.program import Options, Program
+
+        options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device)
+        return Program(self, {**self.train, **(train or {})}, options)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self.summary()}</pre>"
+
+    def _repr_svg_(self) -> str:
+        from netlang.draw import svg
+
+        return svg(self.checked)

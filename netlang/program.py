@@ -1,0 +1,245 @@
+"""Programs: compiled nets with their weights, which run and train."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang import checkpoint, faults
+from netlang.backend.arena import Arena
+from netlang.backend.cpu import host_target
+from netlang.backend.executor import Team
+from netlang.checkpoint import Checkpoint
+from netlang.graph import Graph, Input, Node, State
+from netlang.layer import Weight
+from netlang.layers import initial
+from netlang.loaded import NUMPY, Clock, Loaded, store
+from netlang.net import Net
+from netlang.pipeline import Stages, compile_plan
+from netlang.plan import NORM
+from netlang.report import summary
+
+Array = NDArray[Any]
+LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a net is compiled. batch: the most examples of one call; threads: None for all the machine grants."""
+
+    batch: int
+    training: bool = False
+    seed: int = 0
+    threads: int | None = None
+    check_memory: bool = False
+    check_nan: bool = False
+    dtype: str = "f32"
+    device: str = "cpu"
+
+
+class Tensors:
+    """Weights, or what the optimizer remembers, by name: reading copies, in the public shape; assigning sets."""
+
+    def __init__(self, program: "Program", nodes: list[Node], home: Loaded) -> None:
+        self._program, self._home = program, home
+        self._nodes = {node.id: node for node in nodes}
+
+    def __getitem__(self, name: str) -> Array:
+        self._known(name)
+        value = self._home.read(name, 0)
+        value.flags.writeable = False
+        return value
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        wanted = self._known(name).type.arrayed(0)
+        value = np.asarray(value)
+        if value.shape != wanted:
+            raise ValueError(f"`{name}` has the shape {wanted}, not {value.shape}")
+        self._home.write(name, value)
+        self._program.changed()
+
+    def _known(self, name: str) -> Node:
+        if name not in self._nodes:
+            raise KeyError(f"there is no `{name}`, only {', '.join(self._nodes) or 'nothing'}")
+        return self._nodes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def save(self, path: str | Path) -> None:
+        """Write them as safetensors, whole or not at all. Raises Problem."""
+        checkpoint.save(Path(path), Checkpoint(dict(self._items()), {}, {"net": self._program.net.identity}))
+
+    def load(self, path: str | Path) -> None:
+        """Read them from safetensors. Raises Problem, and then nothing has changed."""
+        found = checkpoint.load(Path(path)).weights
+        checkpoint.fit(Path(path), found, {name: node.type.arrayed(0) for name, node in self._nodes.items()})
+        for name, value in found.items():
+            self[name] = value
+
+    def _items(self) -> Iterator[tuple[str, Array]]:
+        return ((name, self[name]) for name in self)
+
+
+class Program:
+    """A compiled net with its weights.
+
+    rate: the learning rate of the next step; steps: optimizer steps done
+    weights, state: the weights, and what the optimizer remembers, by name
+
+    One caller at a time: a second one meanwhile gets BusyError. Plans for evaluation, training and
+    gradients share the weights; each is compiled when it is first needed.
+    """
+
+    def __init__(self, net: Net, settings: Mapping[str, Any], options: Options) -> None:
+        if options.device != "cpu" or options.dtype not in NUMPY:
+            raise ValueError(f"this version compiles for the CPU in f32 and f64, not {options.device} {options.dtype}")
+        if options.batch < 1:
+            raise ValueError(f"a batch has at least one example, not {options.batch}")
+        self.net, self.settings, self.options = net, settings, options
+        self.batch = options.batch
+        self.steps = 0
+        self.target = host_target(options.dtype, options.threads)
+        self.team = Team(self.target.threads)
+        self._version = 0
+        self._store: Arena | None = None
+        self._loaded: dict[str, Loaded] = {}
+        self._stages: dict[str, Stages] = {}
+        home = self.loaded("train" if options.training else "evaluate")
+        graph = self._stages["train" if options.training else "evaluate"].optimised
+        self.weights = Tensors(self, list(graph.made_by(Weight)), home)
+        self.state = Tensors(self, list(graph.made_by(State)), home)
+        self.rate = self._first_rate()
+        self._initialise(graph)
+
+    def _first_rate(self) -> float:
+        from netlang.layers import optimizer
+
+        return float(self.settings.get("lr") or optimizer.chosen(self.settings).rate)
+
+    def _initialise(self, graph: Graph) -> None:
+        for node in graph.made_by(Weight):
+            weight: Weight = node.made_by
+            rng = initial.generator(self.options.seed, node.id)
+            self.weights[node.id] = initial.array(weight.init, node.type.arrayed(0), weight.fans, rng)
+
+    def stages(self, purpose: str) -> Stages:
+        """What the compiler made for a purpose: "evaluate", "train" or "gradients"."""
+        if purpose not in self._stages:
+            share = not self.options.check_memory
+            self._stages[purpose] = compile_plan(
+                self.net.checked, purpose, self.settings, self.target, self.batch, share=share
+            )
+        return self._stages[purpose]
+
+    def loaded(self, purpose: str) -> Loaded:
+        """The plan for a purpose, compiled and in memory."""
+        if purpose not in self._loaded:
+            plan = self.stages(purpose).plan
+            if self._store is None:
+                self._store = store(plan.arenas, self.options.check_memory)
+            self._loaded[purpose] = Loaded(plan, self._store, self.team, guarded=self.options.check_memory)
+        return self._loaded[purpose]
+
+    def changed(self) -> None:
+        """The weights are others than those the plans prepared for."""
+        self._version += 1
+
+    def __call__(self, x: Array | Mapping[str, Array]) -> Any:
+        """The output for x[n, ...] in evaluation mode, n of any size; a dict of outputs where there are several."""
+        loaded = self.loaded("evaluate")
+        inputs = self._checked_inputs(x)
+        n = len(next(iter(inputs.values())))
+        parts = [self._evaluate(loaded, inputs, k, min(k + self.batch, n)) for k in range(0, n, self.batch)]
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in loaded.plan.outputs}
+        return outputs if len(outputs) > 1 else outputs.popitem()[1]
+
+    def _evaluate(self, loaded: Loaded, inputs: Mapping[str, Array], start: int, stop: int) -> dict[str, Array]:
+        for name, value in inputs.items():
+            loaded.write(name, value[start:stop])
+        self._run(loaded, stop - start, Clock(self.steps, self.options.seed))
+        return {name: loaded.read(buffer, stop - start) for name, buffer in loaded.plan.outputs.items()}
+
+    def step(self, x: Array | Mapping[str, Array], target: Array) -> float:
+        """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
+
+        Raises NetError if the loss or a gradient is not finite; the weights are then those before the step.
+        """
+        if not self.options.training:
+            raise ValueError("this program was compiled without training=True")
+        loaded = self.loaded("train")
+        n = self._feed(loaded, x, target)
+        clock = Clock(self.steps + 1, self.options.seed, self.rate)
+        self._run(loaded, n, clock)
+        loss, norm = (float(loaded.view(name)[0]) for name in (loaded.plan.outputs["loss"], NORM))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise faults.first_bad(loaded, n, clock, self.net)
+        loaded.run("update", n, clock, each=self._checks(loaded, n))
+        self.steps += 1
+        self.changed()
+        return loss
+
+    def gradients(self, x: Array | Mapping[str, Array], target: Array) -> tuple[float, dict[str, Array]]:
+        """The loss in training mode and its gradient by every weight and input, by their names."""
+        loaded = self.loaded("gradients")
+        n = self._feed(loaded, x, target)
+        self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
+        grads = {
+            name.removeprefix("d."): loaded.read(buffer, n)
+            for name, buffer in loaded.plan.outputs.items()
+            if name.startswith("d.")
+        }
+        return float(loaded.view(loaded.plan.outputs["loss"])[0]), grads
+
+    def _run(self, loaded: Loaded, n: int, clock: Clock) -> None:
+        """The segments "prepare", where the weights have changed, and "step"."""
+        each = self._checks(loaded, n)
+        long = self._macs * n > LONG
+        if self.options.check_memory:
+            loaded.poison()
+            loaded.prepared = -1
+        if loaded.prepared != self._version:
+            loaded.run("prepare", n, clock, long=long, each=each)
+            loaded.prepared = self._version
+        loaded.run("step", n, clock, long=long, each=each)
+
+    def _checks(self, loaded: Loaded, n: int) -> Any:
+        """What is looked at after each launch, or None."""
+        if not (self.options.check_memory or self.options.check_nan):
+            return None
+        return lambda launch: faults.check(
+            loaded, launch, n, self.net, memory=self.options.check_memory, nan=self.options.check_nan
+        )
+
+    @cached_property
+    def _macs(self) -> int:
+        return summary(self.net.checked).macs
+
+    def _feed(self, loaded: Loaded, x: Array | Mapping[str, Array], target: Array) -> int:
+        inputs = self._checked_inputs(x)
+        n = len(next(iter(inputs.values())))
+        if n > self.batch:
+            raise ValueError(f"this program takes {self.batch} examples at a time, not {n}")
+        for node in loaded.plan.inputs:
+            if node.id not in inputs:
+                loaded.write(node.id, faults.checked_target(node, target, n, self.net.output))
+        for name, value in inputs.items():
+            loaded.write(name, value)
+        return n
+
+    def _checked_inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+        nodes = list(self.net.graph.made_by(Input))
+        given = x if isinstance(x, Mapping) else {nodes[0].id: x}
+        return {node.id: faults.checked_input(node, given.get(node.id)) for node in nodes}
+
+    def close(self) -> None:
+        """Let the threads go; the program cannot run after."""
+        self.team.close()
