@@ -18,12 +18,8 @@ from dataclasses import dataclass
 LANES = 16  # elements of a vector, of any dtype
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 # Rule: rows*vectors accumulators + vectors + 1 registers, of 32 with AVX-512 (one vector each for f32)
-_SPREAD = "6x4 8x3 12x2 14x1 4x4 5x5 4x6 6x3 6x2 6x1 4x1 3x1 2x2 1x4 1x1"
-_DOT = "6x4 5x5 4x6 8x3 4x4 6x2 6x1 4x1 2x2 1x1"
-TILES = {
-    kind: tuple((int(r), int(v)) for r, v in (shape.split("x") for shape in shapes.split()))
-    for kind, shapes in (("spread", _SPREAD), ("dot", _DOT))
-}
+_SHAPES = "6x4 8x3 12x2 14x1 4x4 5x5 4x6 6x3 6x2 6x1 4x1 3x1 2x2 1x4 1x1"
+TILES = tuple((int(rows), int(vectors)) for rows, vectors in (shape.split("x") for shape in _SHAPES.split()))
 ARITY = 7  # int64 arguments of a product
 
 
@@ -43,7 +39,8 @@ class Tile:
 
 
 PRODUCTS = {
-    tile.name: tile for a, shapes in TILES.items() for dtype in SIZES for tile in (Tile(a, dtype, *s) for s in shapes)
+    tile.name: tile
+    for tile in (Tile(a, dtype, *shape) for a in ("spread", "dot") for dtype in SIZES for shape in TILES)
 }
 
 

@@ -1,37 +1,33 @@
-"""The team block: what every kernel is told about the run, and the barrier between its threads.
+"""What a kernel asks of its team block (block.py), the barrier between threads, and the executor's loops.
 
-A block is int64[64], aligned to 64 bytes. Words that threads wait for have a cache line of their own, two apart:
-some processors fetch lines in pairs. All functions take the block's address, as kernels do.
+All functions take the block's address, as kernels do.
 """
 
 import ctypes
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import register_jitable
 
 from netlang.simd.atomics import atomic_add, atomic_load, atomic_store, publish, wait_while
-from netlang.simd.emitted import constant, emits, pointer
-
-WORDS = 64  # of 8 bytes
-
-# word numbers: written before a run, constant in it
-THREADS, EXAMPLES, FIRST, STEP, SEED, RATE, TABLE, LAUNCHES = range(8)
-# written during a run
-STOP, STATUS = 8, 9  # asked to leave; what a kernel reports, 0 while all is well
-ARRIVED = 16
-GENERATION, GENERATION_SLEEPERS, STOPPED = 32, 33, 34  # barriers passed; STOP as of the last barrier
-JOB, JOB_SLEEPERS = 48, 49  # runs begun, for the workers between runs
-
-
-def team_block(threads: int) -> np.ndarray:
-    """A block of zeros for so many threads: int64[64] at a multiple of 64 bytes."""
-    raw = np.zeros(WORDS + 8, np.int64)
-    skip = -raw.ctypes.data % 64 // 8
-    block = raw[skip : skip + WORDS]
-    block[THREADS] = threads
-    return block
+from netlang.simd.block import (
+    ARRIVED,
+    DONE,
+    EXAMPLES,
+    FIRST,
+    GENERATION,
+    JOB,
+    LAUNCHES,
+    RATE,
+    SEED,
+    STATUS,
+    STEP,
+    STOP,
+    STOPPED,
+    TABLE,
+    THREADS,
+)
+from netlang.simd.emitted import INT64, constant, emits, pointer
 
 
 def _word(team: int, index: int) -> int:
@@ -88,6 +84,11 @@ def split(count: int, part: int, parts: int) -> tuple[int, int]:
     return count * part // parts, count * (part + 1) // parts
 
 
+def call_kernel(address: int, args: int, team: int, thread: int) -> None:
+    """Run the kernel at an address."""
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)(args, team, thread)
+
+
 def _field(function, index):
     @emits(function, types.int64(types.int64))
     def _(builder, team):
@@ -119,6 +120,12 @@ def _(builder, team):
     return builder.load_atomic(pointer(builder, builder.add(team, constant(8 * STATUS))), "seq_cst", 8)
 
 
+@emits(call_kernel, types.void(*[types.int64] * 4))
+def _(builder, address, args, team, thread):
+    kernel = ir.FunctionType(ir.VoidType(), [INT64] * 3)
+    builder.call(builder.inttoptr(address, kernel.as_pointer()), [args, team, thread])
+
+
 @emits(split, types.UniTuple(types.int64, 2)(types.int64, types.int64, types.int64))
 def _(builder, count, part, parts):
     def bound(index):
@@ -141,3 +148,42 @@ def barrier(team, thread):
         publish(team + 8 * GENERATION, generation + 1)
     else:
         wait_while(team + 8 * GENERATION, generation)
+
+
+@register_jitable(forceinline=True)
+def run_launches(team, thread):
+    """One thread's part of a run: all launches of the table, then a barrier. All threads leave after the same launch."""
+    row = atomic_load(team + 8 * TABLE)
+    count = atomic_load(team + 8 * LAUNCHES)
+    done = 0
+    while done < count:
+        call_kernel(atomic_load(row), atomic_load(row + 8), team, thread)
+        if atomic_load(row + 16) != 0:
+            barrier(team, thread)
+        if stopped(team):
+            break
+        row += 24
+        done += 1
+    if thread == 0:
+        atomic_store(team + 8 * DONE, done)
+    barrier(team, thread)
+
+
+@register_jitable(forceinline=True)
+def lead(team):
+    """Thread 0: begin a run, take part in it, and return when all threads are through. LAUNCHES < 0 sends them home."""
+    job = team + 8 * JOB
+    publish(job, atomic_load(job) + 1)
+    if atomic_load(team + 8 * LAUNCHES) >= 0:
+        run_launches(team, 0)
+
+
+@register_jitable(forceinline=True)
+def follow(team, thread, job):
+    """The other threads: take part in every run after the job number `job`, asleep in between."""
+    while True:
+        wait_while(team + 8 * JOB, job)
+        job += 1
+        if atomic_load(team + 8 * LAUNCHES) < 0:
+            return
+        run_launches(team, thread)

@@ -234,6 +234,26 @@ def _(builder, address, value):
     builder.store(value, pointer(builder, address), align=8)
 
 
+def min_i64(a: int, b: int) -> int:
+    """The smaller integer. (Numba's `min` is a call that may fail, and kernels may not.)"""
+    return min(a, b)
+
+
+def max_i64(a: int, b: int) -> int:
+    """The larger integer."""
+    return max(a, b)
+
+
+@emits(min_i64, types.int64(types.int64, types.int64))
+def _(builder, a, b):
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
+@emits(max_i64, types.int64(types.int64, types.int64))
+def _(builder, a, b):
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
 def _vector_memory(dtype: str) -> tuple[Any, ...]:
     kind, scalar, cell = VECTORS[dtype], _SCALARS[dtype], _C_FLOATS[dtype] * LANES
 

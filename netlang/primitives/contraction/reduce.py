@@ -1,0 +1,221 @@
+"""Role "weight": sums over pixels and examples.
+
+A tile is MR rows, pairs (u, c) of one tap column v, by NV columns (vectors of 16 filters in lanes "c", single filters
+in lanes "n", whose products keep the examples apart until the end). A segment is a line of output pixels. A thread
+owns whole tiles: it walks through the lines in chunks that stay in its cache, over a group of tiles whose sums do too.
+So nothing is added across threads, and the order of additions depends on the shapes alone.
+"""
+
+from dataclasses import dataclass
+
+from netlang.primitives.contraction.cover import image_size
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.launch import Address, Draft, Operand, Product, Target
+from netlang.primitives.text import Arguments, Geometry, drafted, indented
+
+GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
+CHUNK = 192 * 1024  # bytes of x and dy between two visits of a tile: a part of L2
+LINES = 128  # at most, in a chunk: bounds the table
+
+
+def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The launch of a weight gradient: (x, dy) -> dw, stored as rows (u, v, c) of filters."""
+    x, dy = inputs
+    lanes, dtype = x.lanes, result.type.dtype
+    of, by = Geometry(x.type, lanes), Geometry(dy.type, lanes)
+    (height, width), (high, wide) = image_size(x), image_size(dy)
+    flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and not any(primitive.pad)
+    rows = primitive.kernel[0] * of.channels
+    a = "spread" if lanes == "c" else "dot"
+    tile = tile_for(target, rows, by.columns, a=a)
+    kernel = Reduce(*tile, lanes, dtype, flat, not any(primitive.pad), of.size)
+    if flat:  # all pixels of all images are one line, cut into chunks
+        line = of.columns * of.vector + by.columns * by.vector
+        chunk = max(16, CHUNK // line)
+    else:
+        line = primitive.stride[0] * width * of.columns * of.vector + wide * by.columns * by.vector
+        chunk = max(1, min(LINES, CHUNK // line))
+    zeros = 0 if kernel.inside else wide * primitive.stride[1] * of.columns * of.vector
+    scratch = kernel.scratch(1 if flat else chunk, zeros)
+    arguments = Arguments()
+    arguments.add(
+        dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
+        product=Product(f"{a}_{dtype}_{tile[0]}x{tile[1]}"),
+        rows=rows, row_blocks=-(-rows // tile[0]), columns=by.columns, blocks=-(-by.columns // tile[1]),
+        channels=of.channels, filters=by.channels, taps_w=primitive.kernel[1], places=by.places, chunk=chunk,
+        x_pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
+    )  # fmt: skip
+    if not flat:
+        arguments.add(
+            height=height, width=width, high=high, wide=wide, stride_h=primitive.stride[0],
+            stride_w=primitive.stride[1],
+            step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=primitive.pad[0], left=primitive.pad[1],
+            zeros=zeros // of.vector,
+        )  # fmt: skip
+    lines = [f"own = {arguments.own(scratch)}", *kernel.lines(1 if flat else chunk)]
+    return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, 0))
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """The kernel's text. rows, vectors: of a tile; flat: a 1x1 kernel; inside: no padding; size: of an element."""
+
+    rows: int
+    vectors: int
+    lanes: str
+    dtype: str
+    flat: bool
+    inside: bool
+    size: int
+
+    @property
+    def entry(self) -> int:
+        """Bytes of a segment's row of the table."""
+        return 8 * (self.rows + self.vectors)
+
+    @property
+    def tile(self) -> int:
+        """Bytes of a tile's sums."""
+        return self.rows * self.vectors * 16 * self.size
+
+    def scratch(self, lines: int, zeros: int) -> int:
+        """Bytes per thread: row offsets, table, zeros, sums."""
+        return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, zeros, GROUP * self.tile))
+
+    def lines(self, chunk: int) -> list[str]:
+        """Everything behind the unpacking of the arguments."""
+        images = "examples(team)" if self.lanes == "c" else "(examples(team) + 15) // 16"
+        table = -(-16 * self.rows // 64) * 64
+        after = table + -(-self.entry * chunk // 64) * 64
+        zero = [
+            f"for z in range({GROUP} * {self.tile // (16 * self.size)}):",
+            f"    store_{self.dtype}(sums + z * {16 * self.size}, splat_{self.dtype}(0.0))",
+        ]
+        return [
+            f"table = own + {table}",
+            f"zero = own + {after}",
+            *([] if self.flat else self._clear_zeros()),
+            f"sums = zero{'' if self.flat else f' + (zeros * {16 * self.size} + 63) // 64 * 64'}",
+            f"images = {images}",
+            f"count = images * {'places' if self.flat else 'high'}",
+            "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
+            "while group < stop:",
+            f"    end = min_i64(group + {GROUP}, stop)",
+            *indented(zero),
+            "    begin = 0",
+            "    while begin < count:",
+            "        part = min_i64(chunk, count - begin)",
+            "        tile = group",
+            "        while tile < end:",
+            *indented(self._which(), 3),
+            *indented(self._flat_sum() if self.flat else self._line_sum(), 3),
+            "            tile += 1",
+            "        begin += part",
+            "    tile = group",
+            "    while tile < end:",
+            *indented(self._which(), 2),
+            *indented(self._scatter(), 2),
+            "        tile += 1",
+            "    group = end",
+        ]
+
+    def _clear_zeros(self) -> list[str]:
+        if self.inside:
+            return []
+        return [
+            "for z in range(zeros):",
+            f"    store_{self.dtype}(zero + z * {16 * self.size}, splat_{self.dtype}(0.0))",
+        ]
+
+    def _which(self) -> list[str]:
+        """Tap column, rows and columns of a tile, and where its sums are."""
+        return [
+            "v = tile // (row_blocks * blocks)",
+            "block = tile % blocks",
+            f"row = tile // blocks % row_blocks * {self.rows}",
+            f"column = block * {self.vectors}",
+            f"sum_at = sums + (tile - group) * {self.tile}",
+        ]
+
+    def _flat_sum(self) -> list[str]:
+        step = self.size if self.lanes == "c" else 16 * self.size
+        return [
+            f"for r in range({self.rows}):",
+            f"    store_i64(table + r * 8, x + begin * x_pixel + min_i64(row + r, rows - 1) * {step})",
+            f"for q in range({self.vectors}):",
+            f"    at = dy + begin * y_pixel + min_i64(column + q, columns - 1) * {16 * self.size}",
+            f"    store_i64(table + {8 * self.rows} + q * 8, at)",
+            "call_product(product, table, 1, part, x_pixel, y_pixel, sum_at, 0)",
+        ]
+
+    def _line_sum(self) -> list[str]:
+        """Pixels j0..j1 of a line are those whose tap v is inside; rows whose tap u is outside read zeros."""
+        step = self.size if self.lanes == "c" else 16 * self.size
+        return [
+            "j0 = max_i64(0, (left - v * step_w + stride_w - 1) // stride_w)",
+            "j1 = min_i64(wide, (width - 1 + left - v * step_w) // stride_w + 1)",
+            f"for r in range({self.rows}):",
+            "    u = min_i64(row + r, rows - 1) // channels",
+            "    c = min_i64(row + r, rows - 1) - u * channels",
+            "    store_i64(own + r * 16, u * step_h - top)",
+            "    at = ((u * step_h - top) * width + j0 * stride_w + v * step_w - left) * x_pixel",
+            f"    store_i64(own + r * 16 + 8, at + c * {step})",
+            "image = begin // high",
+            "i = begin - image * high",
+            "segments = 0",
+            "for line in range(part):",
+            "    x_line = x + (image * height + i * stride_h) * width * x_pixel",
+            "    y_line = dy + ((image * high + i) * wide + j0) * y_pixel",
+            *indented(self._segment()),
+            "    i += 1",
+            "    if i == high:",
+            "        i = 0",
+            "        image += 1",
+            "if segments > 0 and j1 > j0:",
+            "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, sum_at, 0)",
+        ]
+
+    def _segment(self) -> list[str]:
+        inner = ["store_i64(entry + r * 8, x_line + load_i64(own + r * 16 + 8))"]
+        if not self.inside:
+            inner = [
+                "h = i * stride_h + load_i64(own + r * 16)",
+                "at = zero",
+                "if h >= 0 and h < height:",
+                "    at = x_line + load_i64(own + r * 16 + 8)",
+                "    some = 1",
+                "store_i64(entry + r * 8, at)",
+            ]
+        return [
+            f"entry = table + segments * {self.entry}",
+            f"some = {int(self.inside)}",
+            f"for r in range({self.rows}):",
+            *indented(inner),
+            f"for q in range({self.vectors}):",
+            f"    at = y_line + min_i64(column + q, columns - 1) * {16 * self.size}",
+            f"    store_i64(entry + {8 * self.rows} + q * 8, at)",
+            "segments += some",
+        ]
+
+    def _scatter(self) -> list[str]:
+        """Row (u, v, c) of the weight gets its vectors; in lanes "n" the sums over the examples, then zeros."""
+        vector = 16 * self.size
+        filters = "(filters + 15) // 16 * 16"
+        lines = [
+            f"for r in range(min_i64({self.rows}, rows - row)):",
+            "    u = (row + r) // channels",
+            "    c = row + r - u * channels",
+            f"    to = dw + ((u * taps_w + v) * channels + c) * ({filters} * {self.size})",
+            f"    for q in range(min_i64({self.vectors}, columns - column)):",
+            f"        made = load_{self.dtype}(sum_at + (r * {self.vectors} + q) * {vector})",
+        ]
+        if self.lanes == "c":
+            return [*lines, f"        store_{self.dtype}(to + (column + q) * {vector}, made)"]
+        return [
+            *lines,
+            f"        store_scalar_{self.dtype}(to + (column + q) * {self.size}, total(made))",
+            "    if block == blocks - 1:",
+            f"        for f in range(filters, {filters}):",
+            f"            store_scalar_{self.dtype}(to + f * {self.size}, 0.0)",
+        ]

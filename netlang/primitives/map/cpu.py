@@ -1,0 +1,46 @@
+"""Maps and updates on the CPU: one loop over the vectors of the result."""
+
+from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
+from netlang.primitives.map.op import Map, Update
+from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
+
+
+@drafts("cpu", Map)
+def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Write y = term(i0, i1, ...), threads over the positions."""
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    formula = Formula((primitive.term,), operands, result.type, result.lanes)
+    return _draft(f"map_{result.lanes}", formula, {"y": Address(result.buffer)})
+
+
+@drafts("cpu", Update)
+def update_draft(primitive: Update, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The optimizer's step, in place: the first term is the new i0, the others the new i2, i3, ..."""
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    formula = Formula(primitive.terms, operands, result.type, "w")
+    assert formula.flat, "an update looks at nothing but its own elements, and keeps padding zero"
+    places = [0, *range(2, len(inputs))]
+    return _draft("update", formula, {f"y{k}": Address(inputs[k].buffer) for k in places})
+
+
+def _draft(name: str, formula: Formula, results: dict[str, Address]) -> Draft:
+    geometry = formula.geometry
+    arguments = Arguments()
+    arguments.add(**results)
+    if formula.flat:  # every vector is a position of one column
+        arguments.add(places=geometry.places * geometry.columns)
+    else:
+        arguments.add(places=geometry.places, columns=geometry.columns)
+    formula.add_arguments(arguments)
+    into = tuple(f"new_{r}" for r in results)
+    at = "position" if formula.flat else "(position * columns + column)"
+    body = [f"at = {at} * {geometry.vector}", *formula.lines(into)]
+    body += [f"store_{geometry.dtype}({r} + at, new_{r})" for r in results]
+    if not formula.flat:
+        body = ["for column in range(columns):", *indented(body)]
+    lines = [
+        *formula.prologue(),
+        f"start, stop = split(({geometry.images}) * places, thread, threads(team))",
+        *over_positions(body, images=formula.needs_image),
+    ]
+    return drafted(name, arguments, lines)

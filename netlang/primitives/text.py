@@ -1,0 +1,184 @@
+"""Pieces of kernel texts that all primitives share: arguments, loops over a buffer, formulas pasted into them.
+
+A buffer of any layout is [images, places, columns, 16]: lanes "c" one example an image, 16 channels a column; lanes
+"n" 16 examples an image, one channel a column; lanes "w" one image whose places are rows. Texts go by the local
+names `image`, `place`, `position` (image*places + place), `column` and `at`, the byte offset of the result's vector.
+"""
+
+from collections.abc import Mapping
+from math import prod
+
+from netlang.formula import Name, Term, keeps_zero, names, needs, substitute, text
+from netlang.primitives.launch import LANES, Address, Argument, Draft, KernelText, Operand
+from netlang.primitives.primitive import spread
+from netlang.types import Tensor
+
+SIZES = {"f32": 4, "f64": 8}  # bytes of an element
+HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
+_RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
+_ZERO = {"c": {"full", "image", "channel"}, "w": {"full", "channel"}, "n": {"full", "image", "position", "example"}}
+
+
+class Geometry:
+    """The sizes of a buffer, and the text that counts its images."""
+
+    def __init__(self, type_: Tensor, lanes: str) -> None:
+        self.lanes, self.dtype = lanes, type_.dtype
+        self.channels = type_.channels
+        self.columns = type_.channels if lanes == "n" else -(-type_.channels // LANES)
+        self.places = type_.positions if type_.batched else prod(type_.arrayed(0)[:-1])
+        self.size = SIZES[type_.dtype]
+        self.vector = self.size * LANES  # bytes
+
+    @property
+    def images(self) -> str:
+        """The number of images of this batch."""
+        return {"c": "examples(team)", "n": "(examples(team) + 15) // 16", "w": "1"}[self.lanes]
+
+    def most_images(self, batch: int) -> int:
+        """The number of images of the largest batch."""
+        return {"c": batch, "n": -(-batch // LANES), "w": 1}[self.lanes]
+
+
+class Arguments:
+    """The arguments of a launch, and the lines that unpack them into local names."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Argument] = {}
+
+    def add(self, **values: Argument) -> None:
+        """More arguments, under the names the text gives them."""
+        self.values.update(values)
+
+    def lines(self) -> list[str]:
+        """`x = load_i64(args + 8)` and so on."""
+        return [f"{name} = load_i64(args + {8 * k})" for k, name in enumerate(self.values)]
+
+    def shared(self) -> str:
+        """The address of the scratch shared by the team."""
+        return f"load_i64(args + {8 * len(self.values)})"
+
+    def own(self, size: int) -> str:
+        """The address of this thread's scratch of so many bytes."""
+        return f"load_i64(args + {8 * len(self.values) + 8}) + thread * {size}"
+
+
+def indented(lines: list[str], depth: int = 1) -> list[str]:
+    """Lines as the body of a block."""
+    return ["    " * depth + line for line in lines]
+
+
+def drafted(name: str, arguments: Arguments, lines: list[str], scratch: tuple[int, int] = (0, 0)) -> Draft:
+    """The launch of a kernel with these lines after its arguments are unpacked."""
+    body = "\n".join(indented([*arguments.lines(), *lines]))
+    return Draft(KernelText(name, f"{HEAD}{body}\n"), tuple(arguments.values.values()), scratch)
+
+
+class Formula:
+    """Terms pasted into a loop over a result.
+
+    operands: by name; `result`: the type the operands are spread over, in `lanes`
+    given: names that the loop itself defines as vectors that are zero in padding lanes
+    """
+
+    def __init__(
+        self,
+        terms: tuple[Term, ...],
+        operands: Mapping[str, Operand],
+        result: Tensor,
+        lanes: str,
+        given: tuple[str, ...] = (),
+    ) -> None:
+        self.terms, self.geometry, self.given = terms, Geometry(result, lanes), given
+        used = [n for n in names(*terms) if n not in given]
+        self.operands = {n: operands[n] for n in used}
+        self.kinds = {n: "full" if operands[n].type == result else spread(result, operands[n].type) for n in used}
+        self.needs = needs(*terms)
+        zero = {n for n, kind in self.kinds.items() if kind in _ZERO[lanes]} | set(given)
+        self.masked = not all(keeps_zero(t, zero) for t in terms)
+        self.masked = self.masked and (lanes == "n" or self.geometry.channels % LANES != 0)
+
+    @property
+    def flat(self) -> bool:
+        """Whether one loop over all vectors will do: nothing depends on where a vector lies."""
+        draws = any(n.startswith("random") or n == "channel" for n in self.needs)
+        return not draws and not self.masked and set(self.kinds.values()) <= {"full", "scalar"}
+
+    @property
+    def needs_image(self) -> bool:
+        """Whether the text reads `image` or `place`."""
+        draws = any(n.startswith("random") for n in self.needs)
+        kinds = set(self.kinds.values())
+        return (self.geometry.lanes == "n" and (draws or self.masked)) or bool(kinds & {"image", "example"})
+
+    def add_arguments(self, arguments: Arguments) -> None:
+        """The operands' addresses, and what indices are made of."""
+        arguments.add(**{n: Address(o.buffer) for n, o in self.operands.items()})
+        if self.masked or any(n.startswith("random") for n in self.needs):
+            arguments.add(channels=self.geometry.channels)
+
+    def prologue(self) -> list[str]:
+        """Lines before the loops: what does not change."""
+        dtype = self.geometry.dtype
+        lines = [f"v_{n} = spread_{dtype}({n})" for n, kind in self.kinds.items() if kind == "scalar"]
+        for leaf in sorted(self.needs):
+            if leaf.startswith("runtime_"):
+                lines.append(f"{leaf} = splat_{dtype}({_RUNTIME[leaf.removeprefix('runtime_')]})")
+        if any(n.startswith("random") for n in self.needs):
+            lines += ["key = seed(team)", "draw = step(team)", "origin = first(team)"]
+        return [*lines, "count = examples(team)"] if self.masked and self.geometry.lanes == "n" else lines
+
+    def lines(self, into: tuple[str, ...]) -> list[str]:
+        """Lines inside the loops that assign the terms to the names `into`, padding lanes zero."""
+        dtype = self.geometry.dtype
+        renamed = {n: Name(f"v_{n}") for n in (*self.kinds, *self.given)}
+        lines = [f"v_{n} = {self._load(n, kind)}" for n, kind in self.kinds.items() if kind != "scalar"]
+        lines += [f"{leaf} = {self._leaf(leaf)}" for leaf in sorted(self.needs) if not leaf.startswith("runtime_")]
+        lines += text("vector", into, *(substitute(t, renamed) for t in self.terms), dtype=dtype)
+        if self.masked:
+            lines += [f"{name} = head_{dtype}({name}, {self.real_lanes})" for name in into]
+        return lines
+
+    @property
+    def real_lanes(self) -> str:
+        """How many lanes of the vector are not padding (or more)."""
+        return "count - image * 16" if self.geometry.lanes == "n" else "channels - column * 16"
+
+    def _load(self, name: str, kind: str) -> str:
+        g, batch_in_lanes = self.geometry, self.geometry.lanes == "n"
+        at = {
+            "full": "at",
+            "channel": f"column * {g.size if batch_in_lanes else g.vector}",
+            "position": f"position * {g.vector}",
+            "image": f"(image * columns + column) * {g.vector}",
+            "example": f"image * {g.vector}",
+        }[kind]
+        one = kind == "channel" if batch_in_lanes else kind in ("position", "example")
+        return f"{'spread' if one else 'load'}_{g.dtype}({name} + {at})"
+
+    def _leaf(self, leaf: str) -> str:
+        dtype, batch_in_lanes = self.geometry.dtype, self.geometry.lanes == "n"
+        if leaf == "channel":
+            return f"splat_{dtype}(float(column))" if batch_in_lanes else f"lanes_{dtype}() + float(column * 16)"
+        stream = leaf.removeprefix("random_")
+        if batch_in_lanes:
+            index = "((origin + image * 16) * places + place) * channels + column"
+            return f"uniform_{dtype}(key, draw, {stream}, {index}, places * channels)"
+        index = "(origin * places + position) * channels + column * 16"
+        return f"uniform_{dtype}(key, draw, {stream}, {index}, 1)"
+
+
+def over_positions(body: list[str], *, images: bool) -> list[str]:
+    """A loop of `position` over start..stop; with `images` also of `image` and `place`."""
+    if not images:
+        return ["for position in range(start, stop):", *indented(body)]
+    return [
+        "image = start // places",
+        "place = start - image * places",
+        "for position in range(start, stop):",
+        *indented(body),
+        "    place += 1",
+        "    if place == places:",
+        "        place = 0",
+        "        image += 1",
+    ]

@@ -1,0 +1,44 @@
+from itertools import product
+
+import pytest
+from kernels import assert_kernel_agrees
+
+from netlang.primitives.contraction.op import Contraction
+from netlang.types import Tensor
+
+# n, size, kernel, stride, pad, dilation, channels in, channels out
+CONVOLUTIONS = {
+    "one channel, padded": (5, (7, 9), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 6),
+    "whole vectors of channels": (2, (6, 6), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 16, 35),
+    "valid": (33, (8, 7), (5, 5), (1, 1), (0, 0, 0, 0), (1, 1), 6, 16),
+    "stride 2, uneven pad": (3, (9, 8), (3, 3), (2, 2), (1, 0, 2, 1), (1, 1), 3, 17),
+    "1x7, dilated": (1, (5, 14), (1, 7), (1, 1), (0, 3, 0, 3), (1, 2), 17, 3),
+    "taps that never meet the image": (2, (2, 2), (2, 2), (3, 3), (4, 4, 4, 4), (1, 1), 2, 2),
+    "1x1": (16, (4, 3), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 35, 16),
+}
+ROLES = ("out", "data", "weight")
+
+
+def operands(role, dtype, x, w, y):
+    x, w, y = (Tensor(dtype, s) for s in (x, w, y))
+    return {"out": (x, w), "data": (y, w), "weight": (x, y)}[role]
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("name", "dtype"), [*product(CONVOLUTIONS, ["f32"]), ("stride 2, uneven pad", "f64")])
+def test_convolutions_agree_with_the_reference(name, role, lanes, dtype):
+    n, size, kernel, stride, pad, dilation, c, f = CONVOLUTIONS[name]
+    primitive = Contraction(role, kernel, stride, pad, dilation, size)
+    x, w, y = ("n", *size, c), (*kernel, c, f), ("n", *primitive.windows, f)
+
+    assert_kernel_agrees(primitive, operands(role, dtype, x, w, y), n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("n", "c", "f", "dtype"), [(1, 17, 10, "f32"), (33, 120, 84, "f32"), (5, 35, 3, "f64")])
+def test_dense_products_agree_with_the_reference(n, c, f, role, lanes, dtype):
+    primitive = Contraction(role)
+
+    assert_kernel_agrees(primitive, operands(role, dtype, ("n", c), (c, f), ("n", f)), n=n, lanes=lanes)
