@@ -34,11 +34,18 @@ class Weight:
     init: str
     fans: tuple[int, int] = (1, 1)
 
+    def __str__(self) -> str:
+        return f"weight that starts as {self.init}"
+
 
 class Value:
-    """A handle to a tensor while a layer is lowered or a gradient written: it has a `type`."""
+    """A handle to a tensor while a layer is lowered or a gradient written: it has a `type`.
+
+    known: a formula without operands, where the value is told by one alone; such a value has no node yet
+    """
 
     type: Tensor
+    known: Any = None
 
 
 class Emit(Protocol):

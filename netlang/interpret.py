@@ -1,0 +1,47 @@
+"""Runs a graph of primitives in slow NumPy: the referee of every compiled program."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netlang.graph import Graph, Input, NodeId, State
+from netlang.layer import Weight
+from netlang.primitives.map.op import Update
+from netlang.primitives.map.reference import updated
+from netlang.primitives.reference import Run, reference
+
+Array = np.ndarray[Any, Any]
+DTYPES = {"f32": np.float32, "f64": np.float64}
+
+
+def interpret(graph: Graph, feeds: Mapping[NodeId, Array], run: Run | None = None) -> dict[NodeId, Array]:
+    """The value of every node, each in its own float type.
+
+    feeds: inputs, weights and states by the ids of their nodes; states not given are zero
+    run: the step the program is in; by default the first, with as many examples as the inputs have
+    """
+    if run is None:
+        inputs = [feeds[node.id] for node in graph.made_by(Input)]
+        run = Run(examples=len(inputs[0]) if inputs else 1)
+    values: dict[NodeId, Array] = {}
+    for node in graph:
+        if isinstance(node.made_by, Input | Weight | State):
+            given = feeds.get(node.id) if isinstance(node.made_by, State) else feeds[node.id]
+            shape = node.type.arrayed(run.examples)
+            value = np.zeros(shape) if given is None else np.asarray(given)
+            assert value.shape == shape, f"{node.id} is {node.type}, and was fed {value.shape}"
+            values[node.id] = value.astype(DTYPES[node.type.dtype])
+        else:
+            values[node.id] = reference(node.made_by, tuple(values[i] for i in node.inputs), node.type, run)
+    return values
+
+
+def stepped(graph: Graph, values: Mapping[NodeId, Array], run: Run) -> dict[NodeId, Array]:
+    """The weights and states after the updates of a graph, by the ids of their nodes. values: from `interpret`."""
+    after: dict[NodeId, Array] = {}
+    for node in graph.made_by(Update):
+        weight, _, *states = node.inputs
+        new = updated(node.made_by, tuple(values[i] for i in node.inputs), run)
+        after.update(zip((weight, *states), new, strict=True))
+    return after

@@ -1,0 +1,138 @@
+"""Graph of layers to graph of primitives: what is computed, for training or for evaluation.
+
+Non-goals: it chooses no layout and fuses nothing; that is for `passes/`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from netlang.formula import Name
+from netlang.graph import Graph, Input, Net, Node, NodeId
+from netlang.layer import Layer, Value, Weight
+from netlang.layers.loss import Loss, chosen
+from netlang.primitives.map.op import Map
+from netlang.primitives.primitive import Primitive
+from netlang.source import Span
+from netlang.types import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Handle(Value):
+    """A value by the id of its node."""
+
+    id: NodeId
+    type: Tensor
+    known: Any = None
+
+
+def lower(
+    net: Net, *, training: bool, loss: Loss | Mapping[str, Loss] | None = None, dtype: str = "f32", scored: bool = True
+) -> Graph:
+    """The primitives of a net, its weights' nodes copied.
+
+    Evaluation has the net's outputs. Training has them too, an input "target" (labels or values) and the scalar
+    output "loss"; a net with several outputs has an input `target.NAME` for each, and their losses are added.
+
+    loss: by output if there are several; what the `train:` statement says, or the default of the last layer, if None
+    scored: whether a training graph gets its targets and its loss
+    Raises Misfit where the loss does not go with the last layer.
+    """
+    lowering = _Lowering(net.graph, training, dtype)
+    for node in net.graph:
+        lowering.take(node)
+    lowering.made.outputs.update({name: lowering.now[of].id for name, of in net.graph.outputs.items()})
+    if training and scored:
+        lowering.score(net, loss)
+    return lowering.made
+
+
+def loss_of(net: Net, output: str | None = None) -> Loss:
+    """The loss of an output, the first if not named: what the `train:` statement says, or the last layer's default."""
+    last = net.graph[net.graph.outputs[output or next(iter(net.graph.outputs))]].made_by
+    return chosen(net.train.get("loss"), last if isinstance(last, Layer) else None)
+
+
+class _Lowering:
+    """The graph under construction; `now` says where each node's value is."""
+
+    def __init__(self, layers: Graph, training: bool, dtype: str) -> None:
+        self.layers, self.training, self.dtype = layers, training, dtype
+        self.made = Graph()
+        self.now: dict[NodeId, Handle] = {}
+
+    def take(self, node: Node) -> None:
+        """Lower one node of the graph of layers."""
+        if isinstance(node.made_by, Layer):
+            inputs = [self.now[i] for i in node.inputs]
+            emitted = Emitted(node.path)
+            result = node.made_by.lower(emitted, self.training, *inputs)
+            self.now[node.id] = emitted.put(self.made, result, node.id, node.span)
+            return
+        type_ = replace(node.type, dtype=self.dtype)
+        made_by = node.made_by
+        if isinstance(made_by, Weight):
+            init = settled(self.layers, node) if made_by.init == "auto" else made_by.init
+            made_by = replace(made_by, type=type_, init=init)
+        self.made.add(replace(node, made_by=made_by, type=type_))
+        self.now[node.id] = Handle(node.id, type_)
+
+    def score(self, net: Net, losses: Loss | Mapping[str, Loss] | None) -> None:
+        """Add the targets and the loss."""
+        alone = len(net.graph.outputs) == 1
+        scores = []
+        for name, of in net.graph.outputs.items():
+            loss = losses[name] if isinstance(losses, Mapping) else losses or loss_of(net, name)
+            suffix = "" if alone else f".{name}"
+            scores.append(self._score(net.graph[of], loss, suffix))
+        total = scores[0]
+        if not alone:
+            emitted = Emitted(())
+            for more in scores[1:]:
+                total = emitted(Map(Name("i0") + Name("i1")), total, more)
+            total = emitted.put(self.made, total, "loss", net.graph[of].span)
+        self.made.outputs["loss"] = total.id
+
+    def _score(self, last: Node, loss: Loss, suffix: str) -> Handle:
+        y = self.now[last.id]
+        target = loss.expects(y.type)
+        kind = loss.target
+        self.made.add(Node(f"target{suffix}", Input(f"target{suffix}", kind), (), target, last.span, last.path))
+        read = y if loss.of is None else self.now[last.inputs[0]]
+        emitted = Emitted(last.path)
+        result = loss.lower(emitted, read, Handle(f"target{suffix}", target))
+        return emitted.put(self.made, result, f"loss{suffix}", last.span)
+
+
+class Emitted:
+    """Collects the primitives of one layer, and gives them ids once it is known which is the result."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        self.path = path
+        self.pending: list[tuple[Handle, Primitive, tuple[Handle, ...]]] = []
+
+    def __call__(self, primitive: Primitive, *inputs: Any) -> Handle:
+        """The result of a primitive on these; its type is inferred."""
+        made = Handle(f"?{len(self.pending)}", primitive.infer(*(x.type for x in inputs)))
+        self.pending.append((made, primitive, inputs))
+        return made
+
+    def put(self, graph: Graph, result: Any, name: str, span: Span) -> Handle:
+        """Append to a graph: the result under `name`, what leads to it as `name.0`, `name.1`, ..."""
+        ids = {made.id: f"{name}.{k}" for k, (made, _, _) in enumerate(self.pending)}
+        if result.id in ids:
+            ids[result.id] = name
+        for made, primitive, inputs in self.pending:
+            read = tuple(ids.get(x.id, x.id) for x in inputs)
+            graph.add(Node(ids[made.id], primitive, read, made.type, span, self.path))
+        return Handle(ids.get(result.id, result.id), result.type)
+
+
+def settled(layers: Graph, weight: Node) -> str:
+    """The initialisation of a weight that leaves it open: what suits the activation behind its layer."""
+    for layer in layers.readers(weight.id):
+        for reader in layers.readers(layer.id):
+            before = getattr(reader.made_by, "before", None)
+            if isinstance(before, str):
+                return before
+    return "xavier"

@@ -1,0 +1,272 @@
+"""One table of cases over all layers, primitives and losses: the laws and the kernel tests read it.
+
+Sizes are small and awkward on purpose: no multiple of 16, odd images, windows that meet the border.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import netlang.layers  # noqa: F401 (makes the layers known)
+from netlang.differentiate import differentiate, updates
+from netlang.formula import Channel, Name, Runtime, equal, exp, maximum, tanh, where
+from netlang.graph import Graph, Input, Net, Node
+from netlang.layer import Layer, Weight, find
+from netlang.layers import initial, loss, optimizer
+from netlang.lower import lower
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Concat, Reshape, Slice, Transpose
+from netlang.primitives.map.op import Map
+from netlang.primitives.primitive import Primitive
+from netlang.primitives.region.op import Region
+from netlang.primitives.sum.op import Sum
+from netlang.primitives.window.op import Window
+from netlang.source import NOWHERE
+from netlang.types import BATCH, Tensor
+
+Shape = tuple[int, ...]
+i0, i1, i2, y = Name("i0"), Name("i1"), Name("i2"), Name("y")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, a primitive or a loss, with the shapes of its inputs.
+
+    shapes: without the batch axis for layers and losses; whole, with BATCH as "n", for primitives
+    spread: how far the input numbers lie from 0 (kept apart from one another where a maximum is taken)
+    """
+
+    what: Any
+    shapes: tuple[tuple[int | str, ...], ...]
+    spread: float = 1.0
+
+    def __str__(self) -> str:
+        inputs = ",".join("x".join(map(str, s)) or "1" for s in self.shapes)
+        return f"{(getattr(self.what, 'word', None) and canonical(self.what)) or self.what} of {inputs}"
+
+    def types(self, dtype: str = "f64") -> tuple[Tensor, ...]:
+        """The types of the inputs."""
+        if isinstance(self.what, Primitive):
+            return tuple(Tensor(dtype, shape) for shape in self.shapes)
+        return tuple(Tensor(dtype, (BATCH, *shape)) for shape in self.shapes)
+
+
+def canonical(what: Any) -> str:
+    return str(what) if isinstance(what, Layer) else what.word
+
+
+def layer(word: str, *shapes: Shape, **settings: Any) -> Case:
+    """A case of a layer by its word."""
+    kind = find(word)
+    assert kind is not None, word
+    return Case(kind(**settings), shapes)
+
+
+IMAGE, SMALL, VECTOR = (7, 6, 5), (4, 4, 3), (21,)
+
+LAYERS: tuple[Case, ...] = (
+    layer("conv", IMAGE, kernel=(3, 3), width=4),
+    layer("conv", IMAGE, kernel=(5, 5), width=19, pad="valid", stride=(2, 1)),
+    layer("conv", IMAGE, kernel=(2, 4), width=3, bias=False),
+    layer("conv", (9, 8, 17), kernel=(3, 3), width=18, stride=(2, 2)),
+    layer("conv", IMAGE, kernel=(3, 2), width=3, dilation=(2, 3), pad=(1, 2)),
+    layer("conv", IMAGE, kernel=(1, 1), width=33, stride=(2, 2)),
+    layer("conv", SMALL, kernel=(3, 3), width=16, stride=(3, 3), init="orthogonal"),
+    layer("fc", VECTOR, width=10),
+    layer("fc", IMAGE, width=5, bias=False),
+    layer("fc", (1,), width=1),
+    layer("maxpool", IMAGE),
+    layer("maxpool", IMAGE, kernel=(3, 3), stride=(2, 2)),
+    layer("maxpool", IMAGE, kernel=(3, 2), stride=(1, 3), pad=(1, 1)),
+    layer("avgpool", IMAGE),
+    layer("avgpool", IMAGE, kernel=(3, 3), stride=(2, 2)),
+    layer("avgpool", (6, 6, 18), kernel=(2, 2), pad="valid"),
+    layer("avgpool", IMAGE, kernel=(4, 4), stride=(1, 1)),
+    *(layer(word, VECTOR) for word in ("relu", "relu6", "leaky", "sigmoid", "tanh", "step", "softplus", "swish")),
+    *(layer(word, IMAGE) for word in ("relu", "abs", "tanh", "sigmoid", "linear", "identity")),
+    layer("leaky", SMALL, slope=0.2),
+    layer("softmax", (10,)),
+    layer("softmax", IMAGE),
+    layer("logsoftmax", (17,)),
+    layer("logsoftmax", SMALL),
+    layer("dropout", VECTOR),
+    layer("dropout", IMAGE, rate=0.25),
+    layer("flatten", IMAGE),
+    layer("flatten", VECTOR),
+    *(layer(word, IMAGE, IMAGE) for word in ("add", "mul", "sub", "max", "concat")),
+    layer("add", VECTOR, VECTOR, VECTOR),
+    layer("max", IMAGE, IMAGE, IMAGE),
+    layer("mul", IMAGE, (5,)),
+    layer("add", (5,), IMAGE),
+    layer("concat", IMAGE, (7, 6, 16), (7, 6, 1)),
+    layer("concat", (3,), IMAGE),
+    layer("concat", VECTOR, (3,)),
+)
+
+N = BATCH
+PRIMITIVES: tuple[Case, ...] = (
+    Case(Map(i0 * i1 + i2), ((N, 3, 5, 18), (18,), (N, 3, 5, 1))),
+    Case(Map(i0 * i1), ((N, 3, 5, 18), (N, 1, 1, 18))),
+    Case(Map(tanh(i0) / i1), ((N, 3, 5, 3), ())),
+    Case(Map(i0 * i1), ((N, 3, 5, 18), (N, 1, 1, 1))),
+    Case(Map(i0 - i1), ((N, 18), (N, 1))),
+    Case(Map(i0 * 2, (N, 3, 4, 5)), ((N, 1, 1, 5),)),
+    Case(Map(i0 * i1), ((2, 3, 5, 18), (2, 3, 5, 18))),
+    Case(Map(i0 * Channel() / Runtime("examples")), ((N, 18),)),
+    Case(Sum(i0 * i1, "channel"), ((N, 3, 5, 18), (N, 3, 5, 18))),
+    Case(Sum(exp(i0 - i1), "channel"), ((N, 18), (N, 1))),
+    Case(Sum(i0 * i1, "positions"), ((N, 3, 5, 18), (18,))),
+    Case(Sum(i0 * i0, "batch"), ((N, 3, 5, 18),)),
+    Case(Sum(i0 * i1, "batch"), ((N, 18), (N, 18))),
+    Case(Sum(i0 * i1, "all"), ((N, 3, 5, 18), (N, 1, 1, 1))),
+    Case(Sum(where(equal(Channel(), i1), i0, 0), "all"), ((N, 7), (N, 1))),
+    Case(Sum(i0 * i0, "all"), ((3, 3, 2, 5),)),
+    Case(Sum(i0, "channel", "max"), ((N, 3, 5, 18),)),
+    Case(Contraction("data", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (7, 6)), ((N, 4, 3, 5), (3, 3, 4, 5))),
+    Case(Contraction("weight", (3, 2), (1, 2), (1, 0, 1, 1), (1, 1), (5, 6)), ((N, 5, 6, 3), (N, 5, 3, 4))),
+    Case(Contraction("data"), ((N, 18), (7, 18))),
+    Case(Contraction("weight"), ((N, 18), (N, 7))),
+    Case(Window("average", (3, 3), (2, 2), (1, 1, 1, 1), (7, 6), "data"), ((N, 4, 3, 5),)),
+    Case(Reshape((6, 5)), ((N, 2, 3, 5),)),
+    Case(Concat(), ((N, 3, 2, 5), (N, 3, 2, 18))),
+    Case(Slice(2, 5), ((N, 3, 2, 18),)),
+    Case(Slice(0, 16), ((N, 18),)),
+    Case(Transpose(), ((3, 2, 4, 18),)),
+    Case(Transpose(), ((4, 18),)),
+    Case(
+        Region(Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (6, 5)), (i0, i1), maximum(y + i2, 0)),
+        ((N, 6, 5, 3), (3, 3, 3, 18), (18,)),
+    ),
+    Case(Region(Contraction(), (maximum(i0, 0) * i2, i1), tanh(y)), ((N, 7), (7, 18), (N, 7))),
+    Case(Region(Window("average", (2, 2), (2, 2), (0, 0, 0, 0), (4, 6)), (i0,), tanh(y)), ((N, 4, 6, 3),)),
+)
+LOSSES: tuple[Case, ...] = (
+    Case(loss.find("cross_entropy")(), ((10,),)),
+    Case(loss.find("cross_entropy")(), (SMALL,)),
+    Case(loss.find("binary_cross_entropy")(), ((1,),)),
+    Case(loss.find("binary_cross_entropy")(), (SMALL,)),
+    Case(loss.find("squared_error")(), (VECTOR,)),
+    Case(loss.find("squared_error")(), (SMALL,)),
+    Case(loss.find("perceptron")(), ((1,),)),
+    Case(loss.find("perceptron")(), (VECTOR,)),
+)
+CASES = (*LAYERS, *PRIMITIVES, *LOSSES)
+OPTIMIZERS = (
+    optimizer.find("sgd")(),
+    optimizer.find("momentum")(),
+    optimizer.find("nesterov")(momentum=0.8),
+    optimizer.find("adam")(),
+)
+
+
+def chain(*layers: Layer, shape: Shape, name: str = "net", **train: Any) -> Net:
+    """A net of layers one after another, named as the checker names them: conv1, conv2, fc1."""
+    graph = Graph()
+    at = graph.add(Node("input", Input("input"), (), Tensor("f32", (BATCH, *shape)), NOWHERE))
+    for made_by in layers:
+        at = append(graph, made_by, at)
+    graph.outputs["output"] = at.id
+    return Net(name, None, graph, train, {}, "")
+
+
+def append(graph: Graph, made_by: Layer, *inputs: Node) -> Node:
+    """One more layer with its weights."""
+    count = 1 + sum(isinstance(n.made_by, Layer) and n.made_by.word == made_by.word for n in graph)
+    path = (f"{made_by.word}{count}",)
+    types = [node.type for node in inputs]
+    weights = [graph.add(Node(f"{path[0]}.{w.name}", w, (), w.type, NOWHERE, path)).id for w in made_by.weights(*types)]
+    read = (*(node.id for node in inputs), *weights)
+    return graph.add(Node(path[0], made_by, read, made_by.infer(*types), NOWHERE, path))
+
+
+def net(case: Case) -> Net:
+    """A net of the one layer of a case, or of the last layer a loss belongs to."""
+    graph = Graph()
+    shapes = [t.with_shape(*t.shape) for t in case.types("f32")]
+    inputs = [graph.add(Node(f"x{k}", Input(f"x{k}"), (), t, NOWHERE)) for k, t in enumerate(shapes)]
+    made_by = case.what
+    if isinstance(made_by, loss.Loss):
+        made_by = find(made_by.of or "identity")()
+    graph.outputs["output"] = append(graph, made_by, *inputs).id
+    return Net("case", None, graph, {}, {}, "")
+
+
+def primitives(case: Case, dtype: str = "f64", *, training: bool = True) -> Graph:
+    """The graph of primitives of a case; with the scalar output "loss" if training.
+
+    A layer's or primitive's loss is the sum of its output times an input "dy", so that its gradient is the
+    gradient along dy. A loss is its own.
+    """
+    if isinstance(case.what, loss.Loss):
+        return lower(net(case), training=True, loss=case.what, dtype=dtype)
+    if isinstance(case.what, Primitive):
+        graph = Graph()
+        ids = [graph.add(operand(k, t)).id for k, t in enumerate(case.types(dtype))]
+        types = case.types(dtype)
+        graph.add(Node("output", case.what, tuple(ids), case.what.infer(*types), NOWHERE))
+        graph.outputs["output"] = "output"
+    else:
+        graph = lower(net(case), training=training, dtype=dtype, scored=False)
+    if training:
+        out = graph[graph.outputs["output"]]
+        graph.add(Node("dy", operand(0, out.type).made_by, (), out.type, NOWHERE))
+        graph.add(Node("loss", Sum(i0 * i1, "all"), (out.id, "dy"), Tensor(dtype, ()), NOWHERE))
+        graph.outputs["loss"] = "loss"
+    return graph
+
+
+def operand(k: int, type_: Tensor) -> Node:
+    """An input of a case: a Weight where there is no batch axis."""
+    made_by = Input(f"x{k}") if type_.batched else Weight(f"x{k}", type_, "normal")
+    return Node(f"x{k}", made_by, (), type_, NOWHERE)
+
+
+def differentiable(graph: Graph) -> list[str]:
+    """The ids of all inputs and weights a gradient may be asked of."""
+    return [n.id for n in graph if isinstance(n.made_by, Input | Weight) and n.id not in ("dy", "target")]
+
+
+def with_gradients(case: Case, dtype: str = "f64") -> Graph:
+    """The graph of a case and the gradients by all its inputs and weights, and a step of Adam on its weights."""
+    graph = primitives(case, dtype)
+    return updates(differentiate(graph, wrt=differentiable(graph)), optimizer.find("adam")())
+
+
+def feeds(graph: Graph, n: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Numbers for the inputs and weights of a graph, labels where labels are read; told by seed and node.
+
+    They lie at least 0.01 apart within a tensor: a maximum has one clear winner.
+    """
+    found: dict[str, Any] = {}
+    for node in graph:
+        if isinstance(node.made_by, Input | Weight):
+            rng = initial.generator(seed, node.id)
+            shape = node.type.arrayed(n)
+            if isinstance(node.made_by, Input) and node.made_by.kind == "labels":
+                classes = max(graph[graph.outputs["output"]].type.channels, 1)
+                found[node.id] = rng.integers(0, classes, shape).astype(float)
+            else:
+                count = int(np.prod(shape))
+                found[node.id] = (rng.permutation(count) + 0.5 - count / 2).reshape(shape) * (4 / max(count, 8)) + (
+                    rng.uniform(-1, 1, shape) / max(count, 8)
+                )
+    return found
+
+
+def launches(dtype: str = "f32") -> Iterator[tuple[Primitive, tuple[Tensor, ...], Tensor]]:
+    """Every primitive that some case is made of, forward and backward, once: what a backend must be able to run."""
+    seen = set()
+    for case in CASES:
+        graph = with_gradients(case, dtype) if _smooth(case) else primitives(case, dtype)
+        for node in graph.made_by(Primitive):
+            key = (node.made_by, tuple(graph[i].type for i in node.inputs), node.type)
+            if key not in seen:
+                seen.add(key)
+                yield key
+
+
+def _smooth(case: Case) -> bool:
+    """Whether gradients may be taken: not of regions, which are formed behind differentiation, nor of a largest."""
+    return not isinstance(case.what, Region)
