@@ -200,14 +200,3 @@ def test_wrong_data_leaves_no_run_folder():
     assert result.exit_code == 1
     assert "cannot read gone.npz" in result.stderr
     assert not Path("runs").exists()
-
-
-def test_a_variant_stands_behind_the_last_colon(tmp_path: Path):
-    from netlang.cli.nets import divided
-
-    odd = tmp_path / "a:b"
-    odd.write_text("")
-
-    assert divided("vgg.net:D") == (Path("vgg.net"), "D")
-    assert divided("vgg.net") == (Path("vgg.net"), None)
-    assert divided(str(odd)) == (odd, None)

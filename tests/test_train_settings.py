@@ -16,7 +16,6 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults():
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        ({"epoch": 3}, "knows no setting `epoch`; did you mean `epochs`?"),
         ({"epochs": 0}, "`epochs` is 0, it must be at least 1"),
         ({"epochs": 2.5}, "`epochs=2.5` in `train:` is not a whole number"),
         ({"batch": "many"}, "`batch=many` in `train:` is not a number"),

@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from netlang.cli.nets import device, opened, plainly, set_option, weighted
+from netlang.cli.file import file_argument, set_option
+from netlang.cli.nets import device, opened, plainly, weighted
 from netlang.train import data, prepare
 from netlang.train.loop import evaluate
 from netlang.train.settings import settle
 
 
 @click.command("evaluate")
-@click.argument("file", metavar="FILE[:VARIANT]")
+@file_argument
 @set_option
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
 @click.option("--data", help="`digits`, `xor` or an .npz file; the data of the training, if not said.")

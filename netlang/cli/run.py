@@ -9,7 +9,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang.cli.nets import device, opened, plainly, set_option, weighted
+from netlang.cli.file import file_argument, set_option
+from netlang.cli.nets import device, opened, plainly, weighted
 from netlang.files import Problem, read, write
 from netlang.train import prepare
 from netlang.train.data import check_values, read_arrays
@@ -21,7 +22,7 @@ BATCH = 64  # examples at a time, at most
 
 
 @click.command("run")
-@click.argument("file", metavar="FILE[:VARIANT]")
+@file_argument
 @set_option
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
 @click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, required=True)

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from netlang.checkpoint import load as load_checkpoint
-from netlang.cli.nets import INTERRUPTED, device, opened, plainly, set_option
+from netlang.cli.file import file_argument, set_option
+from netlang.cli.nets import INTERRUPTED, device, opened, plainly
+from netlang.diagnostics import either, meant
 from netlang.files import Problem
 from netlang.train import data, prepare, runs
 from netlang.train.face import Net, Program
@@ -18,7 +20,7 @@ from netlang.train.settings import settle
 
 
 @click.command("train")
-@click.argument("file", metavar="FILE[:VARIANT]")
+@file_argument
 @set_option
 @click.option("--data", help="`digits`, `xor` or the path of an .npz file with x, y and perhaps x_test, y_test.")
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
@@ -61,6 +63,7 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     former = _former(net, options)
     base = {**net.train, **(former[1].about.get("settings", {}) if former else {})}
     settings, passed = settle(base, {name: options[name] for name in FLAGS})
+    _known_optimizer(passed.get("optimizer"))
     source = data.load(settings.data, settings.split)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
     program: Program = net.compile(
@@ -83,6 +86,15 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
         return training.go(watch), run, net
     finally:
         program.close()
+
+
+def _known_optimizer(word: str | None) -> None:
+    from netlang.layers import optimizer
+
+    if word is not None and optimizer.find(word) is None:
+        words = optimizer.words()
+        hint = meant(word, words, f"there are {either(words, 'and')}")
+        raise Problem(f"there is no optimizer `{word}`; {hint}")
 
 
 def _former(net: Net, options: dict[str, Any]) -> tuple[runs.Run, Any] | None:

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from netlang.diagnostics import either, meant
+from netlang.diagnostics import either
 from netlang.files import Problem
-
-PASSED_ON = ("optimizer", "loss", "momentum", "nesterov", "beta1", "beta2", "eps", "l2", "decay", "precision")
 
 
 @dataclass(frozen=True)
@@ -48,19 +46,14 @@ OURS = tuple(f.name for f in fields(Settings))
 
 
 def settle(train: Mapping[str, Any], flags: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
-    """The settings of training itself, and those the compiler wants; flags that are not None win over the file.
+    """The settings of training itself, and the others, which go to the compiler; flags that are not None win.
 
-    Raises Problem for a wrong name or value.
+    The names in the file were checked with it (`check/train.py`). Raises Problem for a wrong value.
     """
     said = {name: getattr(value, "value", value) for name, value in train.items()}
     said |= {name: value for name, value in flags.items() if value is not None}
-    for name in said:
-        if name not in (*OURS, *PASSED_ON):
-            known = sorted((*OURS, *PASSED_ON))
-            hint = meant(name, known, f"it knows {either(known, 'and')}")
-            raise Problem(f"`train:` knows no setting `{name}`; {hint}")
     ours = {name: _cast(name, value) for name, value in said.items() if name in OURS}
-    passed = {name: value for name, value in said.items() if name in PASSED_ON}
+    passed = {name: value for name, value in said.items() if name not in OURS}
     return replace(Settings(), **ours), passed
 
 

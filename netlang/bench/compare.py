@@ -1,0 +1,199 @@
+"""One comparison: netlang and its peers in turns, beside what the machine can do, in one run."""
+
+import platform
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netlang.bench import floor, peers
+from netlang.bench.limits import Limits
+from netlang.bench.measure import Timing, Work, interleaved
+
+SEED = 0  # of inputs and labels
+NETLANG = "netlang"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One mode, `train` or `infer`. floor: seconds; peers: by name, the fastest counts."""
+
+    mode: str
+    netlang: Timing
+    floor: float
+    peers: Mapping[str, Timing]
+
+    @property
+    def best(self) -> str | None:
+        """The fastest peer."""
+        return min(self.peers, key=lambda name: self.peers[name].median, default=None)
+
+    @property
+    def ratio(self) -> float | None:
+        """The fastest peer's median over netlang's: above 1, netlang is faster."""
+        return self.peers[self.best].median / self.netlang.median if self.best else None
+
+    def as_json(self) -> dict[str, Any]:
+        """As `netlang bench --json` gives it; times in milliseconds."""
+        return {
+            "mode": self.mode,
+            "netlang_ms": _ms(self.netlang.median),
+            "netlang_spread": round(self.netlang.spread, 3),
+            "floor_ms": _ms(self.floor),
+            "peers": {name: _ms(timing.median) for name, timing in self.peers.items()},
+            "peer_spreads": {name: round(timing.spread, 3) for name, timing in self.peers.items()},
+            "ratio": round(self.ratio, 3) if self.ratio else None,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one run measured. notes: what was left out, and why."""
+
+    net: str
+    batch: int
+    threads: int
+    limits: Limits
+    results: tuple[Result, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As `netlang bench --json` gives it."""
+        return {
+            "net": self.net,
+            "batch": self.batch,
+            "threads": self.threads,
+            "device": processor(),
+            "peak_gflops": round(self.limits.gflops, 1),
+            "bandwidth_gbs": round(self.limits.gbs, 1),
+            "versions": versions(),
+            "results": [result.as_json() for result in self.results],
+            "notes": list(self.notes),
+        }
+
+
+def compare(
+    net: Any, batch: int, modes: tuple[str, ...], against: bool, threads: int, repeat: int, limits: Limits
+) -> Comparison:
+    """Measure a net of `netlang.load` in the given modes. against: beside PyTorch. Raises NetError or Problem."""
+    notes: list[str] = []
+    results = tuple(_measure(net, batch, mode, against, threads, repeat, limits, notes.append) for mode in modes)
+    return Comparison(net.name, batch, threads, limits, results, tuple(dict.fromkeys(notes)))
+
+
+def _measure(
+    net: Any,
+    batch: int,
+    mode: str,
+    against: bool,
+    threads: int,
+    repeat: int,
+    limits: Limits,
+    note: Callable[[str], None],
+) -> Result:
+    training = mode == "train"
+    program = net.compile(batch=batch, training=training, threads=threads)
+    try:
+        x, target = inputs(net, batch)
+        weights = {name: np.array(program.weights[name]) for name in program.weights}
+        state = sum(int(np.asarray(program.state[name]).nbytes) for name in program.state) if training else 0
+        mine: Work = (lambda: program.step(x, target)) if training else (lambda: program(x))
+        case = peers.Case(net, weights, x, target, dict(net.train), threads)
+        others = (peers.training if training else peers.inference)(case, note) if against else {}
+        timings = interleaved({NETLANG: mine, **others}, repeat)
+    finally:
+        program.close()
+    cost = floor.training(net.graph, batch, state) if training else floor.inference(net.graph, batch)
+    return Result(mode, timings.pop(NETLANG), limits.floor(cost.flops, cost.moved), timings)
+
+
+def inputs(net: Any, batch: int) -> tuple[Any, Any]:
+    """Normal random inputs, and labels or targets as the net's loss takes them."""
+    random = np.random.default_rng(SEED)
+    x = random.standard_normal(net.input.arrayed(batch), np.float32)
+    if net.labelled:
+        return x, random.integers(0, net.output.channels, net.output.arrayed(batch)[:-1])
+    return x, random.random(net.output.arrayed(batch), np.float32)
+
+
+def table(comparison: Comparison) -> str:
+    """The comparison for people: a line per contender, the limits below."""
+    lines = []
+    for result in comparison.results:
+        rows = {NETLANG: result.netlang, **dict(sorted(result.peers.items(), key=lambda item: item[1].median))}
+        lines.append(f"{comparison.net}, batch {comparison.batch}, {_threads(comparison.threads)}: {result.mode}")
+        lines += [f"  {name:<28}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
+        over = result.netlang.median / result.floor if result.floor else float("nan")
+        lines.append(f"  {'floor':<28}{_ms(result.floor):>10.3f} ms   netlang takes {over:.2f} times that")
+        if result.ratio is not None:
+            lines.append(f"  ratio {result.ratio:.2f}: {result.best} / netlang")
+    limits = comparison.limits
+    lines.append(f"machine: {processor()}, {limits.gflops:.0f} GFLOP/s of float32, {limits.gbs:.1f} GB/s of memory")
+    return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
+
+
+def append(path: Path, comparison: Comparison, when: str) -> None:
+    """Add a row per mode to a Markdown file of measurements, which is begun where there is none. Raises Problem."""
+    from netlang.files import read, write
+
+    head = (
+        "| when | net, batch | mode | netlang ms | floor ms | fastest peer | its ms | ratio | spread | threads "
+        "| machine | versions |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+    )
+    text = read(path).decode() if path.exists() else f"# Measurements: {comparison.net}\n\n{head}"
+    if not text.rstrip().endswith("|"):
+        text = f"{text.rstrip()}\n\n{head}"
+    rows = [_row(comparison, result, when) for result in comparison.results]
+    write(path, (text.rstrip() + "\n" + "".join(rows)).encode())
+
+
+def _row(comparison: Comparison, result: Result, when: str) -> str:
+    best = result.peers.get(result.best or "")
+    spread = f"{result.netlang.spread:.0%}" + (f" / {best.spread:.0%}" if best else "")
+    limits = comparison.limits
+    cells = [
+        when,
+        f"{comparison.net}, {comparison.batch}",
+        result.mode,
+        f"{_ms(result.netlang.median):.3f}",
+        f"{_ms(result.floor):.3f}",
+        result.best or "-",
+        f"{_ms(best.median):.3f}" if best else "-",
+        f"{result.ratio:.2f}" if result.ratio else "-",
+        spread,
+        str(comparison.threads),
+        f"{processor()}, {limits.gflops:.0f} GFLOP/s, {limits.gbs:.0f} GB/s",
+        " ".join(f"{name} {version}" for name, version in versions().items()),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def processor() -> str:
+    """The name of the processor."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Of what takes part."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in ("netlang", "numba", "torch"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 4)
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"

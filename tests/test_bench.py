@@ -1,0 +1,179 @@
+"""Timing, limits, floors and rows of `netlang bench`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from logistic import LogisticNet
+
+from netlang.bench import compare, floor, limits, measure, peers
+from netlang.bench.limits import Limits
+from netlang.bench.measure import Timing
+from netlang.cli import bench
+from netlang.graph import Graph, Input, Node
+from netlang.layer import Weight, find
+from netlang.source import NOWHERE
+from netlang.types import Tensor
+
+
+class Clock:
+    """Time that passes only in work."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def work(self, name: str, seconds: float, calls: list[str]) -> Any:
+        def run() -> None:
+            calls.append(name)
+            self.now += seconds
+
+        return run
+
+
+def test_contenders_take_turns_and_samples_are_long_enough():
+    clock, calls = Clock(), []
+    contenders = {"slow": clock.work("slow", 0.03, calls), "fast": clock.work("fast", 0.004, calls)}
+
+    timings = measure.interleaved(contenders, 3, clock)
+
+    assert timings["slow"].samples == pytest.approx([0.03] * 3)
+    assert timings["fast"].samples == pytest.approx([0.004] * 3)
+    rounds = [name for i, name in enumerate(calls) if i == 0 or calls[i - 1] != name]
+    assert rounds[-6:] == ["slow", "fast"] * 3
+    fast_in_last_round = len(calls) - 1 - max(i for i, name in enumerate(calls) if name == "slow")
+    assert (fast_in_last_round - 1) * 0.004 >= measure.SAMPLE  # one call before is not timed
+
+
+def test_the_median_counts_and_the_spread_is_shown():
+    timing = Timing((1.0, 5.0, 2.0))
+
+    assert timing.median == 2
+    assert timing.spread == 2
+
+
+def test_the_kernels_behind_the_limits_do_what_they_say():
+    from netlang.backend.cache import interpreted
+
+    x, y, z = (np.full(32, value, np.float32) for value in (1, 2, np.nan))
+    args = np.array([x.ctypes.data, y.ctypes.data, z.ctypes.data, 128], np.int64)
+    interpreted(limits.TRIAD)(args.ctypes.data, 0, 0)
+    sums = np.full(16 * 2, 0.5, np.float32)
+    interpreted(limits.fma_text(2))(np.array([3, sums.ctypes.data], np.int64).ctypes.data, 0, 0)
+
+    assert z.tolist() == [7] * 32
+    assert sums.tolist() == [0.9375] * 32  # 0.5 -> 0.75 -> 0.875 -> 0.9375
+    assert limits.bandwidth(1, 1 << 16) > 0
+
+
+def lenet_head() -> Graph:
+    """28x28 → conv5-6 → one dense layer of 10, as a graph of layers."""
+    graph = Graph()
+    conv, fc = find("conv"), find("fc")
+    assert conv is not None
+    assert fc is not None
+    x = graph.add(Node("x", Input("x"), (), Tensor("f32", ("n", 28, 28, 1)), NOWHERE))
+
+    def layer(name: str, made_by: Any, source: Node) -> Node:
+        weights = [graph.add(Node(f"{name}.{w.name}", w, (), w.type, NOWHERE)) for w in made_by.weights(source.type)]
+        inputs = (source.id, *(w.id for w in weights))
+        return graph.add(Node(name, made_by, inputs, made_by.infer(source.type), NOWHERE))
+
+    layer("fc", fc(width=10), layer("conv", conv(kernel=(5, 5), width=6), x))
+    assert all(isinstance(node.made_by, Weight) for node in graph if "." in node.id)
+    return graph
+
+
+def test_the_floor_counts_products_and_bytes():
+    graph = lenet_head()
+    conv, fc = 28 * 28 * 6 * 25, 28 * 28 * 6 * 10
+    weights = 4 * (25 * 6 + 6 + 28 * 28 * 6 * 10 + 10)
+    activation = 4 * 100 * 28 * 28 * 6  # of the convolution, batch 100: above 1 MB
+
+    infer, train = floor.inference(graph, 100), floor.training(graph, 100, state=2 * weights)
+
+    assert infer.flops == 2 * 100 * (conv + fc)
+    assert infer.moved == weights + 2 * activation
+    assert train.flops == 2 * 100 * (2 * conv + 3 * fc)  # no gradient of the picture
+    assert train.moved == 2 * weights + 2 * weights + 2 * 2 * weights + weights + 4 * activation
+
+
+def test_small_activations_stay_in_the_caches():
+    graph = lenet_head()
+
+    assert floor.inference(graph, 1).moved == 4 * (25 * 6 + 6 + 28 * 28 * 6 * 10 + 10)
+
+
+def test_the_floor_adds_both_limits():
+    assert Limits(gflops=2, gbs=4).floor(2e9, 8e9) == 1 + 2
+
+
+RESULT = compare.Result("train", Timing((2.0e-3,) * 3), 1e-3, {"a": Timing((5e-3,) * 3), "b": Timing((4e-3,) * 3)})
+COMPARISON = compare.Comparison("lenet", 64, 2, Limits(500, 60), (RESULT,), ("c: left out",))
+
+
+def test_the_fastest_peer_counts():
+    assert RESULT.best == "b"
+    assert RESULT.ratio == pytest.approx(2)
+
+
+def test_json_holds_the_documented_names():
+    found = COMPARISON.as_json()
+
+    assert found["results"][0]["netlang_ms"] == 2
+    assert found["results"][0]["floor_ms"] == 1
+    assert found["results"][0]["peers"] == {"a": 5, "b": 4}
+    assert found["results"][0]["ratio"] == 2
+    assert (found["net"], found["batch"], found["threads"], found["peak_gflops"], found["bandwidth_gbs"]) == (
+        *("lenet", 64, 2),
+        *(500, 60),
+    )
+
+
+def test_rows_are_appended_to_a_table_and_what_was_there_stays(tmp_path: Path):
+    path = tmp_path / "m.md"
+    compare.append(path, COMPARISON, "2026-01-01")
+    compare.append(path, COMPARISON, "2026-01-02")
+
+    lines = path.read_text().splitlines()
+
+    assert lines[0] == "# Measurements: lenet"
+    assert [line.split(" | ")[0] for line in lines[4:]] == ["| 2026-01-01", "| 2026-01-02"]
+    assert len({line.count("|") for line in lines[2:]}) == 1
+
+
+def bench_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
+    net = LogisticNet()
+    net.graph = lenet_head()
+    monkeypatch.setattr(bench, "opened", lambda file, settings: net)
+    monkeypatch.setattr(limits, "measure", lambda threads: Limits(500, 60))
+    monkeypatch.setattr(measure, "SAMPLE", 1e-4)
+    return CliRunner().invoke(bench.command, ["x.net", "--batch", "8", "--repeat", "3", *args])
+
+
+def test_without_pytorch_netlang_stands_alone_and_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(peers, "available", lambda: False)
+
+    result = bench_of(monkeypatch, "--json")
+
+    found = json.loads(result.stdout)
+    assert [r["mode"] for r in found["results"]] == ["train", "infer"]
+    assert all(r["netlang_ms"] > 0 and r["ratio"] is None for r in found["results"])
+    assert "pip install 'netlang[reference]'" in result.stderr
+
+
+def test_the_table_names_all_contenders():
+    text = compare.table(COMPARISON)
+
+    assert "lenet, batch 64, 2 threads: train" in text
+    assert "ratio 2.00: b / netlang" in text
+    assert "netlang takes 2.00 times that" in text
+    assert text.endswith("note: c: left out")
+
+
+def test_an_unknown_mode_is_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch):
+    assert bench_of(monkeypatch, "--mode", "test").exit_code == 2
