@@ -29,6 +29,9 @@ class Input:
     kind: str = "values"
     lanes: str = "c"
 
+    def __str__(self) -> str:
+        return f"input of {self.kind} in {self.lanes} lanes"
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -39,6 +42,9 @@ class State:
 
     of: NodeId
     name: str
+
+    def __str__(self) -> str:
+        return f"state {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class Graph:
         return (node for node in self if isinstance(node.made_by, kind))
 
     def __str__(self) -> str:
-        lines = [f"{n.id}: {n.type} = {n.made_by}({', '.join(n.inputs)})" for n in self]
+        lines = [f"{n.id}: {n.type} = {n.made_by}" + (f"({', '.join(n.inputs)})" if n.inputs else "") for n in self]
         return "\n".join([*lines, *(f"output {name} = {node}" for name, node in self.outputs.items())])
 
 

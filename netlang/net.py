@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlang import graph
 from netlang.graph import Input
-from netlang.layers import loss
+from netlang.lower import loss_of
 from netlang.types import Tensor
 
 if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compiled
@@ -56,7 +56,7 @@ class Net:
     @property
     def labelled(self) -> bool:
         """Whether its loss takes class numbers [n] rather than values in the shape of the output."""
-        return loss.chosen(self.checked).target == "labels"
+        return loss_of(self.checked).target == "labels"
 
     @cached_property
     def identity(self) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from netlang.layer import Weight
 from netlang.layers import initial
 from netlang.loaded import NUMPY, Clock, Loaded, store
 from netlang.net import Net
-from netlang.pipeline import Stages, compile_plan
+from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.plan import NORM
 from netlang.report import summary
 
@@ -104,7 +104,8 @@ class Program:
             raise ValueError(f"this version compiles for the CPU in f32 and f64, not {options.device} {options.dtype}")
         if options.batch < 1:
             raise ValueError(f"a batch has at least one example, not {options.batch}")
-        self.net, self.settings, self.options = net, settings, options
+        self.net, self.options = net, options
+        self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
         self.steps = 0
         self.target = host_target(options.dtype, options.threads)
@@ -117,11 +118,8 @@ class Program:
         graph = self._stages["train" if options.training else "evaluate"].optimised
         self.weights = Tensors(self, list(graph.made_by(Weight)), home)
         self.state = Tensors(self, list(graph.made_by(State)), home)
-        self.rate = self._first_rate()
+        self.rate = float(settings.get("lr") or optimizer_of(settings).rate)
         self._initialise(graph)
-
-    def _first_rate(self) -> float:
-        from netlang.layers import optimizer
 
         return float(self.settings.get("lr") or optimizer.chosen(self.settings).rate)
 
@@ -135,9 +133,7 @@ class Program:
         """What the compiler made for a purpose: "evaluate", "train" or "gradients"."""
         if purpose not in self._stages:
             share = not self.options.check_memory
-            self._stages[purpose] = compile_plan(
-                self.net.checked, purpose, self.settings, self.target, self.batch, share=share
-            )
+            self._stages[purpose] = compile_plan(self.checked, purpose, self.target, self.batch, share=share)
         return self._stages[purpose]
 
     def loaded(self, purpose: str) -> Loaded:

@@ -83,7 +83,7 @@ def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, thread
     from netlang.backend.cpu import host_target
     from netlang.pipeline import compile_plan
 
-    stages = compile_plan(net.checked, purpose, net.train, host_target(threads=threads), batch)
+    stages = compile_plan(net.checked, purpose, host_target(threads=threads), batch)
     if stage in ("primitives", "gradient", "optimised", "plan"):
         return str(getattr(stages, stage))
     return _kernels(stages, stage)

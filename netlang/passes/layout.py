@@ -25,7 +25,8 @@ def layout(graph: Graph, batch: int) -> Graph:
     images = image_lanes(graph, batch)
     laid = _Laid(Graph(), {}, {})
     for node in graph:
-        laid.take(node, _wants(graph, node, images))
+        lanes = _wants(graph, node, images)
+        laid.take(node, lanes, _reads(graph, node, images) if lanes == "w" else lanes)
     laid.graph.outputs.update({name: laid.now[of] for name, of in graph.outputs.items()})
     return laid.graph
 
@@ -66,19 +67,22 @@ def _wants(graph: Graph, node: Node, images: str) -> str:
     return images if len(node.type.shape) == 4 else "c"
 
 
+def _reads(graph: Graph, node: Node, images: str) -> str:
+    """The lanes in which a reduction over the batch reads its operands."""
+    return images if any(len(graph[i].type.shape) == 4 and graph[i].type.batched for i in node.inputs) else "c"
+
+
 class _Laid:
     """The graph under construction; `now` says where each old node's value is, `other` where its conversions are."""
 
     def __init__(self, graph: Graph, now: dict[str, str], other: dict[tuple[str, str], str]) -> None:
         self.graph, self.now, self.other, self.lanes = graph, now, other, dict[str, str]()
 
-    def take(self, node: Node, lanes: str) -> None:
+    def take(self, node: Node, lanes: str, reads: str) -> None:
         made_by = replace(node.made_by, lanes=lanes) if isinstance(node.made_by, Input) else node.made_by
-        reads = lanes
-        if lanes == "w":  # reductions: whatever their first batched operand has
-            reads = next((self.lanes[i] for i in node.inputs if self.lanes[i] != "w"), "w")
         inputs = tuple(self.converted(i, reads, node) for i in node.inputs)
         if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c":
+            made_by = replace(made_by, transposed=True)
             inputs = (inputs[0], self.transposed(inputs[1], node))
         self.graph.add(replace(node, made_by=made_by, inputs=inputs))
         self.now[node.id], self.lanes[node.id] = node.id, lanes

@@ -11,7 +11,7 @@ refers to them by these names. How an operand of a formula is spread over the re
     scalar    ()
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from netlang.layer import Emit, Value
@@ -31,6 +31,17 @@ class Primitive:
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
         """One gradient for each input, None where there is none, written in primitives."""
         raise TypeError(f"{type(self).__name__} has no gradient")
+
+    def __str__(self) -> str:
+        """The class and the fields that are not their defaults."""
+        said = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value == f.default:
+                continue
+            parts = value if isinstance(value, tuple) else (value,)
+            said.append(f"{f.name}={parts[0] if len(set(parts)) == 1 else ','.join(map(str, parts))}")
+        return f"{type(self).__name__}[{', '.join(said)}]"
 
 
 def spread(result: Tensor, operand: Tensor) -> str:

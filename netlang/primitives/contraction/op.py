@@ -20,6 +20,7 @@ class Contraction(Primitive):
     kernel, stride, dilation: height and width, in pixels
     pad: rows above, columns left, rows below, columns right, of zeros around x
     size: height and width of x (read by role "data" only)
+    transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
 
     Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1).
     """
@@ -30,13 +31,14 @@ class Contraction(Primitive):
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
     size: Pair = (1, 1)
+    transposed: bool = False
 
     def infer(self, a: Tensor, b: Tensor) -> Tensor:
         vectors = len(a.shape) == 2
         if self.role == "weight":
             return a.with_shape(*(() if vectors else self.kernel), a.channels, b.channels)
         if self.role == "data":
-            return a.with_shape(BATCH, *(() if vectors else self.size), b.shape[-2])
+            return a.with_shape(BATCH, *(() if vectors else self.size), b.shape[-1 if self.transposed else -2])
         return a.with_shape(BATCH, *(() if vectors else self.windows), b.channels)
 
     @property

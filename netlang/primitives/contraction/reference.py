@@ -12,6 +12,8 @@ from netlang.types import Tensor
 def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, run: Run) -> Array:
     """The side of the form that is not given."""
     a, b = inputs
+    if primitive.transposed:
+        b = b.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in b.shape[:-2])]
     if a.ndim == 2:
         return {"out": lambda: a @ b, "data": lambda: a @ b.T, "weight": lambda: a.T @ b}[primitive.role]()
     x = np.zeros(result.arrayed(run.examples), a.dtype) if primitive.role == "data" else a

@@ -1,0 +1,49 @@
+"""layout: which axis lies in the lanes."""
+
+import pytest
+from graphs import MLP, SMALL_CONV, assert_computes_the_same, trained
+
+from netlang.memory import lanes_of
+from netlang.passes.fold import fold
+from netlang.passes.layout import image_lanes, layout
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Convert, Transpose
+
+WIDE = "input 6x6x16\nconv3-32, conv3-32\nFC-3, soft-max"
+
+
+@pytest.mark.parametrize(("text", "batch", "lanes"), [(SMALL_CONV, 64, "n"), (SMALL_CONV, 2, "c"), (WIDE, 64, "c")])
+def test_narrow_convolutions_of_many_examples_keep_the_examples_in_the_lanes(text, batch, lanes):
+    assert image_lanes(trained(text), batch) == lanes
+
+
+def test_lanes_change_where_images_become_vectors_and_nowhere_else():
+    before = trained(SMALL_CONV)
+
+    after = layout(before, 64)
+
+    lanes = lanes_of(after)
+    assert lanes["input"] == lanes["conv2"] == "n"
+    assert lanes["fc1"] == lanes["target"] == "c"
+    assert len(list(after.made_by(Convert))) == 2  # forward, and backward
+    assert_computes_the_same(before, after)
+
+
+def test_every_reader_of_images_or_vectors_reads_one_kind_of_lanes():
+    after = layout(trained(SMALL_CONV), 64)
+
+    for node in after:
+        told = {lanes_of(after)[i] for i in node.inputs if after[i].type.batched}
+        assert len(told) <= 1, node
+
+
+@pytest.mark.parametrize("text", [MLP, WIDE])
+def test_data_gradients_of_channels_in_the_lanes_read_the_weights_transposed(text):
+    before = fold(trained(text), 64)
+
+    after = layout(before, 64)
+
+    data = [n for n in after.made_by(Contraction) if n.made_by.role == "data"]
+    assert data
+    assert all(isinstance(after[n.inputs[1]].made_by, Transpose) for n in data)
+    assert_computes_the_same(before, after)
