@@ -1,0 +1,177 @@
+"""Gathers on the CPU: copies."""
+
+from math import prod
+
+from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
+from netlang.types import Tensor
+
+
+def is_alias(primitive: Reshape, source: Tensor, result: Tensor, lanes: str) -> bool:
+    """Whether the result's buffer holds the same bytes as the source's, so that no launch is needed."""
+    whole = source.channels % LANES == 0 and result.channels % LANES == 0
+    return lanes == "n" or source.channels == result.channels or whole
+
+
+@drafts("cpu", Reshape)
+def reshape_draft(
+    primitive: Reshape, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """Elements in order from rows of one width into rows of another."""
+    of, to = Geometry(inputs[0].type, result.lanes), Geometry(result.type, result.lanes)
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer))
+    if is_alias(primitive, inputs[0].type, result.type, result.lanes):
+        arguments.add(vectors=to.places * to.columns)
+        return drafted("copy", arguments, _copy(to))
+    arguments.add(x_places=of.places, x_row=of.columns, channels=of.channels)
+    arguments.add(y_places=to.places, y_row=to.columns, width=to.channels)
+    lines = [
+        f"start, stop = split({to.images}, thread, threads(team))",
+        "for image in range(start, stop):",
+        f"    at = x + image * x_places * x_row * {to.vector}",
+        "    c = 0",
+        "    for row in range(y_places):",
+        f"        to = y + (image * y_places + row) * y_row * {to.vector}",
+        f"        store_{to.dtype}(to + (y_row - 1) * {to.vector}, splat_{to.dtype}(0.0))",
+        "        for f in range(width):",
+        f"            store_scalar_{to.dtype}(to + f * {to.size}, load_scalar_{to.dtype}(at + c * {to.size}))",
+        "            c += 1",
+        "            if c == channels:",
+        "                c = 0",
+        f"                at += x_row * {to.vector}",
+    ]
+    return drafted("reshape", arguments, lines)
+
+
+def _copy(to: Geometry) -> list[str]:
+    return [
+        f"start, stop = split(({to.images}) * vectors, thread, threads(team))",
+        "for k in range(start, stop):",
+        f"    store_{to.dtype}(y + k * {to.vector}, load_{to.dtype}(x + k * {to.vector}))",
+    ]
+
+
+@drafts("cpu", Concat)
+def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The inputs' channels behind one another; whole vectors, then the rest one by one."""
+    to = Geometry(result.type, result.lanes)
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), places=to.places, columns=to.columns)
+    body = [f"to = y + position * columns * {to.vector}"]
+    if to.lanes != "n":
+        body.append(f"store_{to.dtype}(to + (columns - 1) * {to.vector}, splat_{to.dtype}(0.0))")
+    for k, operand in enumerate(inputs):
+        of = Geometry(operand.type, result.lanes)
+        count = of.channels * (LANES if to.lanes == "n" else 1)
+        arguments.add(**{f"x{k}": Address(operand.buffer), f"row{k}": of.columns, f"count{k}": count})
+        body += [f"at = x{k} + position * row{k} * {to.vector}", *_run(to, "to", "at", f"count{k}")]
+        body.append(f"to += count{k} * {to.size}")
+    lines = [f"start, stop = split(({to.images}) * places, thread, threads(team))"]
+    return drafted(f"concat_{to.lanes}_{len(inputs)}", arguments, [*lines, *over_positions(body, images=False)])
+
+
+@drafts("cpu", Slice)
+def slice_draft(primitive: Slice, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Some of the channels."""
+    of, to = Geometry(inputs[0].type, result.lanes), Geometry(result.type, result.lanes)
+    lanes = LANES if to.lanes == "n" else 1
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), places=to.places, columns=to.columns)
+    arguments.add(row=of.columns, skip=primitive.start * lanes, count=to.channels * lanes)
+    body = [
+        f"to = y + position * columns * {to.vector}",
+        f"store_{to.dtype}(to + (columns - 1) * {to.vector}, splat_{to.dtype}(0.0))",
+        f"at = x + position * row * {to.vector} + skip * {to.size}",
+        *_run(to, "to", "at", "count"),
+    ]
+    lines = [f"start, stop = split(({to.images}) * places, thread, threads(team))"]
+    return drafted("slice", arguments, [*lines, *over_positions(body, images=False)])
+
+
+def _run(g: Geometry, to: str, at: str, count: str) -> list[str]:
+    """Copy `count` elements that follow one another."""
+    return [
+        f"for q in range({count} // 16):",
+        f"    store_{g.dtype}({to} + q * {g.vector}, load_{g.dtype}({at} + q * {g.vector}))",
+        f"for q in range({count} // 16 * 16, {count}):",
+        f"    store_scalar_{g.dtype}({to} + q * {g.size}, load_scalar_{g.dtype}({at} + q * {g.size}))",
+    ]
+
+
+@drafts("cpu", Convert)
+def convert_draft(
+    primitive: Convert, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """Examples and channels change places, 16 by 16."""
+    by_channel, by_example = Geometry(result.type, "c"), Geometry(result.type, "n")
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), places=by_channel.places)
+    arguments.add(channels=by_channel.channels, columns=by_channel.columns)
+    if inputs[0].lanes == result.lanes:
+        arguments.add(vectors=by_channel.places * (by_channel.columns if result.lanes == "c" else by_channel.channels))
+        return drafted("copy_converted", arguments, _copy(by_channel if result.lanes == "c" else by_example))
+    lines = _to_examples(by_channel) if result.lanes == "n" else _to_channels(by_channel)
+    return drafted(f"convert_to_{result.lanes}", arguments, lines)
+
+
+def _to_examples(g: Geometry) -> list[str]:
+    move = f"store_scalar_{g.dtype}(to + e * {g.size}, load_scalar_{g.dtype}(at + e * row))"
+    return [
+        "count = examples(team)",
+        f"row = places * columns * {g.vector}",
+        "start, stop = split((count + 15) // 16 * places, thread, threads(team))",
+        "for item in range(start, stop):",
+        "    block = item // places",
+        "    place = item - block * places",
+        "    real = min_i64(16, count - block * 16)",
+        "    for c in range(channels):",
+        f"        to = y + (item * channels + c) * {g.vector}",
+        f"        at = x + (block * 16 * places + place) * columns * {g.vector} + c * {g.size}",
+        "        if real < 16:",
+        f"            store_{g.dtype}(to, splat_{g.dtype}(0.0))",
+        "        for e in range(real):",
+        f"            {move}",
+    ]
+
+
+def _to_channels(g: Geometry) -> list[str]:
+    move = f"store_scalar_{g.dtype}(to + c * {g.size}, load_scalar_{g.dtype}(at + c * {g.vector}))"
+    return [
+        "start, stop = split(examples(team) * places, thread, threads(team))",
+        "for item in range(start, stop):",
+        "    example = item // places",
+        "    place = item - example * places",
+        f"    to = y + item * columns * {g.vector}",
+        f"    at = x + (example // 16 * places + place) * channels * {g.vector} + example % 16 * {g.size}",
+        f"    store_{g.dtype}(to + (columns - 1) * {g.vector}, splat_{g.dtype}(0.0))",
+        "    for c in range(channels):",
+        f"        {move}",
+    ]
+
+
+@drafts("cpu", Transpose)
+def transpose_draft(
+    primitive: Transpose, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """Taps backwards, filters as rows of channels."""
+    shape = inputs[0].type.arrayed(0)
+    of, to = Geometry(inputs[0].type, "w"), Geometry(result.type, "w")
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), taps=prod(shape[:-2]), c=shape[-2])
+    arguments.add(f=shape[-1], x_row=of.columns, y_row=to.columns)
+    lines = [
+        "start, stop = split(taps * f, thread, threads(team))",
+        "for row in range(start, stop):",
+        "    tap = row // f",
+        "    q = row - tap * f",
+        f"    at = x + (taps - 1 - tap) * c * x_row * {to.vector} + q * {to.size}",
+        f"    to = y + row * y_row * {to.vector}",
+        f"    store_{to.dtype}(to + (y_row - 1) * {to.vector}, splat_{to.dtype}(0.0))",
+        "    for k in range(c):",
+        *indented(
+            [f"store_scalar_{to.dtype}(to + k * {to.size}, load_scalar_{to.dtype}(at + k * x_row * {to.vector}))"], 2
+        ),
+    ]
+    return drafted("transpose", arguments, lines)

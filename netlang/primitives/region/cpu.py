@@ -1,0 +1,22 @@
+"""Regions on the CPU: the anchor's kernel with the formula pasted where it writes."""
+
+import importlib
+
+from netlang.formula import Name
+from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.region.op import Region
+
+
+@drafts("cpu", Region)
+def region_draft(primitive: Region, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The launch of a region whose anchor reads inputs as they are, and whose result passes through a formula."""
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    read = []
+    for term in primitive.before:
+        assert isinstance(term, Name), f"the kernels of anchors read their inputs as they are, not {term}"
+        read.append(operands[term.name])
+    anchor = primitive.anchor
+    package = type(anchor).__module__.rpartition(".")[0]
+    fused = importlib.import_module(f"{package}.cpu").fused
+    draft: Draft = fused(anchor, tuple(read), result, target, batch, primitive.after, operands)
+    return draft

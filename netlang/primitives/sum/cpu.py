@@ -1,0 +1,167 @@
+"""Reductions on the CPU. Sums over examples are cut into parts fixed by the shape and added in their order."""
+
+from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
+from netlang.primitives.primitive import broadcast
+from netlang.primitives.sum.op import Sum
+from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
+from netlang.types import Tensor
+
+PARTS = 32  # at most, of a reduction over the batch: the same for any number of threads
+
+
+@drafts("cpu", Sum)
+def sum_draft(primitive: Sum, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The sum, or the largest, of term(i0, i1, ...) over the named axes."""
+    full = _spread_over(inputs)
+    lanes = next((o.lanes for o in inputs if o.type.batched), "w")
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    formula = Formula((primitive.term,), operands, full, lanes)
+    reduction = _Reduction(primitive, formula)
+    arguments = Arguments()
+    places, columns = formula.geometry.places, formula.geometry.columns
+    if primitive.over == "all" and formula.flat and not reduction.fenced:  # every vector is a position
+        places, columns = places * columns, 1
+    arguments.add(y=Address(result.buffer), places=places, columns=columns)
+    formula.add_arguments(arguments)
+    if "channels" not in arguments.values:
+        arguments.add(channels=formula.geometry.channels)
+    name = f"sum_{primitive.over}_{lanes}"
+    if primitive.over == "channel":
+        return drafted(name, arguments, reduction.over_channel())
+    if primitive.over == "positions":
+        return drafted(name, arguments, reduction.over_positions())
+    one = primitive.over == "all"
+    sums = PARTS * (1 if one else formula.geometry.columns) * formula.geometry.vector
+    lines = [f"sums = {arguments.shared()}", *reduction.over_batch(one=one)]
+    return drafted(name, arguments, lines, (0, sums))
+
+
+def _spread_over(inputs: tuple[Operand, ...]) -> Tensor:
+    """The type that the operands are spread over."""
+    return broadcast(*(o.type for o in inputs))
+
+
+class _Reduction:
+    """The text of a reduction: `acc` is joined with the formula's `term` lane by lane."""
+
+    def __init__(self, primitive: Sum, formula: Formula) -> None:
+        self.how, self.formula, self.geometry = primitive.how, formula, formula.geometry
+        across = primitive.over in ("batch", "all")  # lanes "n" are joined with one another
+        padded = across if self.geometry.lanes == "n" else self.geometry.channels % LANES != 0
+        self.fenced = self.how == "max" and padded  # a largest number must not see the zeros of padding
+        self.start = "-1e308 * 10.0" if self.how == "max" else "0.0"
+
+    def term(self) -> list[str]:
+        """Lines that join `acc` with the formula at `position`, `column`."""
+        g = self.geometry
+        lines = [f"at = (position * columns + column) * {g.vector}", *self.formula.lines(("term",))]
+        if self.fenced:
+            real = f"lanes_{g.dtype}() < float({self.formula.real_lanes})"
+            lines.append(f"term = where({real}, term, splat_{g.dtype}({self.start}))")
+        return [*lines, "acc = maximum(acc, term)" if self.how == "max" else "acc = acc + term"]
+
+    def begin(self) -> str:
+        """The neutral number."""
+        return f"acc = splat_{self.geometry.dtype}({self.start})"
+
+    def fold(self) -> str:
+        """The lanes of `acc` joined, a scalar."""
+        return "largest(acc)" if self.how == "max" else "total(acc)"
+
+    def over_channel(self) -> list[str]:
+        """One number per position: in lanes "c" in lane 0, in lanes "n" one per lane."""
+        g = self.geometry
+        if g.lanes == "n":
+            made = [f"acc = head_{g.dtype}(acc, count - image * 16)"] if self._must_mask else []
+        else:
+            made = [f"acc = head_{g.dtype}(splat_{g.dtype}({self.fold()}), 1)"]
+        body = [
+            self.begin(),
+            "for column in range(columns):",
+            *indented(self.term()),
+            *made,
+            f"store_{g.dtype}(y + position * {g.vector}, acc)",
+        ]
+        images = self.formula.needs_image or self._must_mask
+        return [*self._head(), f"start, stop = {self._share}", *over_positions(body, images=images)]
+
+    def over_positions(self) -> list[str]:
+        """One number per image and channel."""
+        g = self.geometry
+        mask = f"acc = head_{g.dtype}(acc, {self.formula.real_lanes})"
+        return [
+            *self._head(),
+            f"item, stop = split(({g.images}) * columns, thread, threads(team))",
+            "while item < stop:",
+            "    image = item // columns",
+            "    column = item - image * columns",
+            f"    {self.begin()}",
+            "    for place in range(places):",
+            "        position = image * places + place",
+            *indented(self.term(), 2),
+            *([f"    {mask}"] if self.how == "max" else []),
+            f"    store_{g.dtype}(y + item * {g.vector}, acc)",
+            "    item += 1",
+        ]
+
+    def over_batch(self, *, one: bool) -> list[str]:
+        """Channel sums, or one number: parts of the positions into the shared scratch, then the parts in order."""
+        g = self.geometry
+        columns = "1" if one else "columns"
+        place = ["image = position // places", "place = position - image * places"] if self._images else []
+        inside = ["for column in range(columns):", *indented(self.term())] if one else self.term()
+        summed = [self.begin(), "position = start", "while position < stop:", *indented([*place, *inside])]
+        summed += ["    position += 1", f"store_{g.dtype}(sums + (part * {columns} + slot) * {g.vector}, acc)"]
+        return [
+            *self._head(),
+            f"positions = ({g.images}) * places",
+            f"parts = min_i64({PARTS}, positions)",
+            "part, last = split(parts, thread, threads(team))",
+            "while part < last:",
+            "    start, stop = split(positions, part, parts)",
+            f"    for slot in range({columns}):",
+            *([] if one else ["        column = slot"]),
+            *indented(summed, 2),
+            "    part += 1",
+            "barrier(team, thread)",
+            f"column, last = split({columns}, thread, threads(team))",
+            "while column < last:",
+            f"    {self.begin()}",
+            "    for part in range(parts):",
+            f"        term = load_{g.dtype}(sums + (part * {columns} + column) * {g.vector})",
+            f"        acc = {'maximum(acc, term)' if self.how == 'max' else 'acc + term'}",
+            *indented(self._written(one=one)),
+            "    column += 1",
+        ]
+
+    def _written(self, *, one: bool) -> list[str]:
+        g = self.geometry
+        if one:
+            return [f"store_{g.dtype}(y, head_{g.dtype}(splat_{g.dtype}({self.fold()}), 1))"]
+        if g.lanes != "n":
+            mask = [f"acc = head_{g.dtype}(acc, channels - column * 16)"] if self.how == "max" else []
+            return [*mask, f"store_{g.dtype}(y + column * {g.vector}, acc)"]
+        return [
+            f"store_scalar_{g.dtype}(y + column * {g.size}, {self.fold()})",
+            "if column == columns - 1:",
+            "    for lane in range(channels, (channels + 15) // 16 * 16):",
+            f"        store_scalar_{g.dtype}(y + lane * {g.size}, 0.0)",
+        ]
+
+    @property
+    def _must_mask(self) -> bool:
+        return self.how == "max" and self.geometry.lanes == "n"
+
+    @property
+    def _images(self) -> bool:
+        return self.formula.needs_image or (self.fenced and self.geometry.lanes == "n")
+
+    @property
+    def _share(self) -> str:
+        return f"split(({self.geometry.images}) * places, thread, threads(team))"
+
+    def _head(self) -> list[str]:
+        lines = self.formula.prologue()
+        if self._must_mask and "count = examples(team)" not in lines:
+            lines = [*lines, "count = examples(team)"]
+        return lines

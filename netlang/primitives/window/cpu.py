@@ -1,0 +1,176 @@
+"""Windows on the CPU: pools and their gradients, in both lane layouts alike."""
+
+from collections.abc import Mapping
+
+from netlang.formula import Name, Term
+from netlang.primitives.contraction.cover import image_size
+from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
+from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
+from netlang.primitives.window.op import Window
+
+
+@drafts("cpu", Window)
+def window_draft(primitive: Window, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The launch of a pool or of its gradient."""
+    return fused(primitive, inputs, result, target, batch, Name("y"), {})
+
+
+def fused(
+    primitive: Window,
+    inputs: tuple[Operand, ...],
+    result: Operand,
+    target: Target,
+    batch: int,
+    after: Term,
+    operands: Mapping[str, Operand],
+) -> Draft:
+    """The launch of a window whose result `y` passes through the formula `after` on its way out."""
+    formula = Formula((after,), operands, result.type, result.lanes, given=("y",))
+    g = formula.geometry
+    image = image_size(result if primitive.role == "data" else inputs[0])
+    windows = image_size(inputs[-1] if primitive.role == "data" else result)
+    arguments = Arguments()
+    arguments.add(result=Address(result.buffer), **{f"x{k}": Address(o.buffer) for k, o in enumerate(inputs)})
+    arguments.add(
+        places=g.places, columns=g.columns, height=image[0], width=image[1], high=windows[0], wide=windows[1],
+        kernel_h=primitive.kernel[0], kernel_w=primitive.kernel[1], stride_h=primitive.stride[0],
+        stride_w=primitive.stride[1], top=primitive.pad[0], left=primitive.pad[1],
+    )  # fmt: skip
+    formula.add_arguments(arguments)
+    name = f"window_{primitive.how}_{primitive.role}_{result.lanes}"
+    pasted = [*formula.lines(("made",)), f"store_{g.dtype}(result + at, made)"]
+    text = _Pool(g.dtype, g.vector, g.images, pasted, after != Name("y"))
+    if primitive.role == "out":
+        lines = text.out(primitive.how)
+    elif primitive.how == "average":
+        lines = text.average_data()
+    elif _tiled(primitive, image):
+        lines, name = text.max_data_tiled(), f"{name}_tiled"
+    else:
+        lines = text.max_data()
+    return drafted(name, arguments, [*formula.prologue(), *lines])
+
+
+def _tiled(primitive: Window, image: tuple[int, int]) -> bool:
+    """Whether every pixel is in exactly one window."""
+    whole = all(size % step == 0 for size, step in zip(image, primitive.stride, strict=True))
+    return primitive.kernel == primitive.stride and not any(primitive.pad) and whole
+
+
+_WINDOW = [  # pixels (h0 + u, w0 + v) of the window (i, j), u0 <= u < u1, v0 <= v < v1, are inside the image
+    "h0 = i * stride_h - top",
+    "w0 = j * stride_w - left",
+    "u0 = max_i64(0, -h0)",
+    "u1 = min_i64(kernel_h, height - h0)",
+    "v0 = max_i64(0, -w0)",
+    "v1 = min_i64(kernel_w, width - w0)",
+]
+
+
+class _Pool:
+    """The texts. pasted: lines that take `v_y` at `position`, `column` and `at` through the formula and store it."""
+
+    def __init__(self, dtype: str, vector: int, images: str, pasted: list[str], formula: bool) -> None:
+        self.dtype, self.vector, self.images, self.pasted, self.formula = dtype, vector, images, pasted, formula
+
+    def _load(self, buffer: str, position: str) -> str:
+        return f"load_{self.dtype}({buffer} + (({position}) * columns + column) * {self.vector})"
+
+    def _pixels(self, body: list[str]) -> list[str]:
+        return ["for u in range(u0, u1):", "    for v in range(v0, v1):", *indented(body, 2)]
+
+    def out(self, how: str) -> list[str]:
+        """Each window's largest or average, positions over the threads."""
+        pixel = self._load("x0", "(image * height + h0 + u) * width + w0 + v")
+        if how == "max":
+            start, join, end = "-1e308 * 10.0", f"v_y = maximum(v_y, {pixel})", []
+        else:
+            start, join = "0.0", f"v_y = v_y + {pixel}"
+            end = ["v_y = v_y / float((u1 - u0) * (v1 - v0))"]
+        column = [
+            f"v_y = splat_{self.dtype}({start})",
+            *self._pixels([join]),
+            *end,
+            f"at = (position * columns + column) * {self.vector}",
+            *self.pasted,
+        ]
+        body = ["i = place // wide", "j = place - i * wide", *_WINDOW, "for column in range(columns):"]
+        return [self._split("places"), *over_positions([*body, *indented(column)], images=True)]
+
+    def average_data(self) -> list[str]:
+        """Each pixel gathers from the windows that hold it."""
+        share = self._load("x0", "(image * high + i) * wide + j")
+        window = [
+            f"v_y = v_y + {share} / float((u1 - u0) * (v1 - v0))",
+        ]
+        body = [
+            "h = place // width",
+            "w = place - h * width",
+            "i0 = max_i64(0, (h + top - kernel_h + stride_h) // stride_h)",
+            "i1 = min_i64(high, (h + top) // stride_h + 1)",
+            "j0 = max_i64(0, (w + left - kernel_w + stride_w) // stride_w)",
+            "j1 = min_i64(wide, (w + left) // stride_w + 1)",
+            "for column in range(columns):",
+            f"    v_y = splat_{self.dtype}(0.0)",
+            "    for i in range(i0, i1):",
+            "        for j in range(j0, j1):",
+            *indented([*_WINDOW, *window], 3),
+            f"    at = (position * columns + column) * {self.vector}",
+            *indented(self.pasted),
+        ]
+        return [self._split("places"), *over_positions(body, images=True)]
+
+    def _largest(self) -> list[str]:
+        """`largest` of the window, and `free`: what of dy no pixel has taken yet."""
+        pixel = self._load("x0", "(image * height + h0 + u) * width + w0 + v")
+        return [
+            f"top_value = splat_{self.dtype}(-1e308 * 10.0)",
+            *self._pixels([f"top_value = maximum(top_value, {pixel})"]),
+            f"free = {self._load('x1', '(image * high + i) * wide + j')}",
+        ]
+
+    def _take(self) -> list[str]:
+        """The first pixel equal to the largest takes all of dy: `hit`."""
+        return [
+            "position = (image * height + h0 + u) * width + w0 + v",
+            f"at = (position * columns + column) * {self.vector}",
+            f"here = equal(load_{self.dtype}(x0 + at), top_value)",
+            f"hit = where(here, free, splat_{self.dtype}(0.0))",
+            f"free = where(here, splat_{self.dtype}(0.0), free)",
+        ]
+
+    def max_data_tiled(self) -> list[str]:
+        """Windows side by side: each pixel is written once, by its window."""
+        body = [
+            "image = window // (high * wide)",
+            "rest = window - image * (high * wide)",
+            "i = rest // wide",
+            "j = rest - i * wide",
+            *_WINDOW,
+            "for column in range(columns):",
+            *indented(self._largest()),
+            *indented(self._pixels([*self._take(), "place = position - image * places", "v_y = hit", *self.pasted])),
+        ]
+        return [self._split("(high * wide)"), "for window in range(start, stop):", *indented(body)]
+
+    def max_data(self) -> list[str]:
+        """A thread owns all pixels of an image and column: zeros, then what each window gives, then the formula."""
+        result = f"load_{self.dtype}(result + at)"
+        windows = [*_WINDOW, *self._largest()]
+        windows += self._pixels([*self._take(), f"store_{self.dtype}(result + at, {result} + hit)"])
+        at = ["position = image * places + place", f"at = (position * columns + column) * {self.vector}"]
+        plane = [
+            "image = item // columns",
+            "column = item - image * columns",
+            "for place in range(places):",
+            *indented([*at, f"store_{self.dtype}(result + at, splat_{self.dtype}(0.0))"]),
+            "for i in range(high):",
+            "    for j in range(wide):",
+            *indented(windows, 2),
+        ]
+        if self.formula:
+            plane += ["for place in range(places):", *indented([*at, f"v_y = {result}", *self.pasted])]
+        return [self._split("columns"), "for item in range(start, stop):", *indented(plane)]
+
+    def _split(self, each: str) -> str:
+        return f"start, stop = split(({self.images}) * {each}, thread, threads(team))"
