@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend.arena import Arena, arena
-from netlang.backend.cpu import Table, bind, scratch_sizes
+from netlang.backend.cpu import bind, scratch_sizes
 from netlang.backend.executor import Team
 from netlang.border import pack, unpack
 from netlang.graph import NodeId
@@ -47,7 +47,7 @@ class Loaded:
         self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
         self.prepared = -1  # the version of the weights that the segment "prepare" ran for
 
-    def _bound(self, launches: tuple[Launch, ...]) -> Table:
+    def _bound(self, launches: tuple[Launch, ...]) -> Array:
         places = {b: self._place(buffer)[1] for b, buffer in self.plan.buffers.items()}
         scratch, shared = self.arena.addresses[SCRATCH], self.arena.addresses[SHARED]
         return bind([(launch.draft, launch.barrier) for launch in launches], places, scratch, shared)
@@ -83,14 +83,14 @@ class Loaded:
         if not launches:
             return
         after = (lambda k: each(launches[k])) if each else None
-        rows = self.tables[segment].rows
-        self.team.run(rows, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=after)
+        table = self.tables[segment]
+        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=after)
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
         k = self.plan.segments[segment].index(launch)
-        rows = self.tables[segment].rows[k : k + 1]
-        self.team.run(rows, n, step=clock.step, seed=clock.seed, rate=clock.rate)
+        table = self.tables[segment][k : k + 1]
+        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate)
 
     def poison(self) -> None:
         """NaN in every value but the inputs: what is read before it was written will show."""

@@ -1,7 +1,7 @@
 """From a checked net to a plan: one short function over named types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from netlang.diagnostics import error

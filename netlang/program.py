@@ -121,8 +121,6 @@ class Program:
         self.rate = float(settings.get("lr") or optimizer_of(settings).rate)
         self._initialise(graph)
 
-        return float(self.settings.get("lr") or optimizer.chosen(self.settings).rate)
-
     def _initialise(self, graph: Graph) -> None:
         for node in graph.made_by(Weight):
             weight: Weight = node.made_by
