@@ -4,7 +4,7 @@ Sizes are small and awkward on purpose: no multiple of 16, odd images, windows t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,12 +35,12 @@ class Case:
     """A layer, a primitive or a loss, with the shapes of its inputs.
 
     shapes: without the batch axis for layers and losses; whole, with BATCH as "n", for primitives
-    spread: how far the input numbers lie from 0 (kept apart from one another where a maximum is taken)
+    reach: how far from 0 the input numbers lie
     """
 
     what: Any
     shapes: tuple[tuple[int | str, ...], ...]
-    spread: float = 1.0
+    reach: float = 2.0
 
     def __str__(self) -> str:
         inputs = ",".join("x".join(map(str, s)) or "1" for s in self.shapes)
@@ -84,9 +84,10 @@ LAYERS: tuple[Case, ...] = (
     layer("avgpool", IMAGE, kernel=(3, 3), stride=(2, 2)),
     layer("avgpool", (6, 6, 18), kernel=(2, 2), pad="valid"),
     layer("avgpool", IMAGE, kernel=(4, 4), stride=(1, 1)),
-    *(layer(word, VECTOR) for word in ("relu", "relu6", "leaky", "sigmoid", "tanh", "step", "softplus", "swish")),
+    *(layer(word, VECTOR) for word in ("relu", "leaky", "sigmoid", "tanh", "step", "softplus", "swish")),
     *(layer(word, IMAGE) for word in ("relu", "abs", "tanh", "sigmoid", "linear", "identity")),
     layer("leaky", SMALL, slope=0.2),
+    replace(layer("relu6", VECTOR), reach=9.0),
     layer("softmax", (10,)),
     layer("softmax", IMAGE),
     layer("logsoftmax", (17,)),
@@ -234,24 +235,24 @@ def with_gradients(case: Case, dtype: str = "f64") -> Graph:
     return updates(differentiate(graph, wrt=differentiable(graph)), optimizer.find("adam")())
 
 
-def feeds(graph: Graph, n: int = 3, seed: int = 0) -> dict[str, Any]:
-    """Numbers for the inputs and weights of a graph, labels where labels are read; told by seed and node.
+def feeds(graph: Graph, n: int = 3, seed: int = 0, reach: float = 2.0) -> dict[str, Any]:
+    """Numbers from -reach to reach for the inputs and weights of a graph, labels where labels are read.
 
-    They lie at least 0.01 apart within a tensor: a maximum has one clear winner.
+    Within a tensor they keep apart from one another and from 0: a maximum has one clear winner.
     """
     found: dict[str, Any] = {}
     for node in graph:
-        if isinstance(node.made_by, Input | Weight):
-            rng = initial.generator(seed, node.id)
-            shape = node.type.arrayed(n)
-            if isinstance(node.made_by, Input) and node.made_by.kind == "labels":
-                classes = max(graph[graph.outputs["output"]].type.channels, 1)
-                found[node.id] = rng.integers(0, classes, shape).astype(float)
-            else:
-                count = int(np.prod(shape))
-                found[node.id] = (rng.permutation(count) + 0.5 - count / 2).reshape(shape) * (4 / max(count, 8)) + (
-                    rng.uniform(-1, 1, shape) / max(count, 8)
-                )
+        if not isinstance(node.made_by, Input | Weight):
+            continue
+        rng = initial.generator(seed, node.id)
+        shape = node.type.arrayed(n)
+        if isinstance(node.made_by, Input) and node.made_by.kind == "labels":
+            classes = graph[graph.outputs["output"]].type.channels
+            found[node.id] = rng.integers(0, classes, shape).astype(float)
+        else:
+            count = int(np.prod(shape))
+            places = rng.permutation(count) + 0.5 - count / 2 + rng.uniform(-0.25, 0.25, count)
+            found[node.id] = (places * (2 * reach / max(count, 8))).reshape(shape)
     return found
 
 
