@@ -210,11 +210,15 @@ def primitives(case: Case, dtype: str = "f64", *, training: bool = True) -> Grap
         graph.outputs["output"] = "output"
     else:
         graph = lower(net(case), training=training, dtype=dtype, scored=False)
-    if training:
-        out = graph[graph.outputs["output"]]
-        graph.add(Node("dy", operand(0, out.type).made_by, (), out.type, NOWHERE))
-        graph.add(Node("loss", Sum(i0 * i1, "all"), (out.id, "dy"), Tensor(dtype, ()), NOWHERE))
-        graph.outputs["loss"] = "loss"
+    return scored(graph) if training else graph
+
+
+def scored(graph: Graph) -> Graph:
+    """The graph with the scalar output "loss": the sum of its output times an input "dy"."""
+    out = graph[graph.outputs["output"]]
+    graph.add(Node("dy", operand(0, out.type).made_by, (), out.type, NOWHERE))
+    graph.add(Node("loss", Sum(i0 * i1, "all"), (out.id, "dy"), out.type.with_shape(), NOWHERE))
+    graph.outputs["loss"] = "loss"
     return graph
 
 

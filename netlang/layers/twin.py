@@ -1,0 +1,130 @@
+"""The twin of a net in PyTorch, built from its graph of layers: a second opinion, and what netlang is timed against.
+
+Not part of what runs nets: only `bench` and tests import it. Weights have netlang's names and shapes at the door.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from netlang.layer import Layer, Weight
+
+Array = Any
+Part = Any  # tensors in, a tensor out; an nn.Module where there are weights
+_PARTS: dict[type[Layer], Callable[..., Part]] = {}
+
+
+def twin_of(*kinds: type[Layer]) -> Callable[[Callable[..., Part]], Callable[..., Part]]:
+    """Declare the function (layer, *input types) -> part of some layers. conv/op.py finds conv/torch.py."""
+
+    def declare(make: Callable[..., Part]) -> Callable[..., Part]:
+        _PARTS.update(dict.fromkeys(kinds, make))
+        return make
+
+    return declare
+
+
+def part(layer: Layer, *types: Any) -> Part:
+    """The twin of one layer. It reads and makes images [n, c, h, w] and vectors [n, c]."""
+    importlib.import_module(f"{type(layer).__module__.rpartition('.')[0]}.torch")
+    return _PARTS[type(layer)](layer, *types)
+
+
+class Twin(nn.Module):
+    """x[n, h, w, c] -> the output in netlang's shape; `logits` gives what the last layer reads."""
+
+    def __init__(self, net: Any, dtype: torch.dtype, channels_last: bool) -> None:
+        super().__init__()
+        self.graph, self.channels_last = net.graph, channels_last
+        self.output = next(iter(net.graph.outputs.values()))
+        self.layers = [node for node in net.graph if isinstance(node.made_by, Layer)]
+        self.inputs = [n.id for n in net.graph if not isinstance(n.made_by, Layer | Weight)]
+        self.held = nn.ModuleDict()
+        self.parts: dict[str, Part] = {}
+        for node in self.layers:
+            reads = [i for i in node.inputs if not isinstance(net.graph[i].made_by, Weight)]
+            made = part(node.made_by, *(net.graph[i].type for i in reads))
+            self.parts[node.id] = made
+            if isinstance(made, nn.Module):
+                self.held[node.id.replace(".", "/")] = made
+        self.reads = {n.id: [i for i in n.inputs if not isinstance(net.graph[i].made_by, Weight)] for n in self.layers}
+        self.to(dtype)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+
+    def named_weights(self) -> Iterator[tuple[str, torch.Tensor, Callable[[Array], Array], Callable[[Array], Array]]]:
+        """Each weight by its netlang name: the parameter, from netlang's array to its shape, and back."""
+        for node in self.layers:
+            weights = [i for i in node.inputs if isinstance(self.graph[i].made_by, Weight)]
+            made = self.parts[node.id]
+            for weight in weights:
+                kind = self.graph[weight].made_by.name
+                parameter = made.weight if kind == "w" else made.bias
+                to, back = getattr(made, "orders", {}).get(kind, (_same, _same))
+                yield weight, parameter, to, back
+
+    def load(self, weights: Mapping[str, Array]) -> "Twin":
+        """Set all weights from arrays in netlang's shapes."""
+        with torch.no_grad():
+            for name, parameter, to, _ in self.named_weights():
+                parameter.copy_(torch.as_tensor(np.ascontiguousarray(to(np.asarray(weights[name])))))
+        return self
+
+    def gradients(self) -> dict[str, Array]:
+        """The gradients in netlang's names and shapes, after `backward`."""
+        return {
+            name: back(parameter.grad.detach().numpy())
+            for name, parameter, _, back in self.named_weights()
+            if parameter.grad is not None
+        }
+
+    def forward(self, *inputs: Any) -> Any:
+        """The output of images [n, h, w, c] or vectors [n, c]."""
+        return to_netlang(self.values(*inputs)[self.output])
+
+    def logits(self, *inputs: Any) -> Any:
+        """What the last layer reads, as PyTorch orders it: losses are fused with that layer."""
+        return self.values(*inputs, until=self.output)[self.reads[self.output][0]]
+
+    def score(self, loss: Any, target: Any, *inputs: Any) -> Any:
+        """The loss of a batch, by PyTorch's own fused function. target: as netlang takes it."""
+        from netlang.layers.loss.torch import scored
+
+        y = self.logits(*inputs) if loss.of else self.values(*inputs)[self.output]
+        return scored(loss, y, target)
+
+    def values(self, *inputs: Any, until: str | None = None) -> dict[str, Any]:
+        """The value of every layer, as PyTorch orders it."""
+        found = {name: self.entering(x) for name, x in zip(self.inputs, inputs, strict=True)}
+        for node in self.layers:
+            if node.id != until:
+                found[node.id] = self.parts[node.id](*(found[i] for i in self.reads[node.id]))
+        return found
+
+    def entering(self, x: Any) -> Any:
+        """An image [n, h, w, c] as PyTorch's [n, c, h, w], in memory as the twin likes it."""
+        if x.dim() != 4:
+            return x
+        turned = x.permute(0, 3, 1, 2)
+        return turned if self.channels_last else turned.contiguous()
+
+
+def twin(net: Any, dtype: str = "f32", layout: str = "nchw") -> Twin:
+    """The twin of a net, its weights at PyTorch's own start.
+
+    layout: "nchw", or "nhwc" for PyTorch's channels_last memory format
+    """
+    return Twin(net, {"f32": torch.float32, "f64": torch.float64}[dtype], layout == "nhwc")
+
+
+def to_netlang(y: Any) -> Any:
+    """[n, c, h, w] as [n, h, w, c]."""
+    return y.permute(0, 2, 3, 1) if y.dim() == 4 else y
+
+
+def _same(x: Array) -> Array:
+    return x
