@@ -58,9 +58,10 @@ class Arguments:
         """The address of the scratch shared by the team."""
         return f"load_i64(args + {8 * len(self.values)})"
 
-    def own(self, size: int) -> str:
-        """The address of this thread's scratch of so many bytes."""
-        return f"load_i64(args + {8 * len(self.values) + 8}) + thread * {size}"
+    def own(self) -> str:
+        """The address of this thread's scratch; the planner says how far apart the threads' are."""
+        behind = 8 * len(self.values) + 8
+        return f"load_i64(args + {behind}) + thread * load_i64(args + {behind + 8})"
 
 
 def indented(lines: list[str], depth: int = 1) -> list[str]:

@@ -110,7 +110,7 @@ def cover(
     if kernel.divided:
         arguments.add(div_h=high.div, div_w=wide.div)
     formula.add_arguments(arguments)
-    lines = [f"own = {arguments.own(scratch)}", *kernel.lines()]
+    lines = [f"own = {arguments.own()}", *kernel.lines()]
     return drafted(f"contraction_{primitive.role}_{lanes}", arguments, lines, (scratch, 0))
 
 

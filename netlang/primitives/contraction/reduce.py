@@ -53,7 +53,7 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
             step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=primitive.pad[0], left=primitive.pad[1],
             zeros=zeros // of.vector,
         )  # fmt: skip
-    lines = [f"own = {arguments.own(scratch)}", *kernel.lines(1 if flat else chunk)]
+    lines = [f"own = {arguments.own()}", *kernel.lines(1 if flat else chunk)]
     return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, 0))
 
 
