@@ -5,8 +5,10 @@ import pytest
 
 from netlang.backend import cache
 from netlang.primitives.launch import KernelText
+from netlang.simd.block import SEED as SEED_WORD
+from netlang.simd.block import STEP as STEP_WORD
+from netlang.simd.block import team_block
 from netlang.simd.philox import philox, uniform, uniform_f32, uniform_scalar_f64
-from netlang.simd.team import team_block
 
 KNOWN = [  # Random123 1.14, kat_vectors: philox4x32 with 10 rounds: counter, key, words
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
@@ -34,13 +36,15 @@ from netlang.simd.vector import load_i64, store_{dtype}, store_scalar_{dtype}
 def kernel(args, team, thread):
     out = load_i64(args)
     index = load_i64(args + 8)
-    store_{dtype}(out, uniform_{dtype}(seed(team), step(team), load_i64(args + 24), index, load_i64(args + 16)))
-    store_scalar_{dtype}(out + 16 * {4 if dtype == "f32" else 8}, uniform_scalar_{dtype}(seed(team), step(team), load_i64(args + 24), index))
+    stream = load_i64(args + 24)
+    store_{dtype}(out, uniform_{dtype}(seed(team), step(team), stream, index, load_i64(args + 16)))
+    one = uniform_scalar_{dtype}(seed(team), step(team), stream, index)
+    store_scalar_{dtype}(out + 16 * {4 if dtype == "f32" else 8}, one)
 """
     out = np.full(17, np.nan, np.dtype(dtype.replace("f", "float")))
     args = np.array([out.ctypes.data, INDEX, LANE_STEP, STREAM], np.int64)
     team = team_block(1)
-    team[3], team[4] = STEP, SEED
+    team[STEP_WORD], team[SEED_WORD] = STEP, SEED
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(cache.compiled(KernelText(f"draw_{dtype}", text)))
     run(args.ctypes.data, team.ctypes.data, 0)
     return out
@@ -57,9 +61,7 @@ def test_kernels_and_numpy_draw_the_same_bits(dtype):
 def test_plain_python_bodies_draw_the_same_bits():
     index = INDEX + LANE_STEP * np.arange(16)
 
-    np.testing.assert_array_equal(
-        uniform_f32(SEED, STEP, STREAM, INDEX, LANE_STEP), uniform(SEED, STEP, STREAM, index)
-    )
+    np.testing.assert_array_equal(uniform_f32(SEED, STEP, STREAM, INDEX, LANE_STEP), uniform(SEED, STEP, STREAM, index))
     assert uniform_scalar_f64(SEED, STEP, STREAM, INDEX) == uniform(SEED, STEP, STREAM, INDEX, np.float64)
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from netlang.backend import cache
 from netlang.primitives.launch import KernelText
+from netlang.simd import block as b
 from netlang.simd import team as t
 
-FIELDS = [(t.threads, t.THREADS), (t.examples, t.EXAMPLES), (t.first, t.FIRST), (t.step, t.STEP), (t.seed, t.SEED)]
+FIELDS = [(t.threads, b.THREADS), (t.examples, b.EXAMPLES), (t.first, b.FIRST), (t.step, b.STEP), (t.seed, b.SEED)]
 BARRIERS = 2000
 
 TURNS = KernelText(
@@ -44,8 +45,8 @@ def in_threads(function, count, *args):
 def turns(function, threads, rounds=BARRIERS, stop=False):
     cells = np.zeros(16 * threads, np.int64)
     args = np.array([cells.ctypes.data, rounds], np.int64)
-    block = t.team_block(threads)
-    block[t.STOP] = stop
+    block = b.team_block(threads)
+    block[b.STOP] = stop
     in_threads(function, threads, args.ctypes.data, block.ctypes.data)
     return cells[::16].tolist(), block
 
@@ -59,9 +60,9 @@ def test_nobody_passes_a_barrier_before_all_have_come(threads):
     values, block = turns(compiled(), threads)
 
     assert values == [BARRIERS] * threads
-    assert block[t.GENERATION] == 2 * BARRIERS
-    assert block[t.ARRIVED] == 0
-    assert block[t.GENERATION_SLEEPERS] == 0
+    assert block[b.GENERATION] == 2 * BARRIERS
+    assert block[b.ARRIVED] == 0
+    assert block[b.GENERATION_SLEEPERS] == 0
 
 
 def test_barriers_work_when_all_threads_share_one_core():
@@ -88,7 +89,7 @@ def test_all_threads_leave_at_the_same_barrier_once_stop_is_set():
     values, block = turns(compiled(), 2, stop=True)
 
     assert values == [1, 1]
-    assert block[t.STOPPED] == 1
+    assert block[b.STOPPED] == 1
 
 
 def test_fields_read_the_same_in_kernels_and_in_python():
@@ -106,9 +107,9 @@ def kernel(args, team, thread):
 """
     out = np.zeros(6, np.int64)
     args = np.array([out.ctypes.data], np.int64)
-    block = t.team_block(3)
-    block[: t.RATE] = [3, 10, 20, 30, -40]
-    block[t.RATE : t.RATE + 1].view(np.float64)[:] = 0.125
+    block = b.team_block(3)
+    block[: b.RATE] = [3, 10, 20, 30, -40]
+    block[b.RATE : b.RATE + 1].view(np.float64)[:] = 0.125
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(cache.compiled(KernelText("fields", text)))
     run(args.ctypes.data, block.ctypes.data, 0)
 
@@ -128,4 +129,4 @@ def test_split_cuts_evenly_and_leaves_nothing_out(count, parts):
 
 
 def test_blocks_start_at_a_cache_line():
-    assert all(t.team_block(1).ctypes.data % 64 == 0 for _ in range(10))
+    assert all(b.team_block(1).ctypes.data % 64 == 0 for _ in range(10))

@@ -2,7 +2,8 @@
 
 What is kept is object code, one file a kernel, under a name made of everything it depends on: the text, the sources
 of netlang.simd, the versions of Numba, LLVM and Python, and the processor. A warm start loads these files by
-llvmlite alone: it neither imports Numba nor unpickles anything. Why not Numba's own cache: docs/design/kernel-contract.md.
+llvmlite alone: it neither imports Numba nor unpickles anything. Why not Numba's own cache is told in
+docs/design/kernel-contract.md.
 """
 
 import hashlib
@@ -44,6 +45,13 @@ def compiled(kernel: KernelText, arity: int = 3) -> int:
     if key not in _addresses:
         _addresses[key] = _from_file(kernel, arity) or _from_text(kernel, arity)
     return _addresses[key]
+
+
+def forget() -> None:
+    """Drop what this process has made ready, and its choice of a folder: the next kernel is looked up again."""
+    _addresses.clear()
+    folder.folder.cache_clear()
+    counts.compiled = counts.loaded = 0
 
 
 def _from_file(kernel: KernelText, arity: int) -> int:

@@ -1,4 +1,4 @@
-"""A kernel's text, compiled by Numba to the object code of one C function. Imports Numba; a filled cache never comes here.
+"""A kernel's text, compiled by Numba to the object code of one C function. Only this file of the backend loads Numba.
 
 Kernels must not touch Python: they run without its lock, in threads it does not know. Whatever would make Numba call
 its runtime (an exception, an allocation, a function it could not inline) is refused here, before it can crash.

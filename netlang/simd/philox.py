@@ -68,7 +68,7 @@ def uniform_scalar_f64(seed, step, stream, index):
     return uniform(seed, step, stream, index, np.float64)[()]
 
 
-def _fill(kind: Any, value: int) -> Any:
+def _fill(kind: Any, value: float) -> Any:
     return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
 
 

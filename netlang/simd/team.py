@@ -152,7 +152,7 @@ def barrier(team, thread):
 
 @register_jitable(forceinline=True)
 def run_launches(team, thread):
-    """One thread's part of a run: all launches of the table, then a barrier. All threads leave after the same launch."""
+    """One thread's part of a run: all launches of the table, then a barrier. All leave after the same one."""
     row = atomic_load(team + 8 * TABLE)
     count = atomic_load(team + 8 * LAUNCHES)
     done = 0

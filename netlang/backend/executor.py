@@ -1,0 +1,208 @@
+"""Threads that run the launches of a plan together, each in one loop without Python.
+
+The loops are kernels like all others (lead and follow in netlang/simd/team.py), compiled through the cache and called
+by ctypes, which lets go of the interpreter's lock. Thread 0 is the caller's own; for long work it is one more thread,
+so that the caller's can wait where Ctrl-C reaches it.
+"""
+
+import ctypes
+import os
+import struct
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.backend import cache
+from netlang.backend.limits import thread_count
+from netlang.primitives.launch import KernelText
+from netlang.simd import block as fields
+
+LEAD = KernelText(
+    "lead",
+    "from netlang.simd.team import lead\n\n\ndef kernel(args, team, thread):\n    lead(team)\n",
+)
+FOLLOW = KernelText(
+    "follow",
+    "from netlang.simd.team import follow\n\n\ndef kernel(args, team, thread):\n    follow(team, thread, args)\n",
+)
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_LEFT_OVER = "the threads of this program are gone: it was closed"
+
+
+class BusyError(RuntimeError):
+    """Two threads of Python called one team at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    launches: how many were finished, all of the table unless the run was stopped
+    status: what a kernel reported last, 0 if none did
+    """
+
+    launches: int
+    status: int
+
+
+class Team:
+    """Threads that wait, asleep, for tables of launches.
+
+    Used by one caller at a time; a second one meanwhile gets BusyError. After a fork the child has a team of its own.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = thread_count(threads)
+        self._reset()
+        _TEAMS.add(self)
+
+    def _reset(self) -> None:
+        self._block = fields.team_block(self.threads)
+        self._team = self._block.ctypes.data
+        self._lead = _KERNEL(cache.compiled(LEAD))
+        self._caller = threading.Lock()
+        self._workers: list[threading.Thread] = []
+        self._closing: weakref.finalize[..., Team] | None = None
+        self._closed = False
+
+    def run(
+        self,
+        table: NDArray[np.int64],
+        examples: int = 0,
+        *,
+        first: int = 0,
+        step: int = 0,
+        seed: int = 0,
+        rate: float = 0.0,
+        long: bool = False,
+        each: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Run all launches of a table.
+
+        table:    int64[k, 3]: kernel address, address of its argument block, whether a barrier follows
+        examples: in this batch; first: public index of the first one
+        step, seed, rate: what kernels read from the team block
+        long:     the run may take more than a moment: wait for it where Ctrl-C is heard. It then ends at the next
+                  barrier, and KeyboardInterrupt is raised when all threads have left.
+        each:     called with a launch's number after it, one launch at a time: for checks
+
+        Raises BusyError if the team is running already.
+        """
+        if not self._caller.acquire(blocking=False):
+            raise BusyError("this program is running in another thread; compile one for each thread, or use a lock")
+        try:
+            if self._closed:
+                raise RuntimeError(_LEFT_OVER)
+            table = np.ascontiguousarray(table, np.int64)
+            self._start_workers()
+            self._block[fields.STOP : fields.DONE + 1] = 0
+            self._block[fields.STOPPED] = 0
+            bits = struct.unpack("q", struct.pack("d", rate))[0]
+            self._block[fields.EXAMPLES : fields.RATE + 1] = (examples, first, step, seed, bits)
+            if each:
+                return self._step_through(table, long, each)
+            return self._run(table.ctypes.data, len(table), long)
+        finally:
+            self._caller.release()
+
+    def _run(self, table: int, launches: int, long: bool) -> Outcome:
+        self._block[fields.TABLE], self._block[fields.LAUNCHES] = table, launches
+        if long:
+            self._lead_elsewhere()
+        else:
+            self._lead(0, self._team, 0)
+        return Outcome(int(self._block[fields.DONE]), int(self._block[fields.STATUS]))
+
+    def _step_through(self, table: NDArray[np.int64], long: bool, each: Callable[[int], None]) -> Outcome:
+        outcome = Outcome(0, 0)
+        for i in range(len(table)):
+            outcome = Outcome(i + self._run(table[i:].ctypes.data, 1, long).launches, int(self._block[fields.STATUS]))
+            if outcome.launches == i:
+                break
+            each(i)
+        return outcome
+
+    def _lead_elsewhere(self) -> None:
+        """Run as thread 0 in a thread of its own; an interrupt asks the team to stop, and is raised when it has."""
+        claim, finished = threading.Lock(), threading.Event()
+
+        def lead() -> None:
+            if claim.acquire(blocking=False):
+                self._lead(0, self._team, 0)
+                finished.set()
+
+        interrupt: BaseException | None = None
+        while not finished.is_set():  # not join(): interrupted, it takes the thread for ended (CPython, gh-90985)
+            try:
+                if interrupt:
+                    self.stop()
+                threading.Thread(target=lead, name="netlang-0", daemon=True).start()  # only one of them gets the claim
+                finished.wait()
+            except BaseException as error:
+                interrupt = error
+        if interrupt:
+            raise interrupt
+
+    def stop(self) -> None:
+        """Ask the run under way to end at its next barrier. From any thread; without a run it does nothing."""
+        self._block[fields.STOP] = 1
+
+    def _start_workers(self) -> None:
+        if self._workers or self.threads == 1:
+            return
+        follow = _KERNEL(cache.compiled(FOLLOW))
+        job = int(self._block[fields.JOB])
+        self._workers = [
+            threading.Thread(target=follow, args=(job, self._team, i), name=f"netlang-{i}", daemon=True)
+            for i in range(1, self.threads)
+        ]
+        for worker in self._workers:
+            worker.start()
+        self._closing = weakref.finalize(self, _send_home, self._block, self._lead, self._workers)
+
+    def close(self) -> None:
+        """End the threads. Also done when the team is garbage, and at the end of the process."""
+        with self._caller:
+            self._closed = True
+            if self._closing:
+                self._closing()
+                self._workers = []
+
+    def __enter__(self) -> "Team":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _forked(self) -> None:
+        """In the child of a fork: the threads stayed with the parent."""
+        closed = self._closed
+        if self._closing:
+            self._closing.detach()
+        self._reset()
+        self._closed = closed
+
+
+def _send_home(
+    block: NDArray[np.int64], lead: Callable[[int, int, int], None], workers: list[threading.Thread]
+) -> None:
+    block[fields.LAUNCHES] = -1
+    lead(0, block.ctypes.data, 0)
+    for worker in workers:
+        worker.join()
+
+
+_TEAMS: "weakref.WeakSet[Team]" = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for team in list(_TEAMS):
+        team._forked()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,245 @@
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netlang.backend import cache, folder
+from netlang.backend.compiler import ForeignCallError
+from netlang.backend.features import UnknownTargetError
+from netlang.primitives.launch import KernelText
+
+ADD = KernelText(
+    "add",
+    """
+from netlang.simd.vector import load_i64, store_i64
+def kernel(args, team, thread):
+    store_i64(args, load_i64(args) + team + thread)
+""",
+)
+ALLOCATES = KernelText(
+    "allocates",
+    """
+import numpy as np
+from netlang.simd.vector import store_i64
+def kernel(args, team, thread):
+    store_i64(args, np.ones(team, np.int64).sum())
+""",
+)
+RAISES = KernelText(
+    "raises",
+    """
+def kernel(args, team, thread):
+    if args < 0:
+        raise ValueError("no")
+""",
+)
+PROGRAM = f"""
+from netlang.backend import cache
+from netlang.primitives.launch import KernelText
+cache.compiled(KernelText("add", {ADD.text!r}))
+print(cache.counts.compiled, cache.counts.loaded)
+"""
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty cache for this test."""
+    path = tmp_path / "cache"
+    monkeypatch.setenv("NETLANG_CACHE", str(path))
+    cache.forget()
+    yield path
+    cache.forget()
+
+
+def assert_adds(address):
+    cell = np.array([40], np.int64)
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)(cell.ctypes.data, 1, 1)
+    assert cell[0] == 42
+
+
+def entries(path, suffix=".o"):
+    return [file for file in Path(path).rglob("*") if file.suffix == suffix]
+
+
+def process():
+    return subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
+
+
+def test_equal_texts_are_compiled_once(empty):
+    first = cache.compiled(ADD)
+
+    assert cache.compiled(KernelText("add", str(ADD.text))) == first
+    assert (cache.counts.compiled, cache.counts.loaded) == (1, 0)
+    assert_adds(first)
+
+
+def test_a_second_process_compiles_nothing(empty):
+    assert process().communicate()[0] == "1 0\n"
+
+    assert process().communicate()[0] == "0 1\n"
+
+
+def test_two_processes_that_compile_at_once_both_succeed(empty):
+    outputs = [p.communicate()[0] for p in [process(), process()]]
+
+    assert set(outputs) <= {"1 0\n", "0 1\n"}
+    assert len(entries(empty)) == 1
+    assert not entries(empty, ".part")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:10],
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"ELF", b"FLE"),
+        lambda data: bytes(len(data)),
+        lambda data: b"\x80\x04N." + data,
+    ],
+)
+def test_a_damaged_entry_is_made_again(empty, damage):
+    cache.compiled(ADD)
+    (entry,) = entries(empty)
+    whole = entry.read_bytes()
+    entry.write_bytes(damage(whole))
+    cache.forget()
+
+    assert_adds(cache.compiled(ADD))
+    assert cache.counts.compiled == 1
+    cache.forget()
+    assert_adds(cache.compiled(ADD))
+    assert cache.counts.loaded == 1
+
+
+def test_an_entry_without_its_symbol_is_made_again(empty):
+    cache.compiled(ADD)
+    (entry,) = entries(empty)
+    _, code = folder.read(entry)
+    folder.write(entry, "another", code)
+    cache.forget()
+
+    assert_adds(cache.compiled(ADD))
+    assert cache.counts.compiled == 1
+
+
+@pytest.mark.parametrize("place", ["/dev/null/netlang", "\0"])
+def test_where_nothing_can_be_kept_there_is_one_warning_and_the_kernel_runs(empty, monkeypatch, place):
+    if place != "\0":
+        monkeypatch.setenv("NETLANG_CACHE", place)
+    else:
+        monkeypatch.delenv("NETLANG_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setattr(Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("there is no home")))
+
+    with pytest.warns(folder.CacheWarning, match="will not be kept for the next run") as caught:
+        addresses = [cache.compiled(kernel) for kernel in (ADD, KernelText("add", ADD.text + "\n"))]
+
+    assert len(caught) == 1
+    assert_adds(addresses[0])
+
+
+def test_a_folder_of_somebody_else_is_not_used(empty, monkeypatch):
+    empty.mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+
+    with pytest.warns(folder.CacheWarning, match="belongs to another user"):
+        chosen = folder.folder()
+
+    assert chosen != empty
+
+
+def test_the_folder_is_for_its_owner_only(empty):
+    empty.mkdir(mode=0o755)
+
+    assert folder.folder() == empty
+    assert empty.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_is_a_warning_and_the_kernel_runs(empty, monkeypatch):
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+    with pytest.warns(folder.CacheWarning, match="No space left on device"):
+        assert_adds(cache.compiled(ADD))
+
+
+def test_what_was_used_longest_ago_goes_first_beyond_the_limit(empty):
+    files = [folder.folder() / f"{i}.o" for i in range(4)]
+    for age, file in enumerate(files):
+        file.write_bytes(bytes(100))
+        os.utime(file, (1000 - age, 1000 - age))
+
+    folder.trim(250)
+
+    assert [file.exists() for file in files] == [True, True, False, False]
+
+
+def test_clearing_empties_the_cache_and_says_what_was_there(empty):
+    cache.compiled(ADD)
+
+    before = folder.clear()
+
+    assert before.entries == 1
+    assert before.size > len(ADD.text)
+    assert folder.summary() == folder.Summary(empty, 0, 0)
+
+
+@pytest.mark.parametrize(("kernel", "call"), [(ALLOCATES, "NRT_"), (RAISES, "PyErr")])
+def test_a_kernel_that_would_touch_python_is_refused(empty, kernel, call):
+    with pytest.raises(ForeignCallError, match=call):
+        cache.compiled(kernel)
+
+    assert any(name.startswith(call) for name in cache.foreign_calls(kernel))
+    assert entries(empty) == []
+
+
+def test_a_right_kernel_calls_nothing_foreign():
+    assert cache.foreign_calls(ADD) == []
+
+
+def test_interpreted_kernels_compute_the_same():
+    cell = np.array([40], np.int64)
+
+    cache.interpreted(ADD)(cell.ctypes.data, 1, 1)
+
+    assert cell[0] == 42
+
+
+def test_every_stage_of_a_kernel_can_be_read():
+    assert ADD.text in cache.source(ADD)
+    assert "define" in cache.llvm(ADD)
+    assert "ret" in cache.assembly(ADD)
+
+
+def test_another_processor_or_generator_is_another_folder(empty, monkeypatch):
+    here = cache.environment()
+
+    monkeypatch.setenv("NETLANG_TARGET", "baseline")
+
+    assert cache.environment() != here
+
+
+def test_code_for_a_named_target_runs_without_wide_registers(empty):
+    program = PROGRAM + "print('zmm' in cache.assembly(KernelText('copy', {!r})))".format(
+        "from netlang.simd.vector import load_f32, store_f32\n"
+        "def kernel(args, team, thread):\n    store_f32(args, load_f32(team))\n"
+    )
+    environment = {**os.environ, "NETLANG_TARGET": "baseline"}
+
+    output = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True).stdout
+
+    assert output.splitlines() == ["1 0", "False"]
+
+
+def test_an_unknown_target_is_named(monkeypatch):
+    monkeypatch.setenv("NETLANG_TARGET", "cray")
+
+    with pytest.raises(UnknownTargetError, match="'cray', but here it can only be one of: baseline"):
+        cache.environment()
