@@ -65,7 +65,7 @@ def launched(primitive, inputs, result, n, batch, threads, run):
     addresses = {s.operand.buffer: s.memory.ctypes.data for s in (*inputs, result)}
     start = scratch.ctypes.data
     table = cpu.bind([(made, True)], addresses, start, start + own * threads)
-    team(threads).run(table.rows, n, first=run.first, step=run.step, seed=run.seed, rate=run.rate)
+    team(threads).run(table, n, first=run.first, step=run.step, seed=run.seed, rate=run.rate)
     assert (scratch[-PAD:] == GUARD).all(), "the kernel wrote behind its scratch"
     assert all(s.guarded() for s in (*inputs, result)), "the kernel wrote outside its buffers"
 
@@ -79,7 +79,7 @@ def assert_padding_zero(store, n):
     assert np.array_equal(store.memory[used], again[used]), "padding lanes are not zero, or values are not a number"
 
 
-def kernel_value(primitive, values, types, result, *, n, lanes="c", result_lanes=None, transposed=False, batch=None):
+def kernel_value(primitive, values, types, result, *, n, lanes="c", result_lanes=None, batch=None):
     """The kernel's result in the public shape: the same bits with one and two threads, padding zero."""
     batch = batch or n + 3
     run = Run(n, step=3, seed=11, rate=0.25, first=64)
@@ -87,10 +87,6 @@ def kernel_value(primitive, values, types, result, *, n, lanes="c", result_lanes
     for threads in (1, 2):
         inputs = []
         for k, (value, type_) in enumerate(zip(values, types, strict=True)):
-            if transposed and k == 1:
-                value = np.ascontiguousarray(np.swapaxes(value, -1, -2))
-                value = value[::-1, ::-1] if value.ndim == 4 else value
-                type_ = Tensor(type_.dtype, value.shape)
             inputs.append(Store(f"in{k}", type_, lanes_of(type_, lanes), batch))
             pack(inputs[-1].buffer, inputs[-1].memory, value)
         out = Store("out", result, lanes_of(result, result_lanes or lanes), batch)
@@ -112,11 +108,7 @@ def assert_kernel_agrees(primitive, types, *, n, lanes="c", result_lanes=None, s
         values = [rng.normal(size=t.arrayed(n)) for t in types]
     values = [np.asarray(v).astype(DTYPES[dtype]) for v in values]
     result = primitive.infer(*types)
-    transposed = getattr(primitive, "role", "") == "data" and lanes == "c" and len(types) == 2
-    transposed = transposed and type(primitive).__name__ == "Contraction"
-    made = kernel_value(
-        primitive, values, types, result, n=n, lanes=lanes, result_lanes=result_lanes, transposed=transposed
-    )
+    made = kernel_value(primitive, values, types, result, n=n, lanes=lanes, result_lanes=result_lanes)
     run = Run(n, step=3, seed=11, rate=0.25, first=64)
     wanted = reference(primitive, tuple(v.astype(np.float64) for v in values), result, run)
     tolerance = tolerance or {"f32": 2e-6, "f64": 1e-14}[dtype]

@@ -19,9 +19,16 @@ CONVOLUTIONS = {
 ROLES = ("out", "data", "weight")
 
 
-def operands(role, dtype, x, w, y):
+def sided(role, lanes, **settings):
+    """In lanes "c" a gradient by the data reads transposed weights."""
+    return Contraction(role, transposed=role == "data" and lanes == "c", **settings)
+
+
+def operands(primitive, dtype, x, w, y):
+    if primitive.transposed:
+        w = (*w[:-2], w[-1], w[-2])
     x, w, y = (Tensor(dtype, s) for s in (x, w, y))
-    return {"out": (x, w), "data": (y, w), "weight": (x, y)}[role]
+    return {"out": (x, w), "data": (y, w), "weight": (x, y)}[primitive.role]
 
 
 @pytest.mark.parametrize("lanes", "cn")
@@ -29,16 +36,16 @@ def operands(role, dtype, x, w, y):
 @pytest.mark.parametrize(("name", "dtype"), [*product(CONVOLUTIONS, ["f32"]), ("stride 2, uneven pad", "f64")])
 def test_convolutions_agree_with_the_reference(name, role, lanes, dtype):
     n, size, kernel, stride, pad, dilation, c, f = CONVOLUTIONS[name]
-    primitive = Contraction(role, kernel, stride, pad, dilation, size)
+    primitive = sided(role, lanes, kernel=kernel, stride=stride, pad=pad, dilation=dilation, size=size)
     x, w, y = ("n", *size, c), (*kernel, c, f), ("n", *primitive.windows, f)
 
-    assert_kernel_agrees(primitive, operands(role, dtype, x, w, y), n=n, lanes=lanes)
+    assert_kernel_agrees(primitive, operands(primitive, dtype, x, w, y), n=n, lanes=lanes)
 
 
 @pytest.mark.parametrize("lanes", "cn")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("n", "c", "f", "dtype"), [(1, 17, 10, "f32"), (33, 120, 84, "f32"), (5, 35, 3, "f64")])
 def test_dense_products_agree_with_the_reference(n, c, f, role, lanes, dtype):
-    primitive = Contraction(role)
+    primitive = sided(role, lanes)
 
-    assert_kernel_agrees(primitive, operands(role, dtype, ("n", c), (c, f), ("n", f)), n=n, lanes=lanes)
+    assert_kernel_agrees(primitive, operands(primitive, dtype, ("n", c), (c, f), ("n", f)), n=n, lanes=lanes)

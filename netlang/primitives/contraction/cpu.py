@@ -16,7 +16,7 @@ from netlang.primitives.launch import Draft, Operand, Target, drafts
 def contraction_draft(
     primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
 ) -> Draft:
-    """The launch of a contraction. Role "data" in lanes "c" takes (dy, Transpose(w)), in lanes "n" (dy, w)."""
+    """The launch of a contraction. Role "data" in lanes "c" takes transposed weights."""
     return fused(primitive, inputs, result, target, batch, Name("y"), {})
 
 
@@ -33,4 +33,5 @@ def fused(
     if primitive.role == "weight":
         assert after == Name("y"), "a weight gradient is written as it is"
         return reduce(primitive, inputs, result, target, batch)
+    assert primitive.role == "out" or primitive.transposed == (result.lanes == "c"), "passes/layout.py sees to this"
     return cover(primitive, inputs, result, target, batch, after, operands)

@@ -1,0 +1,100 @@
+import pytest
+from kernels import assert_kernel_agrees
+
+from netlang.formula import Name, maximum, sigmoid
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.region.op import Region
+from netlang.primitives.window.op import Window
+from netlang.types import Tensor
+
+# size, kernel, stride, pad
+POOLS = {
+    "tiled": ((4, 6), (2, 2), (2, 2), (0, 0, 0, 0)),
+    "overlapping, padded": ((7, 6), (3, 3), (2, 2), (1, 1, 1, 0)),
+    "gaps": ((7, 5), (1, 2), (3, 3), (0, 0, 0, 0)),
+}
+y, i0, i1, i2, i3 = Name("y"), *(Name(f"i{k}") for k in range(4))
+
+
+def pooled(size, kernel, stride, pad):
+    return tuple((size[d] + pad[d] + pad[d + 2] - kernel[d]) // stride[d] + 1 for d in (0, 1))
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize(("n", "channels", "dtype"), [(5, 17, "f32"), (17, 3, "f64")])
+@pytest.mark.parametrize("role", ["out", "data"])
+@pytest.mark.parametrize("how", ["max", "average"])
+@pytest.mark.parametrize("name", POOLS)
+def test_windows_agree_with_the_reference(name, how, role, n, channels, dtype, lanes):
+    size, kernel, stride, pad = POOLS[name]
+    primitive = Window(how, kernel, stride, pad, size, role)
+    x = Tensor(dtype, ("n", *size, channels))
+    dy = Tensor(dtype, ("n", *pooled(size, kernel, stride, pad), channels))
+    types = [x] if role == "out" else [x, dy] if how == "max" else [dy]
+
+    assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("name", POOLS)
+def test_regions_around_the_gradient_of_a_pool_agree_with_the_reference(name, lanes):
+    size, kernel, stride, pad = POOLS[name]
+    types = [Tensor("f32", ("n", *size, 7)), Tensor("f32", ("n", *pooled(size, kernel, stride, pad), 7))]
+    region = Region(Window("max", kernel, stride, pad, size, "data"), (i0, i1), y * (1.0 - i0 * i0) + 0.5)
+
+    assert_kernel_agrees(region, types, n=5, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("role", ["out", "data"])
+def test_regions_around_a_convolution_spread_their_operands(role, lanes):
+    size, c, f = (5, 6), 3, 17
+    transposed = role == "data" and lanes == "c"
+    anchor = Contraction(role, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), size, transposed)
+    source, result = (c, f) if role == "out" else (f, c)
+    weight = (3, 3, f, c) if transposed else (3, 3, c, f)
+    types = [("n", *size, source), weight, (result,), ("n", *size, result)]
+    region = Region(anchor, (i0, i1), sigmoid(y + i2) * i3)
+
+    assert_kernel_agrees(region, [Tensor("f32", t) for t in types], n=5, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+def test_regions_around_a_dense_product_add_bias_and_image(lanes):
+    types = [("n", 35), (35, 20), (20,), ("n", 1)]
+    region = Region(Contraction(), (i0, i1), maximum(y + i2, 0.0) - i3)
+
+    assert_kernel_agrees(region, [Tensor("f32", t) for t in types], n=18, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize(
+    ("shape", "to"), [((5, 4, 3), (60,)), ((60,), (3, 5, 4)), ((2, 2, 16), (64,)), ((3, 2, 5), (2, 3, 5))]
+)
+def test_reshape_keeps_the_order_of_elements(shape, to, lanes):
+    assert_kernel_agrees(Reshape(to), [Tensor("f32", ("n", *shape))], n=17, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("channels", [(1, 1, 1), (16, 3), (17, 16, 2), (5, 40)])
+def test_concat_puts_channels_behind_one_another(channels, lanes):
+    assert_kernel_agrees(Concat(), [Tensor("f32", ("n", 2, 3, c)) for c in channels], n=5, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize(("start", "stop"), [(0, 16), (16, 40), (3, 5), (7, 39)])
+def test_slice_takes_channels(start, stop, lanes):
+    assert_kernel_agrees(Slice(start, stop), [Tensor("f32", ("n", 2, 3, 40))], n=5, lanes=lanes)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize(("n", "channels"), [(1, 1), (16, 16), (33, 17), (5, 35)])
+@pytest.mark.parametrize(("lanes", "result"), [("c", "n"), ("n", "c"), ("c", "c")])
+def test_convert_changes_no_element(lanes, result, n, channels, dtype):
+    assert_kernel_agrees(Convert(result), [Tensor(dtype, ("n", 2, 3, channels))], n=n, lanes=lanes, result_lanes=result)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (20, 3)])
+def test_transpose_flips_the_window_and_swaps_channels(shape):
+    assert_kernel_agrees(Transpose(), [Tensor("f32", shape)], n=1)
