@@ -8,6 +8,7 @@ import cases
 import numpy as np
 import pytest
 
+from netlang.check import check
 from netlang.formula import count, kinks
 from netlang.graph import Input
 from netlang.interpret import interpret
@@ -22,6 +23,8 @@ from netlang.primitives.reference import Run
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
+from netlang.source import Source
+from netlang.syntax.parse import parse
 
 STEP = 1e-5  # of the central difference: its error is about STEP^2 + 1e-16/STEP, and it stays within 1e-4 of a point
 EVERY = pytest.mark.parametrize("case", cases.CASES, ids=str)
@@ -151,3 +154,13 @@ def test_equal_layers_are_written_alike_and_different_ones_are_not(case):
     others = [c.what for c in cases.LAYERS if c.what != case.what]
     assert str(case.what) not in map(str, others)
     assert isinstance(case.what, Layer)
+
+
+@pytest.mark.parametrize("case", [c for c in cases.LAYERS if len(set(c.shapes)) == 1], ids=str)
+def test_a_layer_is_read_back_as_it_is_written(case):
+    branches = "[ identity | identity ]" if case.what.merge else ""
+    size = "x".join(map(str, case.shapes[0]))
+    file = Source("<law>", f"input {size}\n{case.what}{branches}\n")
+
+    graph = check(parse(file)).graph
+    assert graph[next(iter(graph.outputs.values()))].made_by == case.what
