@@ -124,6 +124,7 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Sum(i0 * i1, "all"), ((N, 3, 5, 18), (N, 1, 1, 1))),
     Case(Sum(where(equal(Channel(), i1), i0, 0), "all"), ((N, 7), (N, 1))),
     Case(Sum(i0 * i0, "all"), ((3, 3, 2, 5),)),
+    Case(Sum(i0 + i1, "all"), ((N, 3, 5, 18), (18,))),
     Case(Sum(i0, "channel", "max"), ((N, 3, 5, 18),)),
     Case(Contraction("data", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (7, 6)), ((N, 4, 3, 5), (3, 3, 4, 5))),
     Case(Contraction("weight", (3, 2), (1, 2), (1, 0, 1, 1), (1, 1), (5, 6)), ((N, 5, 6, 3), (N, 5, 3, 4))),

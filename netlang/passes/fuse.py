@@ -47,7 +47,7 @@ def _swallow(graph: Graph, made: dict[str, Node], reader: Node, rule: Rule) -> t
         alone = len({r.id for r in graph.readers(source)}) == 1 and source not in graph.outputs.values()
         if alone and source in made and made[source].type == _full(graph, reader):
             merged = rule(made[source], reader)
-            if merged is not None:
+            if merged is not None and _full(graph, merged) == _full(graph, reader):  # a sum must not lose its shape
                 return merged, source
     return None
 
