@@ -13,7 +13,6 @@ from netlang.files import Problem
 
 Array = NDArray[Any]
 Work = Callable[[], object]
-LAYOUTS = {"torch eager": False, "torch channels-last": True}
 TRIALS = 3  # rounds in which the ways to update compete, before the fastest is measured
 
 
@@ -46,11 +45,12 @@ def inference(case: Case, note: Callable[[str], None]) -> dict[str, Work]:
 
     torch.set_num_threads(case.threads)
     found: dict[str, Work] = {}
-    for name, module, x in _modules(case, False, note):
+    for name, twin, x, compiled in _modes(case, note):
+        run = compiled(twin.eval())
 
-        def work(module: Any = module, x: Any = x) -> object:
+        def work(run: Any = run, x: Any = x) -> object:
             with torch.inference_mode():
-                return module(x)
+                return run(x)
 
         if _works(name, work, note):
             found[name] = work
@@ -63,8 +63,9 @@ def training(case: Case, note: Callable[[str], None]) -> dict[str, Work]:
 
     torch.set_num_threads(case.threads)
     found: dict[str, Work] = {}
-    for name, module, x in _modules(case, True, note):
-        ways = {how: _step(module, x, case, optimizer) for how, optimizer in optimizers(module, case.train).items()}
+    for name, twin, x, compiled in _modes(case, note):
+        loss = compiled(_loss(case, twin.train()))
+        ways = {how: _step(loss, x, case, optimizer) for how, optimizer in optimizers(twin, case.train).items()}
         working = {how: work for how, work in ways.items() if _works(f"{name} ({how})", work, note)}
         if working:
             timings = interleaved(working, TRIALS)
@@ -81,8 +82,9 @@ def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
     ways: dict[str, Any] = {}
     for how in ("foreach", "fused"):
         options: dict[str, Any] = {"lr": rate, how: True}
-        if word in ("adam",):
-            ways[how] = torch.optim.Adam(weights, **options)
+        if word == "adam":
+            betas = float(train.get("beta1", 0.9)), float(train.get("beta2", 0.999))
+            ways[how] = torch.optim.Adam(weights, betas=betas, eps=float(train.get("eps", 1e-8)), **options)
         elif word in ("sgd", "momentum", "nesterov"):
             momentum = float(train.get("momentum", 0.0 if word == "sgd" else 0.9))
             ways[how] = torch.optim.SGD(weights, momentum=momentum, nesterov=word == "nesterov", **options)
@@ -93,48 +95,61 @@ def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
     return ways
 
 
-def _modules(case: Case, training: bool, note: Callable[[str], None]) -> Iterator[tuple[str, Any, Any]]:
-    """Name, module and input of each mode."""
-    import torch
-
-    compile_note = _no_compiler()
-    for name, last in LAYOUTS.items():
-        yield name, *_twin(case, last, training)
-    if compile_note:
-        note(f"torch compiled: left out, {compile_note}")
-        return
-    for name, last in LAYOUTS.items():
-        module, x = _twin(case, last, training)
-        yield (
-            name.replace("eager", "compiled").replace("channels-last", "compiled channels-last"),
-            torch.compile(module),
-            x,
-        )
-
-
-def _twin(case: Case, channels_last: bool, training: bool) -> tuple[Any, Any]:
+def _modes(case: Case, note: Callable[[str], None]) -> Iterator[tuple[str, Any, Any, Callable[[Any], Any]]]:
+    """Name, twin, input, and what makes the twin's functions ready: nothing, or `torch.compile`."""
     import torch
 
     from netlang.layers.twin import twin
 
-    layout = "channels-last" if channels_last else "channels-first"
-    module = twin(case.net, torch.float32, layout)
-    module.set_weights(case.weights)
-    module.train(training)
-    return module, module.input(case.x)
+    missing = _no_compiler()
+    if missing:
+        note(f"torch compiled: left out, {missing}")
+    for ready in ("", "compiled ")[: 1 if missing else 2]:
+        for layout in ("nchw", "nhwc"):
+            made = twin(case.net, "f32", layout).load(case.weights)
+            name = f"torch {ready}{'channels-last' if layout == 'nhwc' else 'channels-first'}"
+            yield name, made, _placed(case.x, layout), torch.compile if ready else _as_it_is
+        if case.x.ndim != 4:
+            break  # layouts are of images
 
 
-def _step(module: Any, x: Any, case: Case, optimizer: Any) -> Work:
+def _placed(x: Array, layout: str) -> Any:
+    """x[n, h, w, c] as a view of memory that already lies as the mode likes it: no copy is timed."""
     import torch
 
-    target = torch.from_numpy(case.target.astype(np.int64) if case.target.dtype.kind in "iu" else case.target)
+    tensor = torch.from_numpy(x)
+    if x.ndim != 4 or layout == "nhwc":
+        return tensor
+    return tensor.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+
+
+def _as_it_is(function: Any) -> Any:
+    return function
+
+
+def _loss(case: Case, twin: Any) -> Callable[[Any, Any], Any]:
+    from netlang.lower import loss_of
+
+    loss = loss_of(case.net.checked)
+
+    def scored(x: Any, target: Any) -> Any:
+        return twin.score(loss, target, x)
+
+    return scored
+
+
+def _step(loss: Any, x: Any, case: Case, optimizer: Any) -> Work:
+    import torch
+
+    labels = case.target.dtype.kind in "iu"
+    target = torch.from_numpy(case.target.astype(np.int64)[..., None] if labels else case.target)
 
     def work() -> object:
-        loss = module.loss(x, target)
-        loss.backward()
+        value = loss(x, target)
+        value.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return loss
+        return value
 
     return work
 
