@@ -3,7 +3,6 @@ import pytest
 from kernels import Store, assert_kernel_agrees, kernel_value, launched
 
 from netlang.border import pack, unpack
-
 from netlang.formula import Channel, Name, Random, Runtime, exp, maximum, sigmoid, tanh, where
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.reference import Run, reference

@@ -23,7 +23,7 @@ _SCALARS = {"f32": types.float32, "f64": types.float64}
 _C_FLOATS: dict[str, Any] = {"f32": ctypes.c_float, "f64": ctypes.c_double}
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """Numba's type of 16 elements."""
 
     def __init__(self, dtype: str) -> None:
@@ -32,7 +32,7 @@ class Vector(types.Type):  # type: ignore[misc]
         super().__init__(f"{dtype}x{LANES}")
 
 
-class Mask(types.Type):  # type: ignore[misc]
+class Mask(types.Type):
     """Numba's type of 16 truth values, made by comparing vectors of `dtype`."""
 
     def __init__(self, dtype: str) -> None:
@@ -43,7 +43,7 @@ class Mask(types.Type):  # type: ignore[misc]
 
 @register_model(Vector)
 @register_model(Mask)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, kind.llvm)
 

@@ -65,7 +65,8 @@ def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand
     for k, operand in enumerate(inputs):
         of = Geometry(operand.type, result.lanes)
         count = of.channels * (LANES if to.lanes == "n" else 1)
-        arguments.add(**{f"x{k}": Address(operand.buffer), f"row{k}": of.columns, f"count{k}": count})
+        arguments.add(**{f"x{k}": Address(operand.buffer)})
+        arguments.add(**{f"row{k}": of.columns, f"count{k}": count})
         body += [f"at = x{k} + position * row{k} * {to.vector}", *_run(to, "to", "at", f"count{k}")]
         body.append(f"to += count{k} * {to.size}")
     lines = [f"start, stop = split(({to.images}) * places, thread, threads(team))"]
