@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from netlang.cli.file import set_option
 from netlang.cli.nets import device as known_device
-from netlang.cli.nets import opened, plainly, set_option
+from netlang.cli.nets import opened, plainly
 
 if TYPE_CHECKING:
     from netlang.net import Net
@@ -73,9 +74,8 @@ def _filled(net: "Net", batch: int, purpose: str, threads: int | None, as_json: 
 
 def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, threads: int | None) -> str:
     if stage == "ast":
-        from netlang.cli.nets import divided
         from netlang.syntax.parse import parse
-        from netlang.syntax.read import read
+        from netlang.syntax.read import divided, read
 
         return str(parse(read(divided(file)[0])))
     if stage == "graph":

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from netlang.cli.file import complain, constants
 from netlang.diagnostics import NetError
 from netlang.files import Problem
 from netlang.train.face import Net, Program
+
+if TYPE_CHECKING:
+    from netlang import net
 
 INTERRUPTED = 130  # exit status of a command ended by Ctrl-C, as shells have it
 
@@ -43,13 +46,13 @@ def _said(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"warning: {message}", err=True)
 
 
-def opened(file: str, settings: tuple[str, ...] = ()) -> Net:
+def opened(file: str, settings: tuple[str, ...] = ()) -> "net.Net":
     """The net of `FILE` or `FILE:VARIANT`, with the constants of `--set`. Raises NetError or click.UsageError."""
     from netlang.net import load
     from netlang.syntax.read import divided
 
     path, variant = divided(file)
-    return cast(Net, load(path, variant, **constants(settings)))
+    return load(path, variant, **constants(settings))
 
 
 def device(name: str) -> str:

@@ -1,9 +1,10 @@
 """`netlang train FILE`: train a net and leave a run folder."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +17,10 @@ from netlang.train import data, prepare, runs
 from netlang.train.face import Net, Program
 from netlang.train.loop import Result, Training
 from netlang.train.progress import watching
-from netlang.train.settings import settle
+from netlang.train.settings import Settings, settle
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.command("train")
@@ -59,33 +63,48 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     from rich.console import Console
 
     net = opened(file, options["settings"])
-    on = device(options["on"])
+    device(options["on"])
     former = _former(net, options)
     base = {**net.train, **(former[1].about.get("settings", {}) if former else {})}
     settings, passed = settle(base, {name: options[name] for name in FLAGS})
     _known_optimizer(passed.get("optimizer"))
     source = data.load(settings.data, settings.split)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
-    program: Program = net.compile(
-        batch=min(settings.batch, max(len(examples.x), len(examples.x_test))),
-        device=on,
-        training=True,
-        seed=settings.seed,
-        threads=options["threads"],
-        train=passed,
-        check_memory=options["check_memory"],
-        check_nan=options["check_nan"],
-    )
+    console = Console(stderr=options["as_json"])
+    program = _compiled(net, settings, passed, examples, options, console)
     run = former[0] if former else runs.new(options["out"], net.name, options["name"], net.text)
     training = Training(net, program, examples, settings, run, passed)
     if former:
         training.resume(former[1], run.log())
-    console = Console(stderr=options["as_json"])
     watch = watching(console, settings, len(examples.x), training.progress.epoch, options["quiet"])
     try:
         return training.go(watch), run, net
     finally:
         program.close()
+
+
+def _compiled(
+    net: Net,
+    settings: Settings,
+    passed: dict[str, Any],
+    examples: prepare.Examples,
+    options: dict[str, Any],
+    console: "Console",
+) -> Program:
+    """The program, for evaluation too, so that the first epoch does not wait for it."""
+    with contextlib.nullcontext() if options["quiet"] else console.status(f"compiling {net.name}"):
+        program = net.compile(
+            batch=min(settings.batch, max(len(examples.x), len(examples.x_test))),
+            device=options["on"],
+            training=True,
+            seed=settings.seed,
+            threads=options["threads"],
+            train=passed,
+            check_memory=options["check_memory"],
+            check_nan=options["check_nan"],
+        )
+        program(examples.test(0, 1)[0])
+    return program
 
 
 def _known_optimizer(word: str | None) -> None:

@@ -32,8 +32,16 @@ class Program(Protocol):
     batch: int
     rate: float
     steps: int
-    weights: Store
-    state: Store
+
+    @property
+    def weights(self) -> Store:
+        """See above."""
+        ...
+
+    @property
+    def state(self) -> Store:
+        """See above."""
+        ...
 
     def __call__(self, x: Array) -> Array:
         """The output for x[n, ...], in evaluation mode."""
