@@ -120,7 +120,7 @@ def _columns(text: str) -> int:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word the user most likely meant, if one is near."""
-    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)), None)
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.65)), None)
 
 
 def meant(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
@@ -136,5 +136,5 @@ def either(words: Iterable[str], last: str = "or") -> str:
 
 
 def count(number: int, thing: str, plural: str | None = None) -> str:
-    """ "1 copy", "2 copies"."""
+    """As in 1 copy, 2 copies."""
     return f"{number:,} {thing if number == 1 else plural or thing + 's'}"

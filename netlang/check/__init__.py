@@ -9,7 +9,6 @@ from netlang.check.build import Build
 from netlang.check.expand import Expansion
 from netlang.check.problems import Problems, not_yet
 from netlang.check.tree import Steps
-from netlang.check.values import Value
 from netlang.diagnostics import Diagnostic, NetError, error
 from netlang.graph import Net, Node
 from netlang.source import Source, Span
@@ -33,7 +32,7 @@ def checked(
     _refuse(file, variant, problems)
     build = Build(problems, known)
     last = _layers(file, build)
-    said = _train(file, known, problems)
+    said = _train(file, build, last)
     figures = _expect(file, build, last, overridden=bool(settings))
     problems.settle()
     assert last is not None
@@ -62,8 +61,12 @@ def _version(statement: ast.Version, file: ast.File) -> None:
     if statement is not file.statements[0]:
         raise error("version", "the version stands on the first line", statement.span)
     if statement.number.value != VERSION:
-        raise error("version", f"this is netlang {VERSION}", statement.number.span,
-                    help=f"a file for another version needs another netlang; `netlang {VERSION}` is what this one reads")  # fmt: skip
+        raise error(
+            "version",
+            f"this is netlang {VERSION}",
+            statement.number.span,
+            help=f"a file for another version needs another netlang; `netlang {VERSION}` is what this one reads",
+        )
 
 
 def _layers(file: ast.File, build: Build) -> Node | None:
@@ -101,14 +104,13 @@ def _no_layers(file: ast.File, problems: Problems) -> None:
     if problems.errors:
         return
     end = len(file.source.text.rstrip())
-    problems.add(
-        error(
-            "empty", "this file has no layers", Span(file.source, end, end), help="a line such as `FC-10, softmax`"
-        ).diagnostics[0]
-    )
+    title = "there is no layer below the `input`" if file.statements else "this file is empty"
+    with problems.collected():
+        raise error("empty", title, Span(file.source, end, end), help="a line such as `FC-10, softmax`")
 
 
-def _train(file: ast.File, known: dict[str, Value], problems: Problems) -> dict[str, Any]:
+def _train(file: ast.File, build: Build, last: Node | None) -> dict[str, Any]:
+    problems = build.problems
     found: dict[str, Any] = {}
     first: ast.Train | None = None
     for statement in file.statements:
@@ -120,7 +122,7 @@ def _train(file: ast.File, known: dict[str, Value], problems: Problems) -> dict[
                     "twice", "there is a `train:` already", statement.span, help="one statement holds all settings"
                 )
             first = statement
-            found = train.settings(statement, known, problems)
+            found = train.settings(statement, build.constants, last.made_by if last else None, problems)
     return found
 
 

@@ -76,7 +76,8 @@ class Build:
         except Misfit as misfit:
             where = step.at.get(misfit.setting or "", step.span)
             given = " and ".join(shown(t.shape) for t in types)
-            raise NetError(Diagnostic("shape", str(misfit), Label(where, f"gets {given}"), help=misfit.help)) from None
+            remark = "" if misfit.setting in step.at else f"gets {given}"
+            raise NetError(Diagnostic("shape", str(misfit), Label(where, remark), help=misfit.help)) from None
         nodes = [self.graph.add(Node(f"{id_}.{w.name}", w, (), w.type, step.span, path)) for w in weights]
         sources = (*(node.id for node in inputs), *(node.id for node in nodes))
         return self.graph.add(Node(id_, layer, sources, type_, step.span, path))

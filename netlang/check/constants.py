@@ -22,8 +22,12 @@ def gathered(file: ast.File, settings: Mapping[str, str], problems: Problems) ->
         with problems.collected():
             words.free(statement.name)
             if statement.name.text in seen:
-                raise error("twice", f"the constant `{statement.name.text}` is there already", statement.name.span,
-                            help=f"its first value stands on line {seen[statement.name.text].row}")  # fmt: skip
+                raise error(
+                    "twice",
+                    f"the constant `{statement.name.text}` is there already",
+                    statement.name.span,
+                    help=f"its first value stands on line {seen[statement.name.text].row}",
+                )
             seen[statement.name.text] = statement.name.span
             known[statement.name.text] = 1  # so that what reads a wrong constant is not called wrong too
             value = values.listed(statement.value, known)
@@ -31,8 +35,12 @@ def gathered(file: ast.File, settings: Mapping[str, str], problems: Problems) ->
     for name in settings:
         with problems.collected():
             if name not in seen:
-                raise error("set", f"{file.source.name} has no constant `{name}`", _span(name, settings[name]),
-                            help=meant(name, seen, "`--set` replaces constants such as `w = 64`"))  # fmt: skip
+                raise error(
+                    "set",
+                    f"{file.source.name} has no constant `{name}`",
+                    _span(name, settings[name]),
+                    help=meant(name, seen, "`--set` replaces constants such as `w = 64`"),
+                )
     return known
 
 

@@ -59,7 +59,8 @@ class Expansion:
 
     def _copies(self, item: ast.Item, times: int) -> Steps:
         assert item.repeat is not None
-        outer, done = self.inside, ()
+        outer = self.inside
+        done: Steps = ()
         for index in range(times):
             self.inside = (f"copy {index + 1} of {times}, from {item.repeat.span}", *outer)
             done += self.once(item.what, Copy(index, times))
@@ -76,7 +77,7 @@ class Expansion:
                 case ast.Group():
                     return self.group(what, copy)
                 case ast.Reference():
-                    raise not_yet("labels", what.span)
+                    raise not_yet("steps that name a labelled tensor", what.span)
                 case ast.Step():
                     return (self.step(what, copy),)
         return (Placed(None, None, what.span, {}),)
@@ -84,8 +85,12 @@ class Expansion:
     def group(self, group: ast.Group, copy: Copy) -> Steps:
         """The steps of `[a, b]`."""
         if len(group.branches) > 1:
-            raise error("branches", "branches need a word in front that says how they are merged",
-                        Span(group.span.source, group.span.start, group.span.start + 1), help="for example `concat[ a | b ]`")  # fmt: skip
+            raise error(
+                "branches",
+                "branches need a word in front that says how they are merged",
+                Span(group.span.source, group.span.start, group.span.start + 1),
+                help="for example `concat[ a | b ]`",
+            )
         if not group.branches[0].items:
             raise error("branches", "this group is empty", group.span)
         return self.chain(group.branches[0], copy)
@@ -100,8 +105,12 @@ class Expansion:
         if cls.merge:
             return self.fork(cls, step, kernel, copy)
         if step.branches is not None:
-            raise error("branches", f"`{step.word.text}` does not merge branches", step.word.span,
-                        help=f"a group after it needs a comma: `{step.word.text}, [ … ]`")  # fmt: skip
+            raise error(
+                "branches",
+                f"`{step.word.text}` does not merge branches",
+                step.word.span,
+                help=f"a group after it needs a comma: `{step.word.text}, [ … ]`",
+            )
         return self.placement(cls, step, kernel, copy)
 
     def placement(self, cls: type[Layer], step: ast.Step, kernel: words.Kernel, copy: Copy) -> Placed:
@@ -130,15 +139,23 @@ class Expansion:
                     "suffix", f"`{settings.cls.word}` takes no {name}", value.span, help=_instead(name, step, takes)
                 )
             if name == "width" and isinstance(value, ast.Pair):
-                raise error("repeat", "a repeat needs a blank before its `x`", value.span,
-                            help=f"write `{word.text}-{value.sizes[0]} x{value.sizes[1]}`")  # fmt: skip
+                raise error(
+                    "repeat",
+                    "a repeat needs a blank before its `x`",
+                    value.span,
+                    help=f"write `{word.text}-{value.sizes[0]} x{value.sizes[1]}`",
+                )
             settings.put(name, value, value.span if name != "kernel" else word.span)
 
     def fork(self, cls: type[Layer], step: ast.Step, kernel: words.Kernel, copy: Copy) -> Fork:
         """A merge and its branches. The option behind the bracket is an activation of the merged."""
         if step.branches is None:
-            raise error("branches", f"`{cls.word}` merges branches, and there are none", step.word.span,
-                        help=f"write `{cls.word}[ … | … ]`")  # fmt: skip
+            raise error(
+                "branches",
+                f"`{cls.word}` merges branches, and there are none",
+                step.word.span,
+                help=f"write `{cls.word}[ … | … ]`",
+            )
         merge = Placed(None, None, step.word.span, {})
         with self.problems.collected(self.inside):
             merge = self.placement(cls, step, kernel, copy)
@@ -147,8 +164,12 @@ class Expansion:
         for branch in step.branches:
             if not branch.items:
                 with self.problems.collected(self.inside):
-                    raise error("branches", f"a branch of `{cls.word}` is empty", step.word.span,
-                                help="a branch that passes the tensor on is `identity`")  # fmt: skip
+                    raise error(
+                        "branches",
+                        f"a branch of `{cls.word}` is empty",
+                        step.word.span,
+                        help="a branch that passes the tensor on is `identity`",
+                    )
             branches.append(self.chain(branch, copy))
         return Fork(merge, tuple(branches))
 
@@ -157,8 +178,12 @@ class Expansion:
         for option in _options(step.after, step.word):
             taken.take(option)
             if option.name is None or taken.at:
-                raise error("unknown-option", "behind the branches stands an activation or nothing", option.span,
-                            help=f"settings of `{cls.word}` stand before the `[`")  # fmt: skip
+                raise error(
+                    "unknown-option",
+                    "behind the branches stands an activation or nothing",
+                    option.span,
+                    help=f"settings of `{cls.word}` stand before the `[`",
+                )
         return taken.activation
 
 

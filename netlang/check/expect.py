@@ -47,8 +47,12 @@ def _named(option: ast.Option | ast.Arguments) -> tuple[ast.Name, ast.Value]:
             "expect-form", "`expect` takes `name=value`", option.span, help=f"the names are {either(FIGURES, 'and')}"
         )
     if option.name.text.lower() not in FIGURES:
-        raise error("expect-form", f"nothing called `{option.name.text}` is counted", option.name.span,
-                    help=meant(option.name.text, FIGURES, f"there are {either(FIGURES, 'and')}"))  # fmt: skip
+        raise error(
+            "expect-form",
+            f"nothing called `{option.name.text}` is counted",
+            option.name.span,
+            help=meant(option.name.text, FIGURES, f"there are {either(FIGURES, 'and')}"),
+        )
     return option.name, option.value
 
 

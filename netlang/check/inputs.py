@@ -39,8 +39,12 @@ def shape(statement: ast.Input, constants: Mapping[str, Value], problems: Proble
             f"there are {len(sizes)} sizes",
         )
     if len(sizes) == 2:
-        problems.note("sequence", f"`input {statement.shape.span.text}` is a sequence of time x features", statement.shape.span,
-                      help=f"an image is `input {statement.shape.span.text}x1`, or add `gray`")  # fmt: skip
+        problems.note(
+            "sequence",
+            f"`input {statement.shape.span.text}` is a sequence of time x features",
+            statement.shape.span,
+            help=f"an image is `input {statement.shape.span.text}x1`, or add `gray`",
+        )
     return sizes
 
 
@@ -61,8 +65,12 @@ def _word(option: ast.Option | ast.Arguments, colour: int | None, statement: ast
     if word in LATER:
         raise not_yet(f"`{word}`", option.name.span)
     if option.value is not None or word not in (*COLOURS, *DECORATION):
-        raise error("input", f"an input has no setting `{option.name.text}`", option.name.span,
-                    help=meant(word, [*COLOURS, *DECORATION], "after the sizes stand `gray`, `RGB` or `image`"))  # fmt: skip
+        raise error(
+            "input",
+            f"an input has no setting `{option.name.text}`",
+            option.name.span,
+            help=meant(word, [*COLOURS, *DECORATION], "after the sizes stand `gray`, `RGB` or `image`"),
+        )
     if word in COLOURS and colour is not None:
         raise error("input", "this input has two colours", option.name.span)
     return COLOURS.get(word, colour)

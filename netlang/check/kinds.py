@@ -38,9 +38,13 @@ def read(kind: Any, name: str, value: ast.Value, constants: Mapping[str, Value],
         return text
     if text is not None and (not numeric(kind) or (words and text not in constants)):
         near = closest(text, words)
-        raise error("unknown-value", f"`{name}` cannot be `{text}`", value.span,
-                    help=f"did you mean `{near}`?" if near else f"it is {described(kind)}")  # fmt: skip
-    if not numeric(kind):
+        raise error(
+            "unknown-value",
+            f"`{name}` cannot be `{text}`",
+            value.span,
+            help=f"did you mean `{near}`?" if near else f"it is {described(kind)}",
+        )
+    if not numeric(kind) or (text is not None and text.lower() in YES_NO and text not in constants):
         raise error("wrong-value", f"`{name}` is {described(kind)}, not `{value.span.text}`", value.span)
     return _number(kind, name, evaluate(value, constants, copy), value)
 

@@ -13,7 +13,6 @@ from netlang.layer import Layer, Misfit
 from netlang.source import Span
 from netlang.syntax import ast
 
-SUFFIXES = {"kernel": "{word}3", "width": "{word}-64", "stride": "{word}/2"}
 LATER = ("l2", "tie", "freeze", "lr", "weights")  # settings every layer will take
 
 
@@ -60,8 +59,12 @@ class Settings:
         name = self.cls.positional
         assert option.value is not None
         if name is None:
-            raise error("unknown-setting", f"`{self.cls.word}` takes no bare value", option.span,
-                        help=_how_many(self.cls, option))  # fmt: skip
+            raise error(
+                "unknown-setting",
+                f"`{self.cls.word}` takes no bare value",
+                option.span,
+                help=_how_many(self.cls, option),
+            )
         self.put(name, option.value, option.span)
 
     def _flag(self, name: ast.Name) -> None:
@@ -123,14 +126,22 @@ class Settings:
         if found is None:
             known_words = words.activations()
             near = closest(name, known_words)
-            raise error("unknown-activation", f"there is no activation called `{name}`", value.span,
-                        help=f"did you mean `{near}`?" if near else f"there are {either(known_words, 'and')}")  # fmt: skip
+            raise error(
+                "unknown-activation",
+                f"there is no activation called `{name}`",
+                value.span,
+                help=f"did you mean `{near}`?" if near else f"there are {either(known_words, 'and')}",
+            )
         self._activate(_with_value(found, inner, self.scope) if inner else found(), span)
 
     def _activate(self, layer: Layer, span: Span) -> None:
         if self.activation is not None:
-            raise error("twice", f"`{self.cls.word}` has two activations, `{self.activation.span.text}` and `{span.text}`", span,
-                        help="a second one is a step of its own, after a comma")  # fmt: skip
+            raise error(
+                "twice",
+                f"`{self.cls.word}` has two activations, `{self.activation.span.text}` and `{span.text}`",
+                span,
+                help="a second one is a step of its own, after a comma",
+            )
         self.activation = Activation(layer, span, written=True)
 
     def _near(self, word: str) -> str | None:
@@ -142,12 +153,17 @@ class Settings:
             f"it takes {either(hints(self.cls), 'and')}" if hints(self.cls) else f"`{self.cls.word}` takes no settings"
         )
 
+    def _example(self, missing: str) -> str:
+        """The step with the setting it lacks."""
+        width = f"-{self.values.get('width', 64)}" if "width" in hints(self.cls) else ""
+        return f"{self.word.text}{'3' if missing == 'kernel' else ''}{width}"
+
     def layer(self) -> Layer:
         """The layer itself."""
         missing = [f for f in _fields(self.cls) if f.default is MISSING and f.name not in self.values]
         if missing:
             name = missing[0].name
-            form = SUFFIXES.get(name, f"{{word}} {name}=…").format(word=self.word.text)
+            form = self._example(name)
             raise error(
                 "missing-setting",
                 f"`{self.word.text}` does not say its {name}",

@@ -9,7 +9,9 @@ from netlang.check import kinds
 from netlang.check.problems import Problems
 from netlang.check.values import Value
 from netlang.diagnostics import either, error, meant
+from netlang.layer import Layer, Misfit
 from netlang.layers import loss, optimizer
+from netlang.source import Span
 from netlang.syntax import ast
 
 WORDS: dict[str, Any] = {
@@ -28,17 +30,35 @@ LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
 REGISTRIES: dict[str, Any] = {"optimizer": optimizer, "loss": loss}
 
 
-def settings(statement: ast.Train, constants: Mapping[str, Value], problems: Problems) -> dict[str, Any]:
-    """The settings by name, as plain values."""
+def settings(
+    statement: ast.Train, constants: Mapping[str, Value], last: Layer | None, problems: Problems
+) -> dict[str, Any]:
+    """The settings by name, as plain values. last: the layer the net ends in, which the loss must suit."""
     found: dict[str, Any] = {}
+    at: dict[str, Span] = {}
     known = WORDS | _of_parts(statement)
+    before = len(problems.errors)
     for option in statement.settings:
         with problems.collected():
             name, value = _setting(option, known, constants)
             if name in found:
                 raise error("twice", f"`{name}` is set twice in `train:`", option.span)
-            found[name] = value
+            found[name], at[name] = value, option.span
+    if len(problems.errors) == before:
+        with problems.collected():
+            _together(found, at, last, statement.span)
     return found
+
+
+def _together(found: dict[str, Any], at: dict[str, Span], last: Layer | None, otherwise: Span) -> None:
+    """Raise NetError for settings that do not go together, or a loss that does not suit the last layer."""
+    try:
+        if cls := optimizer.find(found.get("optimizer", "")):
+            cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
+        if last is not None:
+            loss.chosen(found.get("loss"), last)
+    except Misfit as misfit:
+        raise error("train", str(misfit), at.get(misfit.setting or "", otherwise), help=misfit.help) from None
 
 
 def _setting(
@@ -50,8 +70,12 @@ def _setting(
         )
     name = option.name.text.lower()
     if name not in known:
-        raise error("unknown-train", f"`train:` has no setting `{option.name.text}`", option.name.span,
-                    help=meant(name, known, f"there are {either(known, 'and')}"))  # fmt: skip
+        raise error(
+            "unknown-train",
+            f"`train:` has no setting `{option.name.text}`",
+            option.name.span,
+            help=meant(name, known, f"there are {either(known, 'and')}"),
+        )
     value = option.value or ast.Word("yes", option.span)
     if option.value is None and known[name] is not bool:
         raise error("missing-value", f"`{name}` needs a value", option.span, help=f"write `{name}=…`")
@@ -67,8 +91,12 @@ def _right(name: str, found: Any, value: ast.Value) -> None:
     if name in REGISTRIES:
         words = REGISTRIES[name].words()
         if REGISTRIES[name].find(found) is None:
-            raise error(f"unknown-{name}", f"there is no {name} called `{found}`", value.span,
-                        help=meant(found, words, f"there are {either(words, 'and')}"))  # fmt: skip
+            raise error(
+                f"unknown-{name}",
+                f"there is no {name} called `{found}`",
+                value.span,
+                help=meant(found, words, f"there are {either(words, 'and')}"),
+            )
     if name in LEAST and found < LEAST[name]:
         raise error("wrong-value", f"`{name}` is {LEAST[name]} or more, not {found}", value.span)
     if name == "lr" and not found > 0:

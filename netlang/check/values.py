@@ -30,8 +30,12 @@ def evaluate(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_C
     result = listed(value, constants)
     while isinstance(result, list):
         if not copy.times:
-            raise error("list", "a list gives one value per copy, but nothing repeats here", value.span,
-                        help="add a repeat such as `x4`, or write one value")  # fmt: skip
+            raise error(
+                "list",
+                "a list gives one value per copy, but nothing repeats here",
+                value.span,
+                help="add a repeat such as `x4`, or write one value",
+            )
         result = result[min(copy.index, len(result) - 1)]
     return result
 
@@ -81,8 +85,12 @@ def shown(value: Value) -> str:
 
 def _constant(word: ast.Word, constants: Mapping[str, Value]) -> Value:
     if word.text not in constants:
-        raise error("unknown-constant", f"no constant is called `{word.text}`", word.span,
-                    help=meant(word.text, constants, f"write `{word.text} = …` on a line above"))  # fmt: skip
+        raise error(
+            "unknown-constant",
+            f"no constant is called `{word.text}`",
+            word.span,
+            help=meant(word.text, constants, f"write `{word.text} = …` on a line above"),
+        )
     return constants[word.text]
 
 
@@ -97,7 +105,7 @@ def _chained(chain: ast.Chained, constants: Mapping[str, Value]) -> Exact:
     result = _number(chain.first, constants)
     for sign, value in chain.rest:
         result = _apply(sign, result, _number(value, constants), chain.span, value.span)
-        if abs(result) > LARGEST:
+        if not -LARGEST <= result <= LARGEST:
             raise error("value", "this is larger than any number a net needs", chain.span)
     return result
 
@@ -113,7 +121,11 @@ def _apply(sign: str, a: Exact, b: Exact, span: Span, right: Span) -> Exact:
         raise error("division", "this divides by zero", right)
     if isinstance(a, int) and isinstance(b, int):
         if a % b:
-            raise error("division", f"{a} / {b} leaves a remainder of {a % b}", span,
-                        help="sizes are whole numbers: choose a divisor, or write a decimal point")  # fmt: skip
+            raise error(
+                "division",
+                f"{a} / {b} leaves a remainder of {a % b}",
+                span,
+                help="sizes are whole numbers: choose a divisor, or write a decimal point",
+            )
         return a // b
     return Fraction(a) / b

@@ -16,6 +16,7 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
 
     Nothing is compiled. Notes are printed for what is allowed but rarely meant.
     """
+    from netlang.diagnostics import count
     from netlang.report import summary
     from netlang.types import shown
 
@@ -29,5 +30,5 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
         if notes:
             complain(notes)
         ends = " -> ".join(shown(("n", *end.shape)) for end in (*found.inputs, *found.outputs))
-        layers = len(found.layers)
-        click.echo(f"{file}: {ends}, {layers} layers, {found.parameters:,} parameters, {found.macs:,} MACs")
+        layers = count(len(found.layers), "layer")
+        click.echo(f"{file}: {ends}, {layers}, {found.parameters:,} parameters, {found.macs:,} MACs")

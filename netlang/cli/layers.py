@@ -76,7 +76,11 @@ def _written(setting: dict[str, Any]) -> str:
 
 def _page(cls: Any) -> list[str]:
     data = _data(cls)
-    lines = [", ".join([data["word"], *data["aliases"]]), "", *(f"  {line}".rstrip() for line in data["doc"].split("\n"))]
+    lines = [
+        ", ".join([data["word"], *data["aliases"]]),
+        "",
+        *(f"  {line}".rstrip() for line in data["doc"].split("\n")),
+    ]
     if data["settings"]:
         width = max(len(s["name"]) for s in data["settings"])
         lines += ["", "settings"]

@@ -59,7 +59,6 @@ def _pixels(svg: bytes, zoom: float) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".ttf") as font:
         font.write(_letters())
         font.flush()
-        names = dict.fromkeys(("font_family", "sans_serif_family", "serif_family"), LETTERS)
         pixels = resvg_py.svg_to_bytes(
             svg_string=svg.decode(),
             background="white",
@@ -67,13 +66,18 @@ def _pixels(svg: bytes, zoom: float) -> bytes:
             dpi=96.0,  # Graphviz measures in points
             skip_system_fonts=True,
             font_files=[font.name],
-            **names,
+            font_family=LETTERS,
+            sans_serif_family=LETTERS,
+            serif_family=LETTERS,
         )
     return bytes(pixels)
 
 
 def _letters() -> bytes:
-    """The font that Pillow carries: bare machines have none, and its widths are near Helvetica's, which Graphviz knows."""
+    """The font that Pillow carries: bare machines have none.
+
+    Its widths are near those of Helvetica, which Graphviz reckons with.
+    """
     from PIL import ImageFont
 
     font = ImageFont.load_default(12)

@@ -103,7 +103,7 @@ class _Reader:
         self.before = {end: [n.id for n in data(graph, row[0])] for end, row in self.rows.items()}
         flow = nx.DiGraph([(i, end) for end, inputs in self.before.items() for i in inputs])
         flow.add_node(start)
-        self.dominator = nx.immediate_dominators(flow, start)
+        self.dominator: dict[NodeId, NodeId] = nx.immediate_dominators(flow, start)  # type: ignore[no-untyped-call]
 
     def series(self, end: NodeId, start: NodeId) -> Series:
         """What leads from `start`, not included, to `end`."""

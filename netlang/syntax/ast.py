@@ -18,6 +18,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Number:
+    """A number, exact."""
+
     value: Exact
     span: Span
 
@@ -89,6 +91,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
+    """A value with a `-` before it."""
+
     value: "Value"
     span: Span
 
@@ -161,6 +165,8 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Item:
+    """A step, group or reference, with its repeat and label."""
+
     what: Step | Group | Reference
     repeat: Repeat | None
     label: Name | None
@@ -177,12 +183,16 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
+    """`14x14x6`: sizes joined by `x`."""
+
     sizes: tuple[Value, ...]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """A chain of steps, and the shape promised behind `->`."""
+
     chain: Chain
     shape: Shape | None
     span: Span
@@ -190,12 +200,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Version:
+    """`netlang 1`."""
+
     number: Number
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
+    """`input 28x28 gray`."""
+
     shape: Shape
     options: tuple[Option | Arguments, ...]
     label: Name | None
@@ -204,6 +218,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
+    """`w = 64`."""
+
     name: Name
     value: Value
     span: Span
@@ -211,12 +227,16 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Train:
+    """`train: lr=0.1`."""
+
     settings: tuple[Option | Arguments, ...]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Expect:
+    """`expect parameters=61706`."""
+
     figures: tuple[Option | Arguments, ...]
     span: Span
 
@@ -234,5 +254,7 @@ Statement = Version | Input | Constant | Train | Expect | Later | Line
 
 @dataclass(frozen=True, slots=True)
 class File:
+    """A whole file, statement by statement."""
+
     source: Source = field(repr=False)
     statements: tuple[Statement, ...]

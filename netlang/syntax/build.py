@@ -1,3 +1,5 @@
+# ruff: noqa: D102  -- one method per grammar rule: grammars/netlang.lark says what each is
+
 """Lark's tree to netlang's: one method per grammar rule, in the grammar's order."""
 
 from fractions import Fraction
@@ -6,14 +8,14 @@ from typing import Any
 import lark
 from lark.visitors import Transformer_NonRecursive, v_args
 
-from netlang.diagnostics import error
+from netlang.diagnostics import Diagnostic, Label
 from netlang.source import Source, Span
 from netlang.syntax import ast
 
 LONGEST = 24  # characters of a number: `1e999999999` would fill the memory as an exact fraction
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
-Meta = lark.tree.Meta
+Meta = Any  # lark.tree.Meta, whose positions Lark sets as it goes
 Parts = list[Any]
 
 
@@ -24,6 +26,11 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
     def __init__(self, source: Source) -> None:
         super().__init__(visit_tokens=False)
         self.source = source
+        self.problems: list[Diagnostic] = []  # an exception would be wrapped by Lark and end the reading
+
+    def problem(self, title: str, span: Span, remark: str = "") -> None:
+        """Keep an error about a number."""
+        self.problems.append(Diagnostic("number", title, Label(span, remark)))
 
     def span(self, meta: Meta) -> Span:
         """Where a rule's text stands."""
@@ -141,7 +148,8 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
         rest = tuple((str(sign), value) for sign, value in zip(parts[1::2], parts[2::2], strict=True))
         return ast.Chained(parts[0], rest, self.span(meta))
 
-    product = sum
+    def product(self, meta: Meta, parts: Parts) -> Any:
+        return self.sum(meta, parts)
 
     def list(self, meta: Meta, parts: Parts) -> ast.Items:
         return ast.Items(tuple(parts), self.span(meta))
@@ -152,19 +160,22 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
     def _number(self, token: lark.Token) -> ast.Number:
         exponent = token.lower().partition("e")[2].lstrip("+-")
         if len(token) > LONGEST or len(exponent) > 2:
-            raise error("number", "this number is too long", self.at(token), f"at most {LONGEST} digits, and e±99")
+            self.problem("this number is too long", self.at(token), f"at most {LONGEST} digits, and e±99")
+            return ast.Number(1, self.at(token))
         value = Fraction(str(token))
         return ast.Number(value.numerator if token.isdigit() else value, self.at(token))
 
     def pair(self, meta: Meta, parts: Parts) -> ast.Pair:
         if len(parts[0]) > LONGEST:
-            raise error("number", "these sizes are too long to be sizes", self.at(parts[0]))
+            self.problem("these sizes are too long to be sizes", self.at(parts[0]))
+            return ast.Pair((1, 1), self.at(parts[0]))
         return ast.Pair(tuple(int(s) for s in parts[0].replace("×", "x").split("x")), self.at(parts[0]))
 
     def quantity(self, meta: Meta, parts: Parts) -> ast.Quantity:
         token = parts[0]
         if len(token) > LONGEST:
-            raise error("number", "this count is too long", self.at(token))
+            self.problem("this count is too long", self.at(token))
+            return ast.Quantity(Fraction(1), 1, self.at(token))
         return ast.Quantity(Fraction(str(token[:-1])), UNITS[token[-1]], self.at(token))
 
     def word(self, meta: Meta, parts: Parts) -> ast.Word:

@@ -4,6 +4,7 @@ A newline inside brackets or after a comma is dropped. Elsewhere it ends the lin
 of indentation behind it gives `_INDENT` or `_DEDENT`.
 """
 
+import re
 from collections.abc import Iterator
 
 from lark import Token
@@ -23,7 +24,7 @@ class LayoutError(Exception):
         self.kind, self.token, self.opened = kind, token, opened
 
 
-class Layout(PostLex):
+class Layout(PostLex):  # type: ignore[misc]
     """See the module.
 
     previous, last: the last two tokens handed to the parser; `last` is the one it refused, or the one before
@@ -88,3 +89,15 @@ def _newline(token: Token, indents: list[int]) -> Iterator[Token]:
         yield Token.new_borrow_pos("_DEDENT", "", token)
     if indent != indents[-1]:
         raise LayoutError("uneven", token)
+
+
+def unclosed(text: str, before: int) -> int | None:
+    """The offset of a bracket on an earlier line that no later one closes: what follows it is read wrongly."""
+    open_: list[int] = []
+    for found in re.finditer(r'#[^\n]*|"[^"\n]*"|[\[(]|[\])]', text):
+        if found[0] in "[(":
+            open_.append(found.start())
+        elif found[0] in "])" and open_:
+            open_.pop()
+    row = text.rfind("\n", 0, before) + 1
+    return next((offset for offset in open_ if offset < row), None)

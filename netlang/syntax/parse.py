@@ -9,7 +9,7 @@ from netlang.diagnostics import Diagnostic, NetError
 from netlang.source import Source
 from netlang.syntax import ast, messages
 from netlang.syntax.build import Build
-from netlang.syntax.layout import Layout, LayoutError
+from netlang.syntax.layout import Layout, LayoutError, unclosed
 
 MOST = 20  # syntax errors told at once
 
@@ -31,6 +31,8 @@ def parse(source: Source) -> ast.File:
             raise NetError(*problems) from None
         except lark.UnexpectedInput as problem:
             found = messages.syntax(problem, tokens, source)
+            if (bracket := unclosed(text, found.at.span.start)) is not None:
+                raise NetError(*problems, messages.never_closed(bracket, source)) from None
             problems.append(found)
             rest = _without(text, found.at.span.start)
             if rest == text or len(problems) == MOST:
@@ -38,7 +40,10 @@ def parse(source: Source) -> ast.File:
             text = rest
     if problems:
         raise NetError(*_in_order(problems))
-    file: ast.File = Build(source).transform(tree)
+    build = Build(source)
+    file: ast.File = build.transform(tree)
+    if build.problems:
+        raise NetError(*_in_order(build.problems))
     return file
 
 

@@ -1,0 +1,212 @@
+"""The places of the grammar in words: where the parser stands, and what it would take there.
+
+The first row that fits a state is the one told. A test walks all states of the parser and insists that each
+finds its row, and another that each row is shown by a golden file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the parser stands. accepts: the tokens it would take; last: the kind of the token before.
+
+    within: the kinds of the statement words, arrows and brackets that are open, outermost first
+    """
+
+    accepts: frozenset[str]
+    last: str = ""
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One place in the grammar. where: how the place is called; wanted: what may stand there."""
+
+    fits: Callable[[State], bool]
+    where: str
+    wanted: str
+    help: str | None = None
+
+
+def _has(*terminals: str, last: str = "", within: str = "", inmost: str = "") -> Callable[[State], bool]:
+    """Whether a state takes these tokens, stands behind `last`, within `within`, and in no bracket inside `inmost`."""
+    return lambda state: (
+        state.accepts >= set(terminals)
+        and last in ("", state.last)
+        and (not within or within in state.within)
+        and (not inmost or state.within[-1:] == (inmost,))
+    )
+
+
+def _only(*terminals: str, last: str = "", within: str = "") -> Callable[[State], bool]:
+    has = _has(*terminals, last=last, within=within)
+    return lambda state: len(state.accepts) == len(terminals) and has(state)
+
+
+ARROW = "__ANON_0"  # Lark's name for the token `->`
+SIZES = "a size such as `28`, or a capital letter"
+NEW_LINE = "a step starts on a line of its own"
+COMMA = "did you mean a comma? After it the next step begins"
+EXPRESSION = "a number, a constant, or an expression in `( )`"
+SITUATIONS = (
+    Situation(_has("EXPECT"), "a line starts with", "a layer, `[`, or a statement such as `input`"),
+    # input
+    Situation(_only("LETTER", "LPAR", "NUMBER"), "after `input` comes", "a shape such as `28x28x1`"),
+    Situation(_only("LETTER", "NUMBER", last="BY"), "after the `x` of a shape comes", SIZES),
+    Situation(_only("LETTER", "NUMBER"), "after `input (` comes", "a shape such as `224 x 224`"),
+    Situation(
+        _has("BY", within="INPUT", inmost="LPAR"),
+        "behind the sizes in brackets comes",
+        "`x`, a word such as `RGB`, or `)`",
+    ),
+    Situation(
+        _has("BY", within="INPUT"),
+        "behind the sizes of an `input` comes",
+        "`x`, a word such as `gray`, or the end of the line",
+        NEW_LINE,
+    ),
+    Situation(
+        _has("RPAR", within="INPUT", inmost="LPAR"), "behind the words in brackets comes", "another word, or `)`"
+    ),
+    Situation(
+        _has("REFERENCE", "WORD", within="INPUT"),
+        "behind the words of an `input` comes",
+        "another, a label, or the end of the line",
+        NEW_LINE,
+    ),
+    Situation(
+        _has("REFERENCE", within="INPUT"), "behind `input (…)` comes", "a label, or the end of the line", NEW_LINE
+    ),
+    Situation(_has("_NL", within="INPUT"), "behind the label of an `input` comes", "the end of the line", NEW_LINE),
+    # ->
+    Situation(_has("LETTER", "QMARK", last="BY"), "after the `x` of a checked shape comes", SIZES + ", or `?`"),
+    Situation(_has("LETTER", "QMARK"), "after `->` comes", "a shape such as `14x14x6`; `?` fits any size"),
+    Situation(
+        _has("BY"),
+        "a shape behind `->` ends the line;",
+        "only `x` and another size may follow it",
+        "start a new line for the next step",
+    ),
+    # train, expect, version
+    Situation(_only("COLON"), "after `train` comes", "`:`"),
+    Situation(_only("NUMBER", last="VERSION"), "after `netlang` comes", "the number of the language, `1`"),
+    Situation(_only("_NL", last="NUMBER"), "behind the version comes", "the end of the line"),
+    Situation(_has("_DEDENT"), "the indented lines of `train:` hold", "settings such as `epochs=20`"),
+    Situation(
+        _only("LPAR", "NUMBER", "STRING", "WORD", last="EXPECT"),
+        "after `expect` comes",
+        "a figure such as `parameters=61706`",
+    ),
+    Situation(
+        _only("LPAR", "NUMBER", "STRING", "WORD"),
+        "the indented lines of `train:` begin with",
+        "a setting such as `epochs=20`",
+    ),
+    Situation(
+        _has("_NL", "STRING", within="TRAIN"),
+        "a setting of `train:` is followed by",
+        "another, or the end of the line",
+        "settings are set apart by blanks: `lr=0.1 batch=64`",
+    ),
+    Situation(
+        _has("_NL", "STRING", within="EXPECT"), "a figure of `expect` is followed by", "another, or the end of the line"
+    ),
+    # expressions
+    Situation(_only("NUMBER"), "after the `-` of a setting comes", "a number"),
+    Situation(_only("LPAR", "NUMBER"), "after the `x` of a repeat comes", "a number, or an expression in `( )`"),
+    Situation(
+        _only("LPAR", "NUMBER", "PAIR", "WORD", last="MINUS"), "after the `-` of a layer comes", "its width", EXPRESSION
+    ),
+    Situation(_only("LPAR", "NUMBER", "PAIR", "WORD"), "after the `/` of a layer comes", "its stride", EXPRESSION),
+    Situation(
+        _has("PAIR", "QUANTITY"),
+        "after the `=` of a setting comes",
+        "its value",
+        "a number, a word, `2x2`, a quoted text, or an expression in `( )`",
+    ),
+    Situation(_has("PAIR", "RPAR"), "after the `(` of a layer comes", "a value, or `)`"),
+    Situation(_has("PAIR", "MINUS", last="COMMA"), "after a comma in brackets comes", "another value"),
+    Situation(
+        _has("PAIR", "MINUS", last="EQUAL", inmost="LPAR"), "after the `=` of a setting in brackets comes", "its value"
+    ),
+    Situation(_has("PAIR", "MINUS", last="EQUAL"), "after the `=` of a constant comes", "its value"),
+    Situation(_has("PAIR", "MINUS", last="LSQB"), "after the `[` of a list comes", "a value"),
+    Situation(_has("PAIR", "MINUS", last="LPAR"), "after the `(` of an expression comes", "a value"),
+    Situation(_has("PAIR", "MINUS"), "after an operator comes", "a value"),
+    Situation(_has("COMMA", "EQUAL", "PLUS"), "behind a word in `( )` comes", "`=`, an operator, a comma, or `)`"),
+    Situation(_has("PLUS", inmost="LPAR"), "behind a value in `( )` comes", "an operator, a comma, or `)`"),
+    Situation(
+        _has("COMMA", "RSQB", "PLUS", inmost="LSQB"), "behind a value of a list comes", "an operator, a comma, or `]`"
+    ),
+    Situation(_only("COMMA", "RPAR"), "behind a setting in `( )` comes", "a comma or `)`"),
+    Situation(_only("COMMA", "RSQB"), "in a list stands", "a comma or `]`"),
+    Situation(_has("PLUS", "_NL"), "behind the value of a constant comes", "an operator, or the end of the line"),
+    # steps
+    Situation(_only("LSQB", "RSQB", "VBAR", "REFERENCE", "WORD", last="VBAR"), "after `|` comes", "a branch"),
+    Situation(_only("LSQB", "RSQB", "VBAR", "REFERENCE", "WORD"), "after `[` comes", "a step"),
+    Situation(_only("LSQB", "REFERENCE", "WORD"), "after a comma comes", "the next step"),
+    Situation(
+        _has("EQUAL", "MINUS", "TIMES"),
+        "behind a word at the start of a line comes",
+        "a width, a stride, an option, `=`, or a comma",
+    ),
+    Situation(
+        _has("EQUAL", "TIMES"),
+        "behind an option comes",
+        "its `=value`, another option, a repeat, a label, or a comma",
+        COMMA,
+    ),
+    Situation(
+        _has("MINUS", "TIMES"), "behind a layer comes", "`-width`, `/stride`, an option, a repeat, a label, or a comma"
+    ),
+    Situation(
+        _has("TIMES", inmost="SLASH"),
+        "behind a layer's stride comes",
+        "an option, a repeat, a label, or a comma",
+        "an expression stands in brackets: `conv3-64/(2*s)`",
+    ),
+    Situation(
+        _has("SLASH", "TIMES"),
+        "behind a layer's width comes",
+        "`/stride`, an option, a repeat, a label, or a comma",
+        "an expression stands in brackets: `conv3-(2*w)`",
+    ),
+    Situation(
+        _has("LSQB", "TIMES", "WORD"),
+        "behind a step comes",
+        "an option, a repeat, a label, or a comma",
+        "an expression stands in brackets: `pad=(2*w)`",
+    ),
+    Situation(
+        _has("TIMES", "WORD"), "behind the brackets of a merge comes", "an option, a repeat, a label, or a comma"
+    ),
+    Situation(
+        _has("TIMES"),
+        "behind a group or merged branches comes",
+        "a repeat, a label, or a comma",
+        "options belong to the steps inside; did you mean a comma?",
+    ),
+    Situation(
+        _has("COMMA", "REFERENCE"),
+        "behind a repeat comes",
+        "a label, a comma, or the end of the line",
+        "did you mean a comma? Options stand before the repeat",
+    ),
+    Situation(
+        _has("COMMA", "VBAR"),
+        "behind a finished step comes",
+        "a comma, `|`, `]`, `->`, or the end of the line",
+        "did you mean a comma? Options and repeats stand before the label",
+    ),
+    Situation(_has("RSQB", "VBAR"), "a branch is followed by", "`|` or `]`"),
+    Situation(_has(ARROW), "behind the steps of a line comes", "`->`, or the end of the line"),
+    Situation(_has("_NL"), "behind this comes", "the end of the line"),
+    Situation(_only("RPAR"), "this bracket is followed by", "`)`"),
+)
+
+
+def situation(state: State) -> Situation | None:
+    """The first row that fits a state of the parser."""
+    return next((row for row in SITUATIONS if row.fits(state)), None)
