@@ -13,7 +13,7 @@ Pair = tuple[int, int]
 class Contraction(Primitive):
     """One trilinear form between x[n,h,w,c], w[u,v,c,f] and y[n,i,j,f], seen from one of its three sides.
 
-    role "out":    y[n,i,j,f] = sum over u,v,c   x[n, i*sh + u*dh - top, j*sw + v*dw - left, c] * w[u,v,c,f]   inputs x, w
+    role "out":    y[n,i,j,f] = sum over u,v,c x[n, i*sh + u*dh - top, j*sw + v*dw - left, c] * w[u,v,c,f] inputs x, w
     role "data":   x[n,h,w,c] = sum over i,j,u,v,f of the same pairs                                         inputs y, w
     role "weight": w[u,v,c,f] = sum over n,i,j     of the same pairs                                         inputs x, y
 
