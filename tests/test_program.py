@@ -1,0 +1,200 @@
+"""The Python face: what programs take, answer, keep and refuse."""
+
+import numpy as np
+import pytest
+
+import netlang
+from netlang.diagnostics import NetError
+from netlang.files import Problem
+
+XOR = "input 2\nFC-8 tanh, FC-1 sigmoid\ntrain: optimizer=adam lr=0.05"
+IMAGES = "input 6x6x1\nconv3-4, maxpool\nFC-3, soft-max\ntrain: optimizer=sgd lr=0.1"
+POINTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+ODD = np.array([[0], [1], [1], [0]], float)
+
+
+@pytest.fixture
+def xor():
+    prog = netlang.from_text(XOR).compile(batch=4, training=True)
+    yield prog
+    prog.close()
+
+
+@pytest.fixture
+def images():
+    prog = netlang.from_text(IMAGES).compile(batch=8, training=True, seed=3)
+    yield prog
+    prog.close()
+
+
+def image_batch(n=8):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 6, 6, 1)), rng.integers(0, 3, n)
+
+
+def test_an_mlp_learns_xor(xor):
+    for _ in range(400):
+        xor.step(POINTS, ODD)
+
+    np.testing.assert_array_equal(xor(POINTS) > 0.5, ODD)
+
+
+def test_a_perceptron_never_does():
+    prog = netlang.from_text("input 2\nFC-1 step\ntrain: loss=perceptron optimizer=sgd lr=0.1").compile(
+        4, training=True
+    )
+
+    wrong = []
+    for _ in range(300):
+        prog.step(POINTS, ODD)
+        wrong.append(int((prog(POINTS) != ODD).sum()))
+
+    assert min(wrong) >= 1
+    prog.close()
+
+
+def test_any_number_of_examples_is_answered_in_batches(images):
+    x, _ = image_batch(21)
+
+    np.testing.assert_allclose(images(x), np.concatenate([images(x[:8]), images(x[8:])]), rtol=1e-5, atol=1e-7)
+
+
+def test_evaluation_sees_each_step_without_compiling_again(images):
+    x, y = image_batch()
+    before = images(x)
+    plans = dict(images._loaded)
+
+    images.step(x, y)
+
+    assert not np.array_equal(before, images(x))
+    assert plans == images._loaded
+
+
+def test_weights_are_copies_until_they_are_assigned(images):
+    w = images.weights["conv1.w"]
+    with pytest.raises(ValueError, match="read-only"):
+        w[:] = 0
+
+    images.weights["conv1.w"] = np.zeros_like(w)
+
+    assert not images.weights["conv1.w"].any()
+    assert len({tuple(row) for row in images(image_batch()[0]).round(6)}) == 1  # every image looks alike now
+
+
+@pytest.mark.parametrize(("name", "value", "message"), [
+    ("conv1.w", np.zeros((3, 3, 4)), r"`conv1.w` has the shape \(3, 3, 1, 4\), not \(3, 3, 4\)"),
+    ("conv2.w", np.zeros(1), "there is no `conv2.w`, only conv1.w, conv1.b, fc1.w, fc1.b"),
+])  # fmt: skip
+def test_a_wrong_weight_is_refused(images, name, value, message):
+    with pytest.raises((ValueError, KeyError), match=message):
+        images.weights[name] = value
+
+
+def test_weights_travel_through_a_file(images, tmp_path):
+    path = tmp_path / "w.safetensors"
+    images.weights.save(path)
+    other = netlang.from_text(IMAGES).compile(batch=2, seed=99)
+    x, _ = image_batch()
+    assert not np.allclose(other(x), images(x))
+
+    other.weights.load(path)
+
+    np.testing.assert_allclose(other(x), images(x), rtol=1e-5, atol=1e-7)
+    other.close()
+
+
+def test_a_file_of_another_net_changes_nothing(images, xor, tmp_path):
+    path = tmp_path / "w.safetensors"
+    xor.weights.save(path)
+    before = {name: images.weights[name] for name in images.weights}
+
+    with pytest.raises(Problem, match=r"does not hold the weights of this net"):
+        images.weights.load(path)
+
+    for name, value in before.items():
+        np.testing.assert_array_equal(images.weights[name], value)
+
+
+@pytest.mark.parametrize(("x", "y", "message"), [
+    (np.zeros((4, 5, 6, 1)), np.zeros(4, int), "`input` takes examples of 6x6x1, .* got 4x5x6x1"),
+    (np.zeros((0, 6, 6, 1)), np.zeros(0, int), "`input` got no examples"),
+    (np.array([["a"]]), np.zeros(1, int), "`input` takes numbers, not <U1"),
+    (np.zeros((9, 6, 6, 1)), np.zeros(9, int), "takes 8 examples at a time, not 9"),
+    (np.zeros((2, 6, 6, 1)), np.array([0, 3]), "the net has 3 classes, 0 to 2; a target is 3"),
+    (np.zeros((2, 6, 6, 1)), np.array([0.5, 1]), "whole class number for each of 2 examples; got 2 of float64"),
+    (np.zeros((2, 6, 6, 1)), np.zeros(3, int), "whole class number for each of 2 examples; got 3 of int64"),
+])  # fmt: skip
+def test_a_wrong_array_is_told_what_is_wanted(images, x, y, message):
+    with pytest.raises(ValueError, match=message):
+        images.step(x, y)
+
+
+def test_nan_in_the_data_names_the_example(images):
+    x, y = image_batch()
+    x[5, 2, 3, 0] = np.nan
+    before = images.weights["conv1.w"]
+
+    with pytest.raises(NetError, match=r"the data is not finite in example 5 of this batch"):
+        images.step(x, y)
+
+    np.testing.assert_array_equal(images.weights["conv1.w"], before)
+
+
+def test_a_loss_that_overflows_names_the_first_bad_line(images):
+    x, y = image_batch()
+    images.weights["fc1.w"] = np.full(images.weights["fc1.w"].shape, 1e38)
+    before = {name: images.weights[name] for name in images.weights}
+
+    with pytest.raises(NetError) as caught:
+        images.step(np.abs(x) * 1e3, y)
+
+    assert caught.value.diagnostics[0].at.span.text.startswith("FC")
+    assert caught.value.diagnostics[0].at.span.row == 3
+    for name, value in before.items():
+        np.testing.assert_array_equal(images.weights[name], value)
+
+
+def test_a_program_for_evaluation_does_not_step(xor):
+    prog = netlang.from_text(XOR).compile(batch=4)
+
+    with pytest.raises(ValueError, match="compiled without training=True"):
+        prog.step(POINTS, ODD)
+
+    prog.close()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"device": "cuda"}, "compiles for the CPU in f32 and f64, not cuda f32"),
+    ({"dtype": "f16"}, "not cpu f16"),
+    ({"batch": 0}, "at least one example, not 0"),
+])  # fmt: skip
+def test_what_cannot_be_compiled_for_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        netlang.from_text(XOR).compile(**{"batch": 4, **options})
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others():
+    first, again, other = (netlang.from_text(XOR).compile(batch=1, seed=s) for s in (7, 7, 8))
+
+    np.testing.assert_array_equal(first.weights["fc1.w"], again.weights["fc1.w"])
+    assert not np.allclose(first.weights["fc1.w"], other.weights["fc1.w"])
+
+
+def test_the_identity_is_of_what_is_computed():
+    net = netlang.from_text(XOR)
+
+    assert netlang.from_text("# a remark\n" + XOR.replace("lr=0.05", "lr=0.5")).identity == net.identity
+    assert netlang.from_text(XOR.replace("tanh", "sigmoid")).identity != net.identity
+
+
+def test_compiling_another_batch_needs_no_new_kernel(images):
+    from netlang.backend.cache import counts
+
+    images.step(*image_batch())
+    before = counts.compiled
+
+    prog = netlang.from_text(IMAGES).compile(batch=7, training=True)
+    prog.step(*image_batch(7))
+
+    assert counts.compiled == before
+    prog.close()
