@@ -30,6 +30,11 @@ class Axis:
     result: int
 
     @property
+    def follow(self) -> bool:
+        """Whether the source positions of several taps follow one another."""
+        return self.taps > 1 and self.step == 1 and self.div == 1
+
+    @property
     def inside(self) -> bool:
         """Whether no tap ever falls outside the source or between its positions."""
         last = (self.result - 1) * self.mul + (self.taps - 1) * self.step + self.base
@@ -87,16 +92,12 @@ def cover(
         positions, columns = tile_for(target, pixels, to.columns)
         tile = (positions, columns)
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
-    whole_lines = (
-        wide.step == 1 and wide.div == 1 and wide.taps > 1 and of.channels * flow.source_step == of.columns * of.vector
-    )
-    whole_lines = whole_lines and flow.lines_follow
-    kernel = Cover(
-        positions, columns, lanes, whole_lines, high.inside and wide.inside, high.div * wide.div > 1, formula
-    )
-    zeros = 0 if kernel.inside else (wide.taps if whole_lines else 1) * of.channels * flow.source_step
-    zeros = -(-zeros // to.vector) * to.vector
-    scratch = kernel.scratch(high.taps * wide.taps, zeros)
+    pixel = of.columns * of.vector
+    whole_lines = flow.lines_follow and wide.follow and of.channels * flow.source_step == pixel
+    inside = high.inside and wide.inside
+    kernel = Cover(positions, columns, lanes, whole_lines, inside, high.div * wide.div > 1, formula)
+    tap_line = pixel * (wide.taps if whole_lines else 1)
+    scratch = kernel.scratch(high.taps, wide.taps, 0 if inside else tap_line)
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
@@ -105,7 +106,7 @@ def cover(
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         taps_h=high.taps, mul_h=high.mul, step_h=high.step, base_h=high.base, source_h=high.source,
         taps_w=wide.taps, mul_w=wide.mul, step_w=wide.step, base_w=wide.base, source_w=wide.source,
-        pixel_bytes=of.columns * of.vector, zeros=zeros // to.vector,
+        pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
     )  # fmt: skip
     if kernel.divided:
         arguments.add(div_h=high.div, div_w=wide.div)
@@ -139,8 +140,12 @@ class Weights:
 class Cover:
     """The kernel's text.
 
-    positions, columns: of a tile; whole_lines: a line of taps may be one segment; inside: no tap is ever outside;
+    positions, columns: of a tile; whole_lines: a line of taps is one segment; inside: no tap is ever outside;
     divided: some taps fall between source pixels (role "data" of a stride)
+
+    What a tile needs to know lies in the thread's scratch: per pixel the address of its image, line and column of its
+    first tap, and the address of that tap; then the lines of the tap at hand, offsets of taps into the weights, the
+    table, the tile, zeros, and copies of the lines of taps that cross the image's border, zeros included.
     """
 
     positions: int
@@ -156,28 +161,33 @@ class Cover:
         """Bytes of a segment's row of the table."""
         return 8 * (self.positions + self.columns)
 
-    def scratch(self, taps: int, zeros: int) -> int:
-        """Bytes per thread: pixels and lines of the tile, tap offsets, table, tile, zeros; `own` is where it starts."""
-        tile = self.positions * self.columns * self.formula.geometry.vector
-        parts = (32 * self.positions, 8 * taps, self.entry * taps, tile, zeros)
-        return sum(-(-p // 64) * 64 for p in parts)
+    @property
+    def spots(self) -> int:
+        """Bytes of the pixels' and lines' records."""
+        return -(-40 * self.positions // 64) * 64
+
+    def scratch(self, taps_h: int, taps_w: int, tap_line: int) -> int:
+        """Bytes per thread."""
+        taps, tile = taps_h * taps_w, self.positions * self.columns * self.formula.geometry.vector
+        copies = taps_h * self.positions * tap_line if self.whole_lines else 0
+        return sum(-(-p // 64) * 64 for p in (self.spots, 8 * taps, self.entry * taps, tile, tap_line, copies))
 
     def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""
         g, p = self.formula.geometry, self.positions
         step = g.size if self.lanes == "c" else g.vector
-        weight_first = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
-        tile_bytes = p * self.columns * g.vector
+        steps = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
         return [
-            *(line for line in self.formula.prologue()),
-            f"lines = own + {24 * p}",
-            f"offsets = own + {-(-32 * p // 64) * 64}",
+            *self.formula.prologue(),
+            f"lines = own + {32 * p}",
+            f"offsets = own + {self.spots}",
             "table = offsets + (8 * taps_h * taps_w + 63) // 64 * 64",
             f"tile_at = table + ({self.entry} * taps_h * taps_w + 63) // 64 * 64",
-            f"zero = tile_at + {tile_bytes}",
+            f"zero = tile_at + {p * self.columns * g.vector}",
             "for z in range(zeros):",
             f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
             f"step_k = {step}",
+            "line_bytes = source_w * pixel_bytes",
             f"total_pixels = ({g.images}) * places",
             f"tiles = (total_pixels + {p - 1}) // {p}",
             "item, stop = split(tiles * blocks, thread, threads(team))",
@@ -187,28 +197,39 @@ class Cover:
             "rest = pixel - image_at * places",
             "i = rest // width",
             "j = rest - i * width",
+            "ready = -1",
             "while item < stop:",
             *indented(self._positions()),
-            *indented(self._segments()),
+            *indented(self._line_segments() if self.whole_lines else self._tap_segments()),
             "    block = item - tile * blocks",
             "    last = min_i64(blocks, block + stop - item)",
             "    item += last - block",
             "    while block < last:",
             *indented(self._columns(), 2),
-            f"        call_product(product, table, segments, length, {weight_first}, tile_at, 1)",
+            f"        call_product(product, table, segments, length, {steps}, tile_at, 1)",
             *indented(self._scatter(), 2),
             "        block += 1",
             "    tile += 1",
         ]
 
     def _positions(self) -> list[str]:
-        """Image, line and column of each pixel of the tile; behind the last pixel the last one again."""
+        """The records of the tile's pixels; behind the last pixel the last one again."""
+        border = [
+            "    if h < 0 or h + (taps_h - 1) * step_h >= source_h or w < 0 or w + taps_w > source_w:",
+            "        crosses = 1",
+        ]
         return [
+            "crosses = 0",
             f"for r in range({self.positions}):",
-            "    spot = own + r * 24",
-            "    store_i64(spot, source + image_at * (source_h * source_w * pixel_bytes))",
-            "    store_i64(spot + 8, i * mul_h + base_h)",
-            "    store_i64(spot + 16, j * mul_w + base_w)",
+            "    spot = own + r * 32",
+            "    h = i * mul_h + base_h",
+            "    w = j * mul_w + base_w",
+            "    at = source + image_at * source_h * line_bytes",
+            "    store_i64(spot, at)",
+            "    store_i64(spot + 8, h)",
+            "    store_i64(spot + 16, w)",
+            "    store_i64(spot + 24, at + h * line_bytes + w * pixel_bytes)",
+            *(border if self.whole_lines and not self.inside else []),
             "    if pixel < total_pixels - 1:",
             "        pixel += 1",
             "        j += 1",
@@ -220,69 +241,80 @@ class Cover:
             "                image_at += 1",
         ]
 
-    def _segments(self) -> list[str]:
-        """The positions' part of the table."""
-        lines = ["segments = 0", "length = k"]
-        if self.whole_lines:
-            lines += self._whole()
-            lines += ["for u in range(taps_h):", *indented(self._line_of_taps())]
-        else:
-            lines += ["for u in range(taps_h):", *indented(self._lines_at()), *indented(self._single_taps())]
+    def _line_segments(self) -> list[str]:
+        """The pixels' part of the table, a segment for each line of taps."""
+        straight = [
+            f"for r in range({self.positions}):",
+            "    at = load_i64(own + r * 32 + 24)",
+            f"    to = table + {self._pixels_at} + r * 8",
+            "    for u in range(taps_h):",
+            "        store_i64(to, at)",
+            "        at += step_h * line_bytes",
+            f"        to += {self.entry}",
+        ]
+        lines = ["segments = taps_h", "length = k * taps_w"]
+        if self.inside:
+            return [*lines, *straight]
+        crossing = [
+            f"copy = zero + zeros * {self.formula.geometry.vector}",
+            "for u in range(taps_h):",
+            f"    for r in range({self.positions}):",
+            "        h = load_i64(own + r * 32 + 8) + u * step_h",
+            "        w = load_i64(own + r * 32 + 16)",
+            "        at = zero",
+            "        if h >= 0 and h < source_h:",
+            "            at = load_i64(own + r * 32 + 24) + u * step_h * line_bytes",
+            "            if w < 0 or w + taps_w > source_w:",
+            *indented(self._copy_line(), 4),
+            f"        store_i64(table + u * {self.entry} + {self._pixels_at} + r * 8, at)",
+        ]
+        return [*lines, "if crosses == 0:", *indented(straight), "else:", *indented(crossing)]
+
+    def _copy_line(self) -> list[str]:
+        """A line of taps with zeros where they are outside: `at` becomes its address."""
+        g = self.formula.geometry
+        return [
+            "real = at",
+            "at = copy",
+            "for v in range(taps_w):",
+            f"    for q in range(pixel_bytes // {g.vector}):",
+            "        if w + v >= 0 and w + v < source_w:",
+            f"            store_{g.dtype}(copy, load_{g.dtype}(real + q * {g.vector}))",
+            "        else:",
+            f"            store_{g.dtype}(copy, splat_{g.dtype}(0.0))",
+            f"        copy += {g.vector}",
+            "    real += pixel_bytes",
+        ]
+
+    def _tap_segments(self) -> list[str]:
+        """The pixels' part of the table, a segment for each tap that is inside for one of them."""
+        lines = [
+            "segments = 0",
+            "length = k",
+            "for u in range(taps_h):",
+            *indented(self._lines_at()),
+            *indented(self._single_taps()),
+        ]
         if not self.inside:
             lines += [
                 "if segments == 0:",
                 f"    for r in range({self.positions}):",
-                f"        store_i64(table + {self._position_at} + r * 8, zero)",
+                f"        store_i64(table + {self._pixels_at} + r * 8, zero)",
                 "    store_i64(offsets, first_tap)",
                 "    segments = 1",
             ]
         return lines
-
-    def _whole(self) -> list[str]:
-        if self.inside:
-            return ["length = k * taps_w"]
-        return [
-            "whole = 1",
-            f"for r in range({self.positions}):",
-            "    t = load_i64(own + r * 24 + 16)",
-            "    if t < 0 or t + taps_w > source_w:",
-            "        whole = 0",
-            "if whole == 1:",
-            "    length = k * taps_w",
-        ]
-
-    def _line_of_taps(self) -> list[str]:
-        segment = [
-            f"for r in range({self.positions}):",
-            "    at = load_i64(lines + r * 8)",
-            "    if at != 0:",
-            "        at += load_i64(own + r * 24 + 16) * pixel_bytes",
-            "    else:",
-            "        at = zero",
-            f"    store_i64(table + segments * {self.entry} + {self._position_at} + r * 8, at)",
-            "store_i64(offsets + segments * 8, first_tap + u * taps_w * tap_bytes)",
-            "segments += 1",
-        ]
-        if self.inside:
-            return [*self._lines_at(), *segment]
-        return [
-            *self._lines_at(),
-            "if whole == 1 and some == 1:",
-            *indented(segment),
-            "if whole == 0:",
-            *indented(self._single_taps()),
-        ]
 
     def _lines_at(self) -> list[str]:
         """The address of tap line u for each pixel, 0 if outside; `some`: not all are outside."""
         return [
             "some = 0",
             f"for r in range({self.positions}):",
-            "    t = load_i64(own + r * 24 + 8) + u * step_h",
+            "    t = load_i64(own + r * 32 + 8) + u * step_h",
             *indented(self._divide("h")),
             "    at = 0",
             f"    if {self._within('h')}:",
-            "        at = load_i64(own + r * 24) + t * source_w * pixel_bytes",
+            "        at = load_i64(own + r * 32) + t * line_bytes",
             "        some = 1",
             "    store_i64(lines + r * 8, at)",
         ]
@@ -293,14 +325,14 @@ class Cover:
             "    for v in range(taps_w):",
             "        seen = 0",
             f"        for r in range({self.positions}):",
-            "            t = load_i64(own + r * 24 + 16) + v * step_w",
+            "            t = load_i64(own + r * 32 + 16) + v * step_w",
             *indented(self._divide("w"), 3),
             "            line = load_i64(lines + r * 8)",
             "            at = zero",
             f"            if line != 0 and {self._within('w')}:",
             "                at = line + t * pixel_bytes",
             "                seen = 1",
-            f"            store_i64(table + segments * {self.entry} + {self._position_at} + r * 8, at)",
+            f"            store_i64(table + segments * {self.entry} + {self._pixels_at} + r * 8, at)",
             "        store_i64(offsets + segments * 8, first_tap + (u * taps_w + v) * tap_bytes)",
             "        segments += seen",
         ]
@@ -315,19 +347,23 @@ class Cover:
         return "t >= 0" if self.inside else f"t >= 0 and t < source_{axis}"
 
     @property
-    def _position_at(self) -> int:
+    def _pixels_at(self) -> int:
         """Where in a row of the table the pixels stand: A in lanes "c", B in lanes "n"."""
         return 0 if self.lanes == "c" else 8 * self.columns
 
     def _columns(self) -> list[str]:
         """The weights' part of the table; behind the last column the last one again."""
         at = 8 * self.positions if self.lanes == "c" else 0
-        return [
+        tap = "first_tap + s * taps_w * tap_bytes" if self.whole_lines else "load_i64(offsets + s * 8)"
+        fill = [
             f"for q in range({self.columns}):",
             f"    at = weights + min_i64(block * {self.columns} + q, columns - 1) * column_bytes",
             "    for s in range(segments):",
-            f"        store_i64(table + s * {self.entry} + {at} + q * 8, at + load_i64(offsets + s * 8))",
+            f"        store_i64(table + s * {self.entry} + {at} + q * 8, at + {tap})",
         ]
+        if self.whole_lines:  # all tiles have the same segments: with one block, this is done once
+            return ["if ready != block:", *indented([*fill, "ready = block"])]
+        return fill
 
     def _scatter(self) -> list[str]:
         """The tile, through the formula, to where it belongs."""

@@ -80,8 +80,8 @@ class Reduce:
         return self.rows * self.vectors * 16 * self.size
 
     def scratch(self, lines: int, zeros: int) -> int:
-        """Bytes per thread: row offsets, table, zeros, sums."""
-        return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, zeros, GROUP * self.tile))
+        """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
+        return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, 8 * lines, zeros, GROUP * self.tile))
 
     def lines(self, chunk: int) -> list[str]:
         """Everything behind the unpacking of the arguments."""
@@ -94,7 +94,8 @@ class Reduce:
         ]
         return [
             f"table = own + {table}",
-            f"zero = own + {after}",
+            f"y_lines = own + {after}",
+            f"zero = own + {after + -(-8 * chunk // 64) * 64}",
             *([] if self.flat else self._clear_zeros()),
             f"sums = zero{'' if self.flat else f' + (zeros * {16 * self.size} + 63) // 64 * 64'}",
             f"images = {images}",
@@ -107,6 +108,7 @@ class Reduce:
             "    while begin < count:",
             "        part = min_i64(chunk, count - begin)",
             "        tile = group",
+            "        segments = j0 = j1 = 0",
             "        while tile < end:",
             *indented(self._which(), 3),
             *indented(self._flat_sum() if self.flat else self._line_sum(), 3),
@@ -150,7 +152,21 @@ class Reduce:
         ]
 
     def _line_sum(self) -> list[str]:
-        """Pixels j0..j1 of a line are those whose tap v is inside; rows whose tap u is outside read zeros."""
+        """Pixels j0..j1 of a line are those whose tap v is inside. Blocks of the same rows share the part of x."""
+        return [
+            "if block == 0 or tile == group:",
+            *indented(self._rows()),
+            "for s in range(segments):",
+            f"    entry = table + s * {self.entry} + {8 * self.rows}",
+            "    y_line = load_i64(y_lines + s * 8)",
+            f"    for q in range({self.vectors}):",
+            f"        store_i64(entry + q * 8, y_line + min_i64(column + q, columns - 1) * {16 * self.size})",
+            "if segments > 0 and j1 > j0:",
+            "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, sum_at, 0)",
+        ]
+
+    def _rows(self) -> list[str]:
+        """The table's part of x: a segment for each line of output pixels; rows whose tap u is outside read zeros."""
         step = self.size if self.lanes == "c" else 16 * self.size
         return [
             "j0 = max_i64(0, (left - v * step_w + stride_w - 1) // stride_w)",
@@ -166,14 +182,12 @@ class Reduce:
             "segments = 0",
             "for line in range(part):",
             "    x_line = x + (image * height + i * stride_h) * width * x_pixel",
-            "    y_line = dy + ((image * high + i) * wide + j0) * y_pixel",
+            "    store_i64(y_lines + segments * 8, dy + ((image * high + i) * wide + j0) * y_pixel)",
             *indented(self._segment()),
             "    i += 1",
             "    if i == high:",
             "        i = 0",
             "        image += 1",
-            "if segments > 0 and j1 > j0:",
-            "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, sum_at, 0)",
         ]
 
     def _segment(self) -> list[str]:
@@ -192,9 +206,6 @@ class Reduce:
             f"some = {int(self.inside)}",
             f"for r in range({self.rows}):",
             *indented(inner),
-            f"for q in range({self.vectors}):",
-            f"    at = y_line + min_i64(column + q, columns - 1) * {16 * self.size}",
-            f"    store_i64(entry + {8 * self.rows} + q * 8, at)",
             "segments += some",
         ]
 

@@ -4,7 +4,7 @@ from math import prod
 
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
+from netlang.primitives.text import Arguments, Geometry, drafted, over_positions
 from netlang.types import Tensor
 
 
@@ -163,16 +163,22 @@ def transpose_draft(
     arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), taps=prod(shape[:-2]), c=shape[-2])
     arguments.add(f=shape[-1], x_row=of.columns, y_row=to.columns)
     lines = [
-        "start, stop = split(taps * f, thread, threads(team))",
-        "for row in range(start, stop):",
-        "    tap = row // f",
-        "    q = row - tap * f",
-        f"    at = x + (taps - 1 - tap) * c * x_row * {to.vector} + q * {to.size}",
-        f"    to = y + row * y_row * {to.vector}",
-        f"    store_{to.dtype}(to + (y_row - 1) * {to.vector}, splat_{to.dtype}(0.0))",
-        "    for k in range(c):",
-        *indented(
-            [f"store_scalar_{to.dtype}(to + k * {to.size}, load_scalar_{to.dtype}(at + k * x_row * {to.vector}))"], 2
-        ),
+        "bands = (f + 15) // 16",
+        "start, stop = split(taps * bands, thread, threads(team))",
+        "for band in range(start, stop):",
+        "    tap = band // bands",
+        "    q0 = (band - tap * bands) * 16",
+        "    q1 = min_i64(f, q0 + 16)",
+        "    for q in range(q0, q1):",
+        f"        to = y + ((tap * f + q) * y_row + y_row - 1) * {to.vector}",
+        f"        store_{to.dtype}(to, splat_{to.dtype}(0.0))",
+        "    for k0 in range((c + 15) // 16):",
+        "        k1 = min_i64(c, k0 * 16 + 16)",
+        "        for q in range(q0, q1):",  # 16 by 16, so that no line of memory is fetched twice
+        f"            at = x + (taps - 1 - tap) * c * x_row * {to.vector} + q * {to.size}",
+        f"            to = y + (tap * f + q) * y_row * {to.vector}",
+        "            for k in range(k0 * 16, k1):",
+        f"                one = load_scalar_{to.dtype}(at + k * x_row * {to.vector})",
+        f"                store_scalar_{to.dtype}(to + k * {to.size}, one)",
     ]
     return drafted("transpose", arguments, lines)
