@@ -72,7 +72,7 @@ class Graph:
     """
 
     outputs: dict[str, NodeId] = field(default_factory=dict)
-    nx: "nx.MultiDiGraph[NodeId]" = field(default_factory=nx.MultiDiGraph)
+    nx: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
 
     def add(self, node: Node) -> Node:
         """Append a node whose inputs are all here."""

@@ -54,7 +54,7 @@ def _macs(node: Node, types: list[Tensor]) -> int:
     kernel = prod(node.made_by.kernel)
     x = types[0] if node.made_by.role != "data" else node.type
     y = {"out": node.type, "data": types[0], "weight": types[-1]}[node.made_by.role]
-    return y.positions * y.channels * x.channels * kernel
+    return int(y.positions * y.channels * x.channels * kernel)
 
 
 def _wants(graph: Graph, node: Node, images: str) -> str:
