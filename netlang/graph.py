@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import networkx as nx
+import networkx
 
 from netlang.source import Span
 from netlang.types import Tensor
@@ -72,7 +72,7 @@ class Graph:
     """
 
     outputs: dict[str, NodeId] = field(default_factory=dict)
-    nx: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
+    nx: networkx.MultiDiGraph = field(default_factory=networkx.MultiDiGraph)
 
     def add(self, node: Node) -> Node:
         """Append a node whose inputs are all here."""
