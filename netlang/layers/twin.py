@@ -31,7 +31,7 @@ def twin_of(*kinds: type[Layer]) -> Callable[[Callable[..., Part]], Callable[...
 def part(layer: Layer, *types: Any) -> Part:
     """The twin of one layer. It reads and makes images [n, c, h, w] and vectors [n, c]."""
     importlib.import_module(f"{type(layer).__module__.rpartition('.')[0]}.torch")
-    return _PARTS[type(layer)](layer, *types)
+    return next(_PARTS[kind] for kind in type(layer).__mro__ if kind in _PARTS)(layer, *types)
 
 
 class Twin(nn.Module):

@@ -1,18 +1,16 @@
 """Activations in PyTorch."""
 
+from dataclasses import astuple
 from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from netlang.layers.activation.op import Abs, Leaky, Linear, Relu, Relu6, Sigmoid, Softplus, Step, Swish, Tanh
+from netlang.layers.activation.op import Abs, Activation, Leaky, Linear, Softplus, Step, Swish
 from netlang.layers.twin import twin_of
 
-FUNCTIONS = {
-    Relu: F.relu,
-    Relu6: F.relu6,
-    Sigmoid: torch.sigmoid,
-    Tanh: torch.tanh,
+FUNCTIONS = {  # where PyTorch's name, or what it takes, is another
+    Leaky: F.leaky_relu,
     Softplus: partial(F.softplus, threshold=100.0),  # its default, 20, is exact in float32 only
     Swish: F.silu,
     Abs: torch.abs,
@@ -21,13 +19,9 @@ FUNCTIONS = {
 }
 
 
-@twin_of(*FUNCTIONS)
+@twin_of(Activation)
 def function(layer, x):
-    """The function of the same name."""
-    return FUNCTIONS[type(layer)]
-
-
-@twin_of(Leaky)
-def leaky(layer, x):
-    """F.leaky_relu."""
-    return partial(F.leaky_relu, negative_slope=layer.slope)
+    """The function of the same name, with the layer's settings in their order."""
+    called = FUNCTIONS.get(type(layer)) or getattr(F, layer.word)
+    settings = astuple(layer)
+    return lambda x: called(x, *settings)
