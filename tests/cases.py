@@ -84,7 +84,7 @@ LAYERS: tuple[Case, ...] = (
     layer("avgpool", IMAGE, kernel=(3, 3), stride=(2, 2)),
     layer("avgpool", (6, 6, 18), kernel=(2, 2), pad="valid"),
     layer("avgpool", IMAGE, kernel=(4, 4), stride=(1, 1)),
-    *(layer(word, VECTOR) for word in ("relu", "leaky", "sigmoid", "tanh", "step", "softplus", "swish")),
+    *(layer(word, VECTOR) for word in ("relu", "leaky", "elu", "sigmoid", "tanh", "step", "softplus", "swish")),
     *(layer(word, IMAGE) for word in ("relu", "abs", "tanh", "sigmoid", "linear", "identity")),
     layer("leaky", SMALL, slope=0.2),
     replace(layer("relu6", VECTOR), reach=9.0),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netlang.formula import Name, Term, absolute, count, maximum, minimum, sigmoid, softplus, tanh, trace, where
+from netlang.formula import Name, Term, absolute, count, exp, maximum, minimum, sigmoid, softplus, tanh, trace, where
 from netlang.layer import Emit, Layer, Value, register
 from netlang.primitives.map.op import Map
 from netlang.types import Tensor
@@ -75,6 +75,22 @@ class Leaky(Activation):
 
     def formula(self, x: Term) -> Term:
         return where(x > 0, x, self.slope * x)
+
+
+@register
+@dataclass(frozen=True)
+class Elu(Activation):
+    """y = x where x > 0, else slope * (exp(x) - 1)        (Clevert et al. 2016, eq. 15)
+
+    slope: what a very negative number becomes, negated
+    """
+
+    word = "elu"
+    positional = "slope"
+    slope: float = 1.0
+
+    def formula(self, x: Term) -> Term:
+        return where(x > 0, x, self.slope * (exp(x) - 1))
 
 
 @register
