@@ -8,7 +8,7 @@ from netlang.backend import cpu
 from netlang.backend.executor import Team
 from netlang.border import pack, unpack
 from netlang.memory import Buffer, vectors
-from netlang.primitives.launch import LANES, Operand, draft
+from netlang.primitives.launch import LANES, Operand, Target, draft
 from netlang.primitives.reference import Run, reference
 
 DTYPES = {"f32": np.float32, "f64": np.float64}

@@ -53,7 +53,7 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
             step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=primitive.pad[0], left=primitive.pad[1],
             zeros=zeros // of.vector,
         )  # fmt: skip
-    lines = [f"own = {arguments.own()}", *kernel.lines(1 if flat else chunk)]
+    lines = [f"own = {arguments.own()}", *kernel.lines()]
     return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, 0))
 
 
@@ -83,19 +83,19 @@ class Reduce:
         """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
         return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, 8 * lines, zeros, GROUP * self.tile))
 
-    def lines(self, chunk: int) -> list[str]:
+    def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""
         images = "examples(team)" if self.lanes == "c" else "(examples(team) + 15) // 16"
         table = -(-16 * self.rows // 64) * 64
-        after = table + -(-self.entry * chunk // 64) * 64
+        segments = "1" if self.flat else "chunk"
         zero = [
             f"for z in range({GROUP} * {self.tile // (16 * self.size)}):",
             f"    store_{self.dtype}(sums + z * {16 * self.size}, splat_{self.dtype}(0.0))",
         ]
         return [
             f"table = own + {table}",
-            f"y_lines = own + {after}",
-            f"zero = own + {after + -(-8 * chunk // 64) * 64}",
+            f"y_lines = table + ({self.entry} * {segments} + 63) // 64 * 64",
+            f"zero = y_lines + (8 * {segments} + 63) // 64 * 64",
             *([] if self.flat else self._clear_zeros()),
             f"sums = zero{'' if self.flat else f' + (zeros * {16 * self.size} + 63) // 64 * 64'}",
             f"images = {images}",
