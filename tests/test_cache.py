@@ -238,6 +238,14 @@ def test_code_for_a_named_target_runs_without_wide_registers(empty):
     assert output.splitlines() == ["1 0", "False"]
 
 
+def test_a_target_named_after_the_first_compilation_is_refused(empty, monkeypatch):
+    cache.compiled(ADD)
+    monkeypatch.setenv("NETLANG_TARGET", "baseline")
+
+    with pytest.raises(UnknownTargetError, match="Numba already compiles for"):
+        cache.llvm(ADD)
+
+
 def test_an_unknown_target_is_named(monkeypatch):
     monkeypatch.setenv("NETLANG_TARGET", "cray")
 

@@ -8,6 +8,7 @@ docs/design/kernel-contract.md.
 
 import hashlib
 import linecache
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,7 +123,8 @@ def environment() -> str:
 def _environment(aim: tuple[str, str]) -> str:
     digest = hashlib.sha256()
     versions = version("numba"), version("llvmlite"), platform.python_version(), platform.machine(), platform.system()
-    digest.update(repr((*versions, *aim)).encode())
+    settings = sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    digest.update(repr((*versions, *aim, settings)).encode())
     for place in _GENERATORS:
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())

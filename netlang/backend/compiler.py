@@ -4,7 +4,6 @@ Kernels must not touch Python: they run without its lock, in threads it does not
 its runtime (an exception, an allocation, a function it could not inline) is refused here, before it can crash.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,11 @@ import numba
 from llvmlite import binding
 from numba import cfunc, types
 
-from netlang.backend.features import processor
+from netlang.backend.features import UnknownTargetError, override, processor
 
 FASTMATH = {"contract", "nsz"}  # not nnan, ninf: NaN must travel; not reassoc: range reductions rely on the order
 _DECLARED = re.compile(r"^declare [^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
+_AIMED: dict[str, tuple[str, str]] = {}  # "processor": what the first compilation of this process was for
 _FORBIDDEN = re.compile(r"^(NRT_|Py|_Py|numba_)")
 
 
@@ -70,6 +70,10 @@ def _exists(symbol: str) -> bool:
 
 
 def _aim() -> None:
-    """Compile for another processor than this one where NETLANG_TARGET says so; before Numba's first compilation."""
-    if os.environ.get("NETLANG_TARGET"):
-        numba.config.CPU_NAME, numba.config.CPU_FEATURES = processor()
+    """Compile for the processor that NETLANG_TARGET names. Numba asks only once in a process: later is too late."""
+    wanted = processor()
+    aimed = _AIMED.setdefault("processor", wanted)
+    if aimed != wanted:
+        raise UnknownTargetError(f"Numba already compiles for {aimed[0]} in this process; set NETLANG_TARGET before.")
+    if override():
+        numba.config.CPU_NAME, numba.config.CPU_FEATURES = wanted

@@ -5,6 +5,7 @@ somebody else is not used. Every entry carries a checksum; one that does not mat
 """
 
 import atexit
+import contextlib
 import hashlib
 import os
 import shutil
@@ -78,9 +79,10 @@ def read(path: Path) -> tuple[str, bytes] | None:
     """The symbol and the object code of an entry; None if there is none, or none that is whole (it is then deleted)."""
     try:
         data = path.read_bytes()
-        os.utime(path)  # used now
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used now
     head, _, body = data.partition(b"\n")
     if head != _MAGIC + b" " + hashlib.sha256(body).hexdigest().encode():
         path.unlink(missing_ok=True)

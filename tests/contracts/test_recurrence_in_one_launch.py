@@ -95,5 +95,5 @@ def test_a_recurrence_runs_in_one_launch_with_a_barrier_per_step(rig, case):
     out = rig.assert_same_bits([draft], inputs, {"h": (T + 1, N, UNITS), "c": (N, UNITS)}, N)
 
     # float32 at 1e-7 an operation, 48 products and seven steps deep
-    np.testing.assert_allclose(out["h"], h, atol=3e-6, rtol=0)
-    np.testing.assert_allclose(out["c"], c, atol=6e-6, rtol=0)
+    np.testing.assert_allclose(out["h"], h, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(out["c"], c, atol=2e-6, rtol=0)

@@ -169,8 +169,8 @@ def test_a_weight_gradient_sums_tile_blocks_between_inner_barriers(rig, case):
 
     dw = rig.assert_same_bits([draft], inputs, {"dw": (3, 3, C, F)}, N)["dw"]
 
-    # F(4x4, 3x3) loses about a decimal against direct float32 (2e-7): its transforms cancel
-    assert np.linalg.norm(dw - expected) / np.linalg.norm(expected) < 3e-6
+    # F(4x4, 3x3) loses up to a decimal against direct float32 (2e-7): its transforms cancel. 8e-7 was measured
+    assert np.linalg.norm(dw - expected) / np.linalg.norm(expected) < 2e-6
 
 
 def test_the_transforms_are_exact_in_rational_numbers():
