@@ -93,8 +93,10 @@ def _picture(path: Path, net: Net) -> Array:
     gray = len(net.input.shape) < 4 or net.input.channels == 1
     try:
         picture = Image.open(io.BytesIO(content)).convert("L" if gray else "RGB")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise Problem(f"{path} is neither an .npy or .npz file nor a picture that can be read ({error})") from None
+    except UnidentifiedImageError:
+        raise Problem(f"{path} is neither an .npy or .npz file nor a picture that can be read") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's ways to refuse
+        raise Problem(f"{path} is a picture that cannot be read: {error}") from None
     values = np.asarray(picture, np.float32)
     return values[..., None] if values.ndim == 2 else values
 

@@ -173,13 +173,14 @@ def examples(
 ) -> Examples:
     """Data made ready for a net. Raises Problem where they do not fit.
 
-    moves: the largest random shift in pixels of the net's input; None: 2 for the digits, else 0
+    moves: the largest random shift in pixels of the net's input; None: for the digits 2 where the input has 28 rows
+        or more and less in proportion (a fourteenth), else 0
     statistics: those stored with the weights; else taken from the training part
     """
     x, x_test = (fitted(part, input, data.name) for part in (data.x, data.x_test))
     y, y_test = (targets(part, output, labelled, data.name) for part in (data.y, data.y_test))
     if moves is None:
-        moves = 2 if data.name == "digits" else 0
+        moves = min(2, x.shape[1] // 14) if data.name == "digits" else 0
     if moves and x.ndim != 4:
         raise Problem(f"`shift={moves}` moves pictures, but the examples of {data.name} are not pictures")
     return Examples(

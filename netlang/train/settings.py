@@ -14,7 +14,7 @@ class Settings:
 
     data: `digits` (built in), `xor` (built in) or the path of an .npz file
     split: which examples are the test: `last` (the last fifth; of the digits the last 360) or `fifth` (every fifth)
-    shift: random moves of the training images, up to so many pixels of the net's input; none for what is not digits
+    shift: random moves of the training images, up to so many pixels of the net's input (default: `prepare.examples`)
     epochs: passes over the training examples
     batch: examples per optimizer step; the last batch of an epoch may be smaller
     lr: learning rate at the start; the optimizer's own where nothing is said
