@@ -31,7 +31,8 @@ def gathered(file: ast.File, settings: Mapping[str, str], problems: Problems) ->
             seen[statement.name.text] = statement.name.span
             known[statement.name.text] = 1  # so that what reads a wrong constant is not called wrong too
             value = values.listed(statement.value, known)
-            known[statement.name.text] = asked.get(statement.name.text) or value
+            replaced = asked.get(statement.name.text)
+            known[statement.name.text] = value if replaced is None else replaced
     for name in settings:
         with problems.collected():
             if name not in seen:

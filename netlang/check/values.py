@@ -52,7 +52,7 @@ def listed(value: ast.Value, constants: Mapping[str, Value]) -> Value:
         case ast.Items():
             return [listed(item, constants) for item in value.items]
         case ast.Negative():
-            return -_number(value.value, constants)
+            return _negated(value, constants)
         case ast.Chained():
             return _chained(value, constants)
     raise error("value", "here stands a number or a constant", value.span, f"not `{value.span.text}`")
@@ -99,6 +99,14 @@ def _number(value: ast.Value, constants: Mapping[str, Value]) -> Exact:
     if isinstance(result, tuple | list):
         raise error("value", "numbers are computed with, lists and joined sizes are not", value.span)
     return result
+
+
+def _negated(value: ast.Negative, constants: Mapping[str, Value]) -> Exact:
+    """In a loop: thousands of signs must not overflow Python's stack."""
+    sign, inner = -1, value.value
+    while isinstance(inner, ast.Negative):
+        sign, inner = -sign, inner.value
+    return sign * _number(inner, constants)
 
 
 def _chained(chain: ast.Chained, constants: Mapping[str, Value]) -> Exact:

@@ -1,0 +1,158 @@
+"""The commands that compile nothing: what they print, and how they end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from netlang.cli import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+LENET = str(ROOT / "examples" / "lenet.net")
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def wrong(tmp_path):
+    path = tmp_path / "wrong.net"
+    path.write_text("input 8\nFC-w\nconf3-4\n")
+    return str(path)
+
+
+def test_check_says_what_the_net_is():
+    done = run("check", LENET)
+
+    assert done.exit_code == 0
+    assert done.stdout.endswith("lenet.net: 28x28x1 -> 10, 8 layers, 61,706 parameters, 416,520 MACs\n")
+
+
+def test_check_tells_every_error_on_stderr_and_ends_with_1(wrong):
+    done = run("check", wrong)
+
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.count("error[") == 2
+    assert "\033" not in done.stderr
+
+
+def test_check_as_json_tells_errors_with_line_and_column(wrong):
+    done = run("check", wrong, "--json")
+    data = json.loads(done.stdout)
+
+    assert done.exit_code == 1
+    assert [(e["code"], e["line"], e["column"]) for e in data["errors"]] == [
+        ("unknown-constant", 2, 4),
+        ("unknown-layer", 3, 1),
+    ]
+
+
+def test_notes_go_to_stderr(tmp_path):
+    path = tmp_path / "s.net"
+    path.write_text("input 8x8\nrelu\n")
+    done = run("check", str(path))
+
+    assert done.exit_code == 0
+    assert done.stderr.startswith("note[sequence]")
+
+
+def test_summary_as_json_is_one_object():
+    data = json.loads(run("summary", LENET, "--json", "--batch", "64").stdout)
+
+    assert (data["net"], data["parameters"], data["batch"]) == ("lenet", 61706, 64)
+
+
+def test_set_replaces_a_constant(tmp_path):
+    path = tmp_path / "n.net"
+    path.write_text("w = 4\ninput 8\nFC-w\n")
+
+    assert "8 -> 6" in run("check", str(path), "--set", "w=6").stdout
+    assert run("check", str(path), "--set", "w").exit_code == 2
+    assert run("check", str(path), "--set", "v=1").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("missing.net", None, "there is no file"),
+        ("big.net", b"#" * 1_000_001, "is larger than"),
+        ("zero.net", b"input 8\0", "is no text"),
+        ("latin.net", b"input 8\nFC-2 # \xe9\n", "is not written in UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_plainly(tmp_path, name, data, said):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    done = run("check", str(tmp_path / name))
+
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_a_folder_and_a_near_name_are_told(tmp_path):
+    (tmp_path / "lenet.net").write_text("input 8\nFC-2\n")
+
+    assert "is a folder" in run("check", str(tmp_path)).stderr
+    assert "did you mean" in run("check", str(tmp_path / "lenett.net")).stderr
+    assert "lenet.net`?" in run("check", str(tmp_path / "lenet")).stderr
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
+    path = tmp_path / "w.net"
+    path.write_bytes("\ufeffinput 8\r\nFC-2,\r\n  softmax  -> 2\r\n".encode())
+
+    assert run("check", str(path)).exit_code == 0
+
+
+def test_a_colon_names_a_variant_unless_the_file_is_called_so(tmp_path):
+    (tmp_path / "a:b").write_text("input 8\nFC-2\n")
+
+    assert run("check", str(tmp_path / "a:b")).exit_code == 0
+    assert "has no variants" in run("check", LENET + ":D").stderr
+
+
+def test_layers_lists_settings_and_tells_about_one():
+    listed = json.loads(run("layers", "--json").stdout)["layers"]
+
+    assert any(layer["word"] == "conv" and layer["settings"][0]["name"] == "kernel" for layer in listed)
+    assert "pad" in run("layers", "CONV").stdout
+    assert "did you mean" in run("layers", "conf").stderr
+    assert run("layers", "conf").exit_code == 1
+
+
+def test_draw_writes_what_the_ending_asks_for(tmp_path):
+    for ending, start in ((".txt", "  "), (".dot", "digraph")):
+        done = run("draw", LENET, "-o", str(tmp_path / f"x{ending}"))
+        assert done.exit_code == 0
+        assert (tmp_path / f"x{ending}").read_text().startswith(start)
+    assert "conv5-6" in run("draw", LENET).stdout
+    assert run("draw", LENET, "-o", "x.gif").exit_code == 2
+    assert run("draw", LENET, "-o", str(tmp_path / "no" / "x.txt")).exit_code == 1
+
+
+def test_a_wrong_command_line_ends_with_2():
+    assert run("chek", LENET).exit_code == 2
+    assert "did you mean `netlang check`?" in run("chek", LENET).stderr
+    assert run("check").exit_code == 2
+    assert run("summary", LENET, "--batch", "0").exit_code == 2
+
+
+def test_help_names_every_command_and_loads_none():
+    code = "import sys; from netlang.cli import main; main(['--help'], standalone_mode=False)\n"
+    code += "assert not [m for m in sys.modules if m.startswith('netlang.cli.')]"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["check", "summary", "draw", "layers"])
+def test_a_command_loads_neither_numba_nor_torch(command):
+    arguments = [command, *([LENET] if command != "layers" else [])]
+    code = f"import sys; from netlang.cli import main; main({arguments!r}, standalone_mode=False)\n"
+    code += "assert not {'numba', 'torch', 'rich', 'wasmtime'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
