@@ -161,10 +161,11 @@ def test_constants_are_exact():
     assert layers("input 8\np = 0.1+0.2\ndropout(p)\n") == ["dropout 0.3"]
 
 
-def test_yes_no_settings_take_words_and_numbers():
-    assert [len(list(net(f"input 8\nz = 0\nFC-2 bias={b}\n").graph.made_by(Weight))) for b in ("yes", "no", "z", "1")] == [
-        2, 1, 1, 2,
-    ]  # fmt: skip
+@pytest.mark.parametrize(("said", "weights"), [("yes", 2), ("no", 1), ("z", 1), ("1", 2)])
+def test_yes_no_settings_take_words_and_numbers(said, weights):
+    graph = net(f"input 8\nz = 0\nFC-2 bias={said}\n").graph
+
+    assert len(list(graph.made_by(Weight))) == weights
 
 
 # Promises, settings, notes

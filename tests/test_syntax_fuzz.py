@@ -77,14 +77,19 @@ def program(draw):
     return text[:place] + (draw(CHANCE) if draw(st.booleans()) else "") + text[place:]
 
 
+def assert_points_into_the_text(error):
+    """Every diagnostic has a span of its source."""
+    assert error.diagnostics
+    for found in error.diagnostics:
+        assert 0 <= found.at.span.start <= found.at.span.end <= len(found.at.span.source.text)
+
+
 def read_through(text):
     """Everything that is done with a file; a NetError ends it."""
     try:
         net, _ = checked(parse(Source("fuzz.net", text)))
     except NetError as error:
-        assert error.diagnostics
-        for found in error.diagnostics:
-            assert 0 <= found.at.span.start <= found.at.span.end <= len(found.at.span.source.text)
+        assert_points_into_the_text(error)
         return False
     assert str(summary(net, 3))
     assert drawn(picture(net))
@@ -112,7 +117,7 @@ def test_no_bytes_crash_the_reader(tmp_path_factory, data):
     try:
         parse(read(path))
     except NetError as error:
-        assert error.diagnostics
+        assert_points_into_the_text(error)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ INK, QUIET, LINE = "#1f2933", "#616e7c", "#9aa5b1"
 LETTER = 0.082  # inches a letter takes in 12 points, on average
 COLOURS = {  # background of a step by family: pale, so that black text reads well, and apart in grey too
     "window": "#d6e6f7",
-    "dense": "#e3dcf3",
+    "full": "#e3dcf3",
     "pool": "#dcefdc",
     "activation": "#fbeacb",
     "merge": "#f0e0e4",

@@ -63,14 +63,14 @@ def picture(net: Net) -> Picture:
 
 
 def family(layer: Layer) -> str:
-    """By what it does, never by its name: "window" and "dense" train weights, "pool" slides without, ..."""
+    """By what it does, never by its name: "window" and "full" train weights, "pool" slides without, ..."""
     names = {field.name for field in fields(layer)}
     if layer.merge:
         return "merge"
     if "kernel" in names:
         return "window" if "width" in names else "pool"
     if "width" in names:
-        return "dense"
+        return "full"
     return "activation" if layer.activation or layer.settles else "other"
 
 
