@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 REDRAW = 0.1  # seconds between two drawings of the bar
+BAR = 16  # columns, so that the whole line fits in 80
 
 
 class Silence:
@@ -50,17 +51,23 @@ class Bar:
 
         self._examples, self._epochs = examples, settings.epochs
         self._began, self._drawn, self._before = time.monotonic(), 0.0, done * examples
-        columns = ("{task.fields[epoch]}", "loss {task.fields[loss]}", "{task.fields[score]}", "{task.fields[speed]}")
+        fields = ("loss {task.fields[loss]}", "{task.fields[score]}", "{task.fields[speed]}")
         self._bars = Bars(
-            TextColumn("training"),
-            BarColumn(),
-            *(TextColumn(column) for column in columns),
+            TextColumn("{task.fields[epoch]}"),
+            BarColumn(BAR),
+            *(TextColumn(field) for field in fields),
             TimeRemainingColumn(),
             console=console,
             auto_refresh=False,
         )
         self._task = self._bars.add_task(
-            "", total=settings.epochs * examples, completed=self._before, epoch="", loss="-", score="", speed=""
+            "",
+            total=settings.epochs * examples,
+            completed=self._before,
+            epoch=self._named(done),
+            loss="-",
+            score="",
+            speed="",
         )
         self._bars.start()
 
@@ -74,7 +81,7 @@ class Bar:
         self._bars.update(
             self._task,
             completed=seen,
-            epoch=f"epoch {progress.epoch + 1}/{self._epochs}",
+            epoch=self._named(progress.epoch),
             loss=f"{progress.mean_loss:.4f}",
             speed=f"{(seen - self._before) / max(now - self._began, 1e-9):,.0f} examples/s",
             refresh=True,
@@ -83,8 +90,15 @@ class Bar:
     def epoch(self, row: Mapping[str, Any]) -> None:
         """The score on the test part."""
         self._bars.update(
-            self._task, completed=row["epoch"] * self._examples, score=_score(row), loss=f"{row['train_loss']:.4f}"
+            self._task,
+            completed=row["epoch"] * self._examples,
+            epoch=self._named(row["epoch"] - 1),
+            score=_score(row).replace(" accuracy", ""),
+            loss=f"{row['train_loss']:.4f}",
         )
+
+    def _named(self, done: int) -> str:
+        return f"epoch {min(done + 1, self._epochs)}/{self._epochs}"
 
     def close(self) -> None:
         """Draw the last state and let the line stand."""
