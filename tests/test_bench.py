@@ -112,7 +112,9 @@ def test_the_floor_adds_both_limits():
     assert Limits(gflops=2, gbs=4).floor(2e9, 8e9) == 1 + 2
 
 
-RESULT = compare.Result("train", Timing((2.0e-3,) * 3), 1e-3, {"a": Timing((5e-3,) * 3), "b": Timing((4e-3,) * 3)})
+RESULT = compare.Result(
+    "train", Timing((2.0e-3,) * 3), 1e-3, {"a": Timing((5e-3,) * 3), "b": Timing((4e-3,) * 3)}, {"cold": 9}
+)
 COMPARISON = compare.Comparison("lenet", 64, 2, Limits(500, 60), (RESULT,), ("c: left out",))
 
 
@@ -128,6 +130,7 @@ def test_json_holds_the_documented_names():
     assert found["results"][0]["floor_ms"] == 1
     assert found["results"][0]["peers"] == {"a": 5, "b": 4}
     assert found["results"][0]["ratio"] == 2
+    assert found["results"][0]["compile_s"] == {"cold": 9}
     assert (found["net"], found["batch"], found["threads"], found["peak_gflops"], found["bandwidth_gbs"]) == (
         *("lenet", 64, 2),
         *(500, 60),

@@ -1,6 +1,7 @@
 """One comparison: netlang and its peers in turns, beside what the machine can do, in one run."""
 
 import platform
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from netlang.backend.cache import counts
 from netlang.bench import floor, peers
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing, Work, interleaved
@@ -19,12 +21,17 @@ NETLANG = "netlang"
 
 @dataclass(frozen=True)
 class Result:
-    """One mode, `train` or `infer`. floor: seconds; peers: by name, the fastest counts."""
+    """One mode, `train` or `infer`.
+
+    floor: seconds; peers: by name, the fastest counts
+    compiled: seconds to a ready program, "cold" if any kernel was compiled, "warm" if the cache had all of them
+    """
 
     mode: str
     netlang: Timing
     floor: float
     peers: Mapping[str, Timing]
+    compiled: Mapping[str, float]
 
     @property
     def best(self) -> str | None:
@@ -46,6 +53,7 @@ class Result:
             "peers": {name: _ms(timing.median) for name, timing in self.peers.items()},
             "peer_spreads": {name: round(timing.spread, 3) for name, timing in self.peers.items()},
             "ratio": round(self.ratio, 3) if self.ratio else None,
+            "compile_s": {kind: round(seconds, 3) for kind, seconds in self.compiled.items()},
         }
 
 
@@ -95,7 +103,9 @@ def _measure(
     note: Callable[[str], None],
 ) -> Result:
     training = mode == "train"
+    began, before = time.perf_counter(), counts.compiled
     program = net.compile(batch=batch, training=training, threads=threads)
+    compiled = {"cold" if counts.compiled > before else "warm": time.perf_counter() - began}
     try:
         x, target = inputs(net, batch)
         weights = {name: np.array(program.weights[name]) for name in program.weights}
@@ -107,7 +117,7 @@ def _measure(
     finally:
         program.close()
     cost = floor.training(net.graph, batch, state) if training else floor.inference(net.graph, batch)
-    return Result(mode, timings.pop(NETLANG), limits.floor(cost.flops, cost.moved), timings)
+    return Result(mode, timings.pop(NETLANG), limits.floor(cost.flops, cost.moved), timings, compiled)
 
 
 def inputs(net: Any, batch: int) -> tuple[Any, Any]:
