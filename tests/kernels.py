@@ -10,6 +10,7 @@ from netlang.border import pack, unpack
 from netlang.memory import Buffer, vectors
 from netlang.primitives.launch import LANES, Operand, Target, draft
 from netlang.primitives.reference import Run, reference
+from netlang.simd.block import EXAMPLES, team_block
 
 DTYPES = {"f32": np.float32, "f64": np.float64}
 GUARD = 7.25  # around buffers and scratch
@@ -113,3 +114,18 @@ def assert_kernel_agrees(primitive, types, *, n, lanes="c", result_lanes=None, s
     tolerance = tolerance or {"f32": 2e-6, "f64": 1e-14}[dtype]
     scale = max(1.0, float(np.abs(wanted).max(initial=0)))
     assert np.abs(made - wanted).max(initial=0) <= tolerance * scale
+
+
+def uncompiled(primitive, inputs, result, n):
+    """Run the kernel's text as plain Python, on one thread; products are compiled all the same."""
+    made = draft("cpu", primitive, tuple(s.operand for s in inputs), result.operand, target("f32"), n)
+    own, shared = made.scratch
+    scratch = aligned((own + shared) // 4 + PAD, np.float32)
+    addresses = {s.operand.buffer: s.memory.ctypes.data for s in (*inputs, result)}
+    start = scratch.ctypes.data
+    table = cpu.bind([(made, True)], addresses, start, start + own)
+    block = team_block(1)
+    block[EXAMPLES] = n
+    scope = {}
+    exec(made.kernel.text, scope)
+    scope["kernel"](int(table[0, 1]), block.ctypes.data, 0)

@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
-from kernels import assert_kernel_agrees
+from kernels import Store, assert_kernel_agrees, assert_padding_zero, lanes_of, uncompiled
 
+from netlang.border import pack, unpack
 from netlang.formula import Name, maximum, sigmoid
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
 from netlang.primitives.window.op import Window
 from netlang.types import Tensor
@@ -98,3 +101,22 @@ def test_convert_changes_no_element(lanes, result, n, channels, dtype):
 @pytest.mark.parametrize("shape", [(3, 2, 5, 17), (20, 3)])
 def test_transpose_flips_the_window_and_swaps_channels(shape):
     assert_kernel_agrees(Transpose(), [Tensor("f32", shape)], n=1)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+def test_kernels_also_run_as_plain_python(lanes):
+    """Under a debugger, and for coverage."""
+    region = Region(Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (3, 4)), (i0, i1), sigmoid(y + i2))
+    types = [Tensor("f32", t) for t in (("n", 3, 4, 2), (3, 3, 2, 5), (5,))]
+    rng = np.random.default_rng(0)
+    inputs = [Store(f"in{k}", t, lanes_of(t, lanes), 2) for k, t in enumerate(types)]
+    values = [rng.normal(size=t.arrayed(2)).astype(np.float32) for t in types]
+    for store, value in zip(inputs, values, strict=True):
+        pack(store.buffer, store.memory, value)
+    out = Store("out", region.infer(*types), lanes, 2)
+
+    uncompiled(region, inputs, out, 2)
+
+    assert_padding_zero(out, 2)
+    made = unpack(out.buffer, out.memory, 2)
+    assert np.abs(made - reference(region, tuple(values), out.buffer.type, Run(2))).max() <= 1e-6

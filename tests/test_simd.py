@@ -145,7 +145,7 @@ def test_wide_products_keep_their_sums_in_registers(dtype):
         assembly = compile_kernel(name, product_text(name), ARITY, name).assembly
         loops = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)[^\n]*\n)*?)\s+j\w+\s+\1\b", assembly, re.MULTILINE)
         hot = [body for _, body in loops if "fmadd" in body]
-        if "%" in assembly and "zmm" in assembly:  # AT&T text of x86 with AVX-512
+        if "fmadd" in assembly:  # x86
             assert hot, f"no K loop found in {name}"
         assert not [
             line for body in hot for line in body.splitlines() if re.search(r"mm\d+.*\(%rsp\)|\(%rsp\).*mm\d+", line)
