@@ -71,7 +71,7 @@ class Twin(nn.Module):
         """Set all weights from arrays in netlang's shapes."""
         with torch.no_grad():
             for name, parameter, to, _ in self.named_weights():
-                parameter.copy_(torch.as_tensor(np.ascontiguousarray(to(np.asarray(weights[name])))))
+                parameter.copy_(torch.as_tensor(np.array(to(weights[name]))))
         return self
 
     def gradients(self) -> dict[str, Array]:
