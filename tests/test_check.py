@@ -233,3 +233,21 @@ def test_a_misfit_in_a_later_copy_says_which():
 def test_two_sizes_are_a_sequence_and_a_note_says_so():
     assert notes("input 28x28\nrelu\n") == ["sequence"]
     assert notes("input 28x28 gray\nrelu\n") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("maxpool2 valid", ["unused"]),
+        ("maxpool3/2 valid", []),
+        ("maxpool2", []),
+        ("conv4-2/3 valid linear", []),
+        ("conv3-2/3 pad=1 linear", []),
+        ("conv3-2/3 valid linear", ["unused"]),
+        ("conv2-2/2 pad=1 linear", []),
+        ("conv1-2/2 linear", []),
+        ("conv1-2/2 valid linear", []),
+    ],
+)
+def test_a_stride_that_leaves_rows_unused_is_noted(line, said):
+    assert notes(f"input 7x7x1\n{line}\n") == said

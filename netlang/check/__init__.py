@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from netlang.check import activation, constants, expect, inputs, train
+from netlang.check import activation, constants, expect, inputs, lints, train
 from netlang.check.build import Build
 from netlang.check.expand import Expansion
 from netlang.check.problems import Problems, not_yet
@@ -36,6 +36,7 @@ def checked(
     figures = _expect(file, build, last, overridden=bool(settings))
     problems.settle()
     assert last is not None
+    lints.unused(build.graph, problems)
     build.graph.outputs["output"] = last.id
     name = PurePath(file.source.name).stem
     net = Net(name, variant, build.graph, said, figures, file.source.text)

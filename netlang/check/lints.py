@@ -1,0 +1,44 @@
+"""What is allowed but rarely meant (RULINGS 46)."""
+
+from netlang.check.problems import Problems
+from netlang.graph import Graph, Node
+from netlang.layer import Layer
+from netlang.types import shown
+
+AXES = ("row", "column")
+
+
+def unused(graph: Graph, problems: Problems) -> None:
+    """Note windows that leave rows or columns at the end of an image unread.
+
+    Windows further apart than they are wide leave pixels out by intent, as in a strided 1x1 projection.
+    """
+    for node in graph.made_by(Layer):
+        kernel = getattr(node.made_by, "kernel", None)
+        if kernel is None or node.made_by.merge:
+            continue
+        left = [_unread(graph, node, kernel, axis) for axis in (0, 1)]
+        if any(left):
+            what = " and ".join(f"{n} {AXES[axis]}{'s' * (n > 1)}" for axis, n in enumerate(left) if n)
+            problems.note(
+                "unused",
+                f"`{node.made_by}` never reads the last {what} of {shown(graph[node.inputs[0]].type.shape)}",
+                node.span,
+                help="a smaller stride, `pad=` or no `valid` would cover them",
+            )
+
+
+def _unread(graph: Graph, node: Node, kernel: tuple[int, int], axis: int) -> int:
+    """Real rows (axis 0) or columns behind the last window; padding before the first one shifts it."""
+    layer = node.made_by
+    pad = getattr(layer, "pad", 0)
+    if isinstance(pad, str) and pad != "valid":
+        return 0
+    before = pad[axis] if isinstance(pad, tuple) else 0
+    stride = (getattr(layer, "stride", None) or kernel)[axis]
+    reach = (kernel[axis] - 1) * getattr(layer, "dilation", (1, 1))[axis] + 1
+    size, windows = graph[node.inputs[0]].type.shape[1 + axis], node.type.shape[1 + axis]
+    assert isinstance(size, int)
+    assert isinstance(windows, int)
+    left = size - ((windows - 1) * stride - before + reach)
+    return max(left, 0) if kernel[axis] >= stride else 0
