@@ -142,7 +142,7 @@ def test_wide_products_keep_their_sums_in_registers(dtype):
     """The K loop of every tile that this machine takes touches the stack for no vector."""
     for rows, vectors in host_target(dtype).tiles:
         name = f"spread_{dtype}_{rows}x{vectors}"
-        assembly = compile_kernel(name, product_text(name), ARITY, name).assembly
+        assembly = compile_kernel(name, product_text(name), ARITY, name).assembly()
         loops = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)[^\n]*\n)*?)\s+j\w+\s+\1\b", assembly, re.MULTILINE)
         hot = [body for _, body in loops if "fmadd" in body]
         if "fmadd" in assembly:  # x86
