@@ -154,7 +154,7 @@ def llvm(kernel: KernelText, arity: int = 3) -> str:
 
 def assembly(kernel: KernelText, arity: int = 3) -> str:
     """The machine code as text. Compiles the kernel, even where it is kept."""
-    text: str = _compile(kernel, arity).assembly
+    text: str = _compile(kernel, arity).assembly()
     return text
 
 

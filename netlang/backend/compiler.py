@@ -5,6 +5,7 @@ its runtime (an exception, an allocation, a function it could not inline) is ref
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ class Compilation:
     symbol: str
     code: bytes
     llvm: str
-    assembly: str
+    assembly: Callable[[], str]  # takes as long as a tenth of the compilation
 
 
 def compile_kernel(name: str, text: str, arity: int, path: str) -> Compilation:
@@ -49,7 +50,7 @@ def compile_kernel(name: str, text: str, arity: int, path: str) -> Compilation:
     foreign = foreign_calls(llvm)
     if foreign:
         raise ForeignCallError(f"the kernel {name} ({path}) calls {', '.join(foreign)}")
-    return Compilation(compiled.native_name, library._get_compiled_object(), llvm, library.get_asm_str())
+    return Compilation(compiled.native_name, library._get_compiled_object(), llvm, library.get_asm_str)
 
 
 def load(text: str, path: str) -> dict[str, Any]:
