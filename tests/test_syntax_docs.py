@@ -1,0 +1,69 @@
+"""The examples of the documentation are true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netlang.check import check, checked
+from netlang.diagnostics import NetError
+from netlang.layer import Layer
+from netlang.source import Source
+from netlang.syntax.parse import parse
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def net(text):
+    return check(parse(Source("doc.net", text)))
+
+
+def indented(text):
+    return "\n".join(line[4:] for line in text.split("\n") if line.startswith("    "))
+
+
+def test_the_first_example_checks():
+    text = (DOCS / "language.md").read_text(encoding="utf8").split("## Lines and steps")[0]
+
+    assert net(indented(text)).expected == {"parameters": 61706, "macs": 417000}
+
+
+def first_activation(line):
+    graph = net(f"input {'8x8x1' if 'conv' in line else '8'}\n{line}\n").graph
+    found = [n for n in graph.made_by(Layer) if n.path == next(graph.made_by(Layer)).path]
+    return str(found[1].made_by) if len(found) > 1 else None
+
+
+def rows():
+    for row in re.findall(r"^\| (`.*) \| ([^|]+) \|$", (DOCS / "language.md").read_text(encoding="utf8"), re.MULTILINE):
+        lines = re.findall(r"`([^`]+)`", row[0].replace("\\|", "|"))
+        yield from ((line, row[1]) for line in lines)
+
+
+@pytest.mark.parametrize(("line", "said"), list(rows()))
+def test_the_table_of_activations_is_true(line, said):
+    expected = {"R": "relu", "t": "tanh", "n": None}[said[0]]
+
+    assert first_activation(line) in (expected, "linear" if "linear" in line else expected)
+
+
+def pairs():
+    for page in sorted((DOCS / "errors").glob("*.md")):
+        text = page.read_text(encoding="utf8")
+        if "Wrong:" in text:
+            wrong, right = text.split("Wrong:")[1].split("Right:")
+            yield pytest.param(indented(wrong), indented(right), page.stem, id=page.stem)
+
+
+@pytest.mark.parametrize(("wrong", "right", "code"), list(pairs()))
+def test_the_pages_of_errors_show_a_wrong_file_and_a_right_one(wrong, right, code):
+    assert code in said_of(wrong)
+    assert not said_of(right)
+
+
+def said_of(text):
+    """The codes of the errors or notes of a file."""
+    try:
+        return [note.code for note in checked(parse(Source("doc.net", text)))[1]]
+    except NetError as error:
+        return [problem.code for problem in error.diagnostics]
