@@ -88,8 +88,9 @@ def _quote(label: Label, gutter: int, paint: _Paint) -> list[str]:
     line = source.line(row)
     before, marked, behind = _window(line, column - 1, label.span.end - label.span.start)
     carets = "^" * max(1, _columns(marked))
+    place = f"{source.name}:{row}:{column}" if source.of_file else source.name
     return [
-        f"{paint.blue('  -->')} {source.name}:{row}:{column}",
+        f"{paint.blue('  -->')} {place}",
         f"{paint.blue(f'{row:>{gutter}} |')} {before}{marked}{behind}".rstrip(),
         f"{paint.blue(' ' * gutter + ' |')} {' ' * _columns(before)}{paint.head(carets)} {label.text}".rstrip(),
     ]

@@ -7,10 +7,14 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Source:
-    """A `.net` text and the name it goes by in messages."""
+    """A `.net` text and the name it goes by in messages.
+
+    of_file: whether its lines and columns mean something; not so for what stands on a command line
+    """
 
     name: str
     text: str
+    of_file: bool = True
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -129,6 +129,8 @@ def test_no_bytes_crash_the_reader(tmp_path_factory, data):
         "input 8\n" + ", ".join(["relu"] * 3000),
         "input 8\nrelu x15000",
         "input 8\n[[[relu x100] x100] x100] x100",
+        "input 8\n[] x1000000000",
+        "input 8\n[[FC-2 x0] x20000] x20000",
         "input 8\nFC-" + "9" * 5000,
         "input 8\nconv" + "9" * 5000 + "-3",
         "input 8\n" + "add[relu | " * 50 + "relu" + "]" * 50,

@@ -53,7 +53,7 @@ def _refuse(file: ast.File, variant: str | None, problems: Problems) -> None:
                 _version(statement, file)
     with problems.collected():
         if variant is not None:
-            asked = Source("command line", f"{file.source.name}:{variant}")
+            asked = Source("command line", f"{file.source.name}:{variant}", of_file=False)
             span = Span(asked, len(asked.text) - len(variant), len(asked.text))
             raise error("variant", f"{file.source.name} has no variants", span, help="leave the colon and the word out")
 

@@ -60,5 +60,5 @@ def _parsed(name: str, text: str, problems: Problems) -> Value | None:
 
 
 def _span(name: str, text: str, start: int = 0) -> Span:
-    source = Source("--set", f"{name}={text}")
+    source = Source("--set", f"{name}={text}", of_file=False)
     return Span(source, start, len(source.text) if start else len(name))

@@ -12,7 +12,7 @@ from netlang.layer import Layer
 from netlang.source import Span
 from netlang.syntax import ast
 
-MOST = 20_000  # layers of one net
+MOST = 20_000  # layers and copies of one net
 
 
 @dataclass
@@ -64,9 +64,10 @@ class Expansion:
         for index in range(times):
             self.inside = (f"copy {index + 1} of {times}, from {item.repeat.span}", *outer)
             done += self.once(item.what, Copy(index, times))
+            self.placed += 1  # copies of nothing take time too
             if self.placed > MOST:
                 self.inside = outer
-                raise error("too-many", f"this makes more than {MOST:,} layers", item.repeat.span)
+                raise error("too-many", f"this makes more than {MOST:,} layers and copies", item.repeat.span)
         self.inside = outer
         return done
 

@@ -18,11 +18,10 @@ def command(word: str | None, as_json: bool) -> None:
     """List the layers with their settings; with a WORD, tell all about one."""
     from netlang.check import words
     from netlang.diagnostics import closest
-    from netlang.layer import all_layers, find
+    from netlang.layer import find
 
     if word is None:
-        known = [_data(cls) for cls in all_layers()]
-        click.echo(json.dumps({"layers": known}) if as_json else "\n".join(_lines(known)))
+        click.echo(json.dumps(_all()) if as_json else "\n".join(_listing()))
         return
     cls = find(word)
     if cls is None:
@@ -31,6 +30,24 @@ def command(word: str | None, as_json: bool) -> None:
         click.echo(f"error: there is no layer called `{word}`; {advice}", err=True)
         sys.exit(1)
     click.echo(json.dumps(_data(cls)) if as_json else "\n".join(_page(cls)))
+
+
+def _all() -> dict[str, Any]:
+    """The layers, and the words that `train:` takes."""
+    from netlang.layer import all_layers
+    from netlang.layers import loss, optimizer
+
+    return {
+        "layers": [_data(cls) for cls in all_layers()],
+        "losses": loss.words(),
+        "optimizers": optimizer.words(),
+    }
+
+
+def _listing() -> list[str]:
+    known = _all()
+    others = [f"{name:<10}  {' '.join(words)}" for name, words in known.items() if name != "layers"]
+    return [*_lines(known["layers"]), "", *others]
 
 
 def _data(cls: Any) -> dict[str, Any]:

@@ -72,5 +72,5 @@ def _undecodable(name: str, data: bytes, problem: UnicodeDecodeError) -> NetErro
 
 
 def _no_file(name: str, title: str, help: str | None) -> NetError:
-    source = Source("command line", name)
+    source = Source("command line", name, of_file=False)
     return NetError(Diagnostic("file", title, Label(Span(source, 0, len(name))), help=help))
