@@ -88,7 +88,7 @@ class Settings:
         if words.is_repeat(name.text):
             return error(
                 "repeat",
-                f"a repeat takes a number, or `({name.text[1:]})`",
+                "a repeat takes a number, or an expression in `( )`",
                 name.span,
                 help=f"write `x({name.text[1:] or 'n'})`",
             )
