@@ -102,6 +102,7 @@ def cover(
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
         product=Product(f"spread_{to.dtype}_{tile[0]}x{tile[1]}"),
+        tile_pixels=positions, tile_columns=columns,
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         taps_h=high.taps, mul_h=high.mul, step_h=high.step, base_h=high.base, source_h=high.source,
@@ -112,7 +113,7 @@ def cover(
         arguments.add(div_h=high.div, div_w=wide.div)
     formula.add_arguments(arguments)
     lines = [f"own = {arguments.own()}", *kernel.lines()]
-    return drafted(f"contraction_{primitive.role}_{lanes}", arguments, lines, (scratch, 0))
+    return drafted(f"contraction_{lanes}", arguments, lines, (scratch, 0))
 
 
 class Weights:
@@ -174,25 +175,28 @@ class Cover:
 
     def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""
-        g, p = self.formula.geometry, self.positions
+        g = self.formula.geometry
         step = g.size if self.lanes == "c" else g.vector
         steps = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
+        first_in_row = "0, 8 * tile_pixels" if self.lanes == "c" else "8 * tile_columns, 0"
         return [
             *self.formula.prologue(),
-            f"lines = own + {32 * p}",
-            f"offsets = own + {self.spots}",
+            "entry = 8 * (tile_pixels + tile_columns)",
+            f"pixels_at, columns_at = {first_in_row}",
+            "lines = own + 32 * tile_pixels",
+            "offsets = own + (40 * tile_pixels + 63) // 64 * 64",
             "table = offsets + (8 * taps_h * taps_w + 63) // 64 * 64",
-            f"tile_at = table + ({self.entry} * taps_h * taps_w + 63) // 64 * 64",
-            f"zero = tile_at + {p * self.columns * g.vector}",
+            "tile_at = table + (entry * taps_h * taps_w + 63) // 64 * 64",
+            f"zero = tile_at + tile_pixels * tile_columns * {g.vector}",
             "for z in range(zeros):",
             f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
             f"step_k = {step}",
             "line_bytes = source_w * pixel_bytes",
             f"total_pixels = ({g.images}) * places",
-            f"tiles = (total_pixels + {p - 1}) // {p}",
+            "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
             "item, stop = split(tiles * blocks, thread, threads(team))",
             "tile = item // blocks",
-            f"pixel = tile * {p}",
+            "pixel = tile * tile_pixels",
             "image_at = pixel // places",
             "rest = pixel - image_at * places",
             "i = rest // width",
@@ -220,7 +224,7 @@ class Cover:
         ]
         return [
             "crosses = 0",
-            f"for r in range({self.positions}):",
+            "for r in range(tile_pixels):",
             "    spot = own + r * 32",
             "    h = i * mul_h + base_h",
             "    w = j * mul_w + base_w",
@@ -244,13 +248,13 @@ class Cover:
     def _line_segments(self) -> list[str]:
         """The pixels' part of the table, a segment for each line of taps."""
         straight = [
-            f"for r in range({self.positions}):",
+            "for r in range(tile_pixels):",
             "    at = load_i64(own + r * 32 + 24)",
-            f"    to = table + {self._pixels_at} + r * 8",
+            "    to = table + pixels_at + r * 8",
             "    for u in range(taps_h):",
             "        store_i64(to, at)",
             "        at += step_h * line_bytes",
-            f"        to += {self.entry}",
+            "        to += entry",
         ]
         lines = ["segments = taps_h", "length = k * taps_w"]
         if self.inside:
@@ -258,7 +262,7 @@ class Cover:
         crossing = [
             f"copy = zero + zeros * {self.formula.geometry.vector}",
             "for u in range(taps_h):",
-            f"    for r in range({self.positions}):",
+            "    for r in range(tile_pixels):",
             "        h = load_i64(own + r * 32 + 8) + u * step_h",
             "        w = load_i64(own + r * 32 + 16)",
             "        at = zero",
@@ -266,7 +270,7 @@ class Cover:
             "            at = load_i64(own + r * 32 + 24) + u * step_h * line_bytes",
             "            if w < 0 or w + taps_w > source_w:",
             *indented(self._copy_line(), 4),
-            f"        store_i64(table + u * {self.entry} + {self._pixels_at} + r * 8, at)",
+            "        store_i64(table + u * entry + pixels_at + r * 8, at)",
         ]
         return [*lines, "if crosses == 0:", *indented(straight), "else:", *indented(crossing)]
 
@@ -298,8 +302,8 @@ class Cover:
         if not self.inside:
             lines += [
                 "if segments == 0:",
-                f"    for r in range({self.positions}):",
-                f"        store_i64(table + {self._pixels_at} + r * 8, zero)",
+                "    for r in range(tile_pixels):",
+                "        store_i64(table + pixels_at + r * 8, zero)",
                 "    store_i64(offsets, first_tap)",
                 "    segments = 1",
             ]
@@ -309,7 +313,7 @@ class Cover:
         """The address of tap line u for each pixel, 0 if outside; `some`: not all are outside."""
         return [
             "some = 0",
-            f"for r in range({self.positions}):",
+            "for r in range(tile_pixels):",
             "    t = load_i64(own + r * 32 + 8) + u * step_h",
             *indented(self._divide("h")),
             "    at = 0",
@@ -324,7 +328,7 @@ class Cover:
             "if some == 1:",
             "    for v in range(taps_w):",
             "        seen = 0",
-            f"        for r in range({self.positions}):",
+            "        for r in range(tile_pixels):",
             "            t = load_i64(own + r * 32 + 16) + v * step_w",
             *indented(self._divide("w"), 3),
             "            line = load_i64(lines + r * 8)",
@@ -332,7 +336,7 @@ class Cover:
             f"            if line != 0 and {self._within('w')}:",
             "                at = line + t * pixel_bytes",
             "                seen = 1",
-            f"            store_i64(table + segments * {self.entry} + {self._pixels_at} + r * 8, at)",
+            "            store_i64(table + segments * entry + pixels_at + r * 8, at)",
             "        store_i64(offsets + segments * 8, first_tap + (u * taps_w + v) * tap_bytes)",
             "        segments += seen",
         ]
@@ -346,20 +350,14 @@ class Cover:
     def _within(self, axis: str) -> str:
         return "t >= 0" if self.inside else f"t >= 0 and t < source_{axis}"
 
-    @property
-    def _pixels_at(self) -> int:
-        """Where in a row of the table the pixels stand: A in lanes "c", B in lanes "n"."""
-        return 0 if self.lanes == "c" else 8 * self.columns
-
     def _columns(self) -> list[str]:
         """The weights' part of the table; behind the last column the last one again."""
-        at = 8 * self.positions if self.lanes == "c" else 0
         tap = "first_tap + s * taps_w * tap_bytes" if self.whole_lines else "load_i64(offsets + s * 8)"
         fill = [
-            f"for q in range({self.columns}):",
-            f"    at = weights + min_i64(block * {self.columns} + q, columns - 1) * column_bytes",
+            "for q in range(tile_columns):",
+            "    at = weights + min_i64(block * tile_columns + q, columns - 1) * column_bytes",
             "    for s in range(segments):",
-            f"        store_i64(table + s * {self.entry} + {at} + q * 8, at + {tap})",
+            f"        store_i64(table + s * entry + columns_at + q * 8, at + {tap})",
         ]
         if self.whole_lines:  # all tiles have the same segments: with one block, this is done once
             return ["if ready != block:", *indented([*fill, "ready = block"])]
@@ -368,14 +366,14 @@ class Cover:
     def _scatter(self) -> list[str]:
         """The tile, through the formula, to where it belongs."""
         g = self.formula.geometry
-        slot = f"r * {self.columns} + q" if self.lanes == "c" else f"q * {self.positions} + r"
+        slot = "r * tile_columns + q" if self.lanes == "c" else "q * tile_pixels + r"
         place = ["image = position // places", "place = position - image * places"] if self.formula.needs_image else []
         return [
-            f"for r in range(min_i64({self.positions}, total_pixels - tile * {self.positions})):",
-            f"    position = tile * {self.positions} + r",
+            "for r in range(min_i64(tile_pixels, total_pixels - tile * tile_pixels)):",
+            "    position = tile * tile_pixels + r",
             *indented(place),
-            f"    for q in range(min_i64({self.columns}, columns - block * {self.columns})):",
-            f"        column = block * {self.columns} + q",
+            "    for q in range(min_i64(tile_columns, columns - block * tile_columns)):",
+            "        column = block * tile_columns + q",
             f"        at = (position * columns + column) * {g.vector}",
             f"        v_y = load_{g.dtype}(tile_at + ({slot}) * {g.vector})",
             *indented(self.formula.lines(("made",)), 2),
