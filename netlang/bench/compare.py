@@ -17,6 +17,7 @@ from netlang.bench.measure import Timing, Work, interleaved
 
 SEED = 0  # of inputs and labels
 NETLANG = "netlang"
+BUSY = 0.5  # spread beyond which a measurement says more about the machine's other work than about the net
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def compare(
     """Measure a net of `netlang.load` in the given modes. against: beside PyTorch. Raises NetError or Problem."""
     notes: list[str] = []
     results = tuple(_measure(net, batch, mode, against, threads, repeat, limits, notes.append) for mode in modes)
+    if any(t.spread > BUSY for r in results for t in (r.netlang, *([r.peers[r.best]] if r.best else []))):
+        notes.append(f"a spread above {BUSY:.0%}: something else was running, measure again")
     return Comparison(net.name, batch, threads, limits, results, tuple(dict.fromkeys(notes)))
 
 
