@@ -42,6 +42,7 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     arguments.add(
         dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
         product=Product(f"{a}_{dtype}_{tile[0]}x{tile[1]}"),
+        tile_rows=tile[0], tile_columns=tile[1],
         rows=rows, row_blocks=-(-rows // tile[0]), columns=by.columns, blocks=-(-by.columns // tile[1]),
         channels=of.channels, filters=by.channels, taps_w=primitive.kernel[1], places=by.places, chunk=chunk,
         x_pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
@@ -86,15 +87,16 @@ class Reduce:
     def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""
         images = "examples(team)" if self.lanes == "c" else "(examples(team) + 15) // 16"
-        table = -(-16 * self.rows // 64) * 64
         segments = "1" if self.flat else "chunk"
         zero = [
-            f"for z in range({GROUP} * {self.tile // (16 * self.size)}):",
+            f"for z in range({GROUP} * tile_rows * tile_columns):",
             f"    store_{self.dtype}(sums + z * {16 * self.size}, splat_{self.dtype}(0.0))",
         ]
         return [
-            f"table = own + {table}",
-            f"y_lines = table + ({self.entry} * {segments} + 63) // 64 * 64",
+            "row_bytes = 8 * (tile_rows + tile_columns)",
+            f"tile_bytes = tile_rows * tile_columns * {16 * self.size}",
+            "table = own + (16 * tile_rows + 63) // 64 * 64",
+            f"y_lines = table + (row_bytes * {segments} + 63) // 64 * 64",
             f"zero = y_lines + (8 * {segments} + 63) // 64 * 64",
             *([] if self.flat else self._clear_zeros()),
             f"sums = zero{'' if self.flat else f' + (zeros * {16 * self.size} + 63) // 64 * 64'}",
@@ -135,19 +137,19 @@ class Reduce:
         return [
             "v = tile // (row_blocks * blocks)",
             "block = tile % blocks",
-            f"row = tile // blocks % row_blocks * {self.rows}",
-            f"column = block * {self.vectors}",
-            f"sum_at = sums + (tile - group) * {self.tile}",
+            "row = tile // blocks % row_blocks * tile_rows",
+            "column = block * tile_columns",
+            "sum_at = sums + (tile - group) * tile_bytes",
         ]
 
     def _flat_sum(self) -> list[str]:
         step = self.size if self.lanes == "c" else 16 * self.size
         return [
-            f"for r in range({self.rows}):",
+            "for r in range(tile_rows):",
             f"    store_i64(table + r * 8, x + begin * x_pixel + min_i64(row + r, rows - 1) * {step})",
-            f"for q in range({self.vectors}):",
+            "for q in range(tile_columns):",
             f"    at = dy + begin * y_pixel + min_i64(column + q, columns - 1) * {16 * self.size}",
-            f"    store_i64(table + {8 * self.rows} + q * 8, at)",
+            "    store_i64(table + 8 * tile_rows + q * 8, at)",
             "call_product(product, table, 1, part, x_pixel, y_pixel, sum_at, 0)",
         ]
 
@@ -157,9 +159,9 @@ class Reduce:
             "if block == 0 or tile == group:",
             *indented(self._rows()),
             "for s in range(segments):",
-            f"    entry = table + s * {self.entry} + {8 * self.rows}",
+            "    entry = table + s * row_bytes + 8 * tile_rows",
             "    y_line = load_i64(y_lines + s * 8)",
-            f"    for q in range({self.vectors}):",
+            "    for q in range(tile_columns):",
             f"        store_i64(entry + q * 8, y_line + min_i64(column + q, columns - 1) * {16 * self.size})",
             "if segments > 0 and j1 > j0:",
             "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, sum_at, 0)",
@@ -171,7 +173,7 @@ class Reduce:
         return [
             "j0 = max_i64(0, (left - v * step_w + stride_w - 1) // stride_w)",
             "j1 = min_i64(wide, (width - 1 + left - v * step_w) // stride_w + 1)",
-            f"for r in range({self.rows}):",
+            "for r in range(tile_rows):",
             "    u = min_i64(row + r, rows - 1) // channels",
             "    c = min_i64(row + r, rows - 1) - u * channels",
             "    store_i64(own + r * 16, u * step_h - top)",
@@ -202,9 +204,9 @@ class Reduce:
                 "store_i64(entry + r * 8, at)",
             ]
         return [
-            f"entry = table + segments * {self.entry}",
+            "entry = table + segments * row_bytes",
             f"some = {int(self.inside)}",
-            f"for r in range({self.rows}):",
+            "for r in range(tile_rows):",
             *indented(inner),
             "segments += some",
         ]
@@ -214,12 +216,12 @@ class Reduce:
         vector = 16 * self.size
         filters = "(filters + 15) // 16 * 16"
         lines = [
-            f"for r in range(min_i64({self.rows}, rows - row)):",
+            "for r in range(min_i64(tile_rows, rows - row)):",
             "    u = (row + r) // channels",
             "    c = row + r - u * channels",
             f"    to = dw + ((u * taps_w + v) * channels + c) * ({filters} * {self.size})",
-            f"    for q in range(min_i64({self.vectors}, columns - column)):",
-            f"        made = load_{self.dtype}(sum_at + (r * {self.vectors} + q) * {vector})",
+            "    for q in range(min_i64(tile_columns, columns - column)):",
+            f"        made = load_{self.dtype}(sum_at + (r * tile_columns + q) * {vector})",
         ]
         if self.lanes == "c":
             return [*lines, f"        store_{self.dtype}(to + (column + q) * {vector}, made)"]
