@@ -12,61 +12,10 @@ from dataclasses import dataclass
 
 from netlang.formula import Term
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.sides import Weights, axes, image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
-from netlang.primitives.text import SIZES, Arguments, Formula, Geometry, drafted, indented
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One of height and width: how result positions and taps meet source positions."""
-
-    taps: int
-    mul: int
-    step: int
-    base: int
-    div: int
-    source: int
-    result: int
-
-    @property
-    def follow(self) -> bool:
-        """Whether the source positions of several taps follow one another."""
-        return self.taps > 1 and self.step == 1 and self.div == 1
-
-    @property
-    def inside(self) -> bool:
-        """Whether no tap ever falls outside the source or between its positions."""
-        last = (self.result - 1) * self.mul + (self.taps - 1) * self.step + self.base
-        return self.div == 1 and self.base >= 0 and last < self.source
-
-
-def axes(primitive: Contraction, source: tuple[int, int], result: tuple[int, int]) -> tuple[Axis, Axis]:
-    """Height and width. In role "data" taps are counted backwards, so that lines of taps go forward in memory."""
-    made = []
-    for d in (0, 1):
-        taps, stride, dilation, before = (
-            primitive.kernel[d],
-            primitive.stride[d],
-            primitive.dilation[d],
-            primitive.pad[d],
-        )
-        if primitive.role == "out":
-            made.append(Axis(taps, stride, dilation, -before, 1, source[d], result[d]))
-        else:
-            made.append(Axis(taps, 1, dilation, before - (taps - 1) * dilation, stride, source[d], result[d]))
-    return made[0], made[1]
-
-
-def image_size(operand: Operand) -> tuple[int, int]:
-    """Height and width; (1, 1) of a vector."""
-    shape = operand.type.shape[1:-1]
-    if not shape:
-        return 1, 1
-    height, width = shape
-    assert isinstance(height, int)
-    assert isinstance(width, int)
-    return height, width
+from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 
 
 def cover(
@@ -95,7 +44,8 @@ def cover(
     pixel = of.columns * of.vector
     whole_lines = flow.lines_follow and wide.follow and of.channels * flow.source_step == pixel
     inside = high.inside and wide.inside
-    kernel = Cover(positions, columns, lanes, whole_lines, inside, high.div * wide.div > 1, formula)
+    flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and inside
+    kernel = Cover(positions, columns, lanes, whole_lines, inside, high.div * wide.div > 1, flat, formula)
     tap_line = pixel * (wide.taps if whole_lines else 1)
     scratch = kernel.scratch(high.taps, wide.taps, 0 if inside else tap_line)
     arguments = Arguments()
@@ -116,33 +66,13 @@ def cover(
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, 0))
 
 
-class Weights:
-    """Where the weights of a tap lie, in bytes: first_tap + tap * `tap` + column * `column` + k * `step`.
-
-    They are stored as rows of whole vectors: w[u, v, c] of f, or transposed, flipped wT[u, v, f] of c.
-    """
-
-    def __init__(self, primitive: Contraction, weight: Operand, lanes: str, k: int, columns: int) -> None:
-        size = SIZES[weight.type.dtype]
-        row = -(-weight.type.channels // 16) * 16 * size
-        taps = primitive.kernel[0] * primitive.kernel[1]
-        self.source_step = size if lanes == "c" else 16 * size
-        self.first_tap, self.lines_follow = 0, True
-        if lanes == "c":
-            self.tap, self.column, self.step = k * row, 16 * size, row
-        elif primitive.role == "out":
-            self.tap, self.column, self.step = k * row, size, row
-        else:  # the weights as they are: rows of c are columns of the result, and taps go backwards
-            self.tap, self.column, self.step = -columns * row, row, size
-            self.first_tap, self.lines_follow = (taps - 1) * columns * row, False
-
-
 @dataclass(frozen=True)
 class Cover:
     """The kernel's text.
 
     positions, columns: of a tile; whole_lines: a line of taps is one segment; inside: no tap is ever outside;
-    divided: some taps fall between source pixels (role "data" of a stride)
+    divided: some taps fall between source pixels (role "data" of a stride); flat: one tap, pixel on pixel, as in a
+    dense layer
 
     What a tile needs to know lies in the thread's scratch: per pixel the address of its image, line and column of its
     first tap, and the address of that tap; then the lines of the tap at hand, offsets of taps into the weights, the
@@ -155,6 +85,7 @@ class Cover:
     whole_lines: bool
     inside: bool
     divided: bool
+    flat: bool
     formula: Formula
 
     @property
@@ -196,15 +127,10 @@ class Cover:
             "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
             "item, stop = split(tiles * blocks, thread, threads(team))",
             "tile = item // blocks",
-            "pixel = tile * tile_pixels",
-            "image_at = pixel // places",
-            "rest = pixel - image_at * places",
-            "i = rest // width",
-            "j = rest - i * width",
+            *([] if self.flat else self._first_pixel()),
             "ready = -1",
             "while item < stop:",
-            *indented(self._positions()),
-            *indented(self._line_segments() if self.whole_lines else self._tap_segments()),
+            *indented(self._gather()),
             "    block = item - tile * blocks",
             "    last = min_i64(blocks, block + stop - item)",
             "    item += last - block",
@@ -215,6 +141,27 @@ class Cover:
             "        block += 1",
             "    tile += 1",
         ]
+
+    def _first_pixel(self) -> list[str]:
+        return [
+            "pixel = tile * tile_pixels",
+            "image_at = pixel // places",
+            "rest = pixel - image_at * places",
+            "i = rest // width",
+            "j = rest - i * width",
+        ]
+
+    def _gather(self) -> list[str]:
+        """The pixels' part of the table."""
+        if self.flat:
+            return [
+                "segments = 1",
+                "length = k",
+                "for r in range(tile_pixels):",
+                "    at = min_i64(tile * tile_pixels + r, total_pixels - 1) * pixel_bytes",
+                "    store_i64(table + pixels_at + r * 8, source + at)",
+            ]
+        return [*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]
 
     def _positions(self) -> list[str]:
         """The records of the tile's pixels; behind the last pixel the last one again."""
@@ -359,6 +306,14 @@ class Cover:
             "    for s in range(segments):",
             f"        store_i64(table + s * entry + columns_at + q * 8, at + {tap})",
         ]
+        if self.flat:
+            return [
+                "if ready != block:",
+                "    for q in range(tile_columns):",
+                "        at = min_i64(block * tile_columns + q, columns - 1) * column_bytes",
+                "        store_i64(table + columns_at + q * 8, weights + at)",
+                "    ready = block",
+            ]
         if self.whole_lines:  # all tiles have the same segments: with one block, this is done once
             return ["if ready != block:", *indented([*fill, "ready = block"])]
         return fill

@@ -8,8 +8,8 @@ So nothing is added across threads, and the order of additions depends on the sh
 
 from dataclasses import dataclass
 
-from netlang.primitives.contraction.cover import image_size
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from netlang.formula import Name, Term
-from netlang.primitives.contraction.cover import image_size
+from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 from netlang.primitives.window.op import Window

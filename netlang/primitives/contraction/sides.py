@@ -1,0 +1,80 @@
+"""How the two sides of a contraction meet: positions of source and result, and where the weights of a tap lie."""
+
+from dataclasses import dataclass
+
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.launch import Operand
+from netlang.primitives.text import SIZES
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One of height and width: how result positions and taps meet source positions."""
+
+    taps: int
+    mul: int
+    step: int
+    base: int
+    div: int
+    source: int
+    result: int
+
+    @property
+    def follow(self) -> bool:
+        """Whether the source positions of several taps follow one another."""
+        return self.taps > 1 and self.step == 1 and self.div == 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether no tap ever falls outside the source or between its positions."""
+        last = (self.result - 1) * self.mul + (self.taps - 1) * self.step + self.base
+        return self.div == 1 and self.base >= 0 and last < self.source
+
+
+def axes(primitive: Contraction, source: tuple[int, int], result: tuple[int, int]) -> tuple[Axis, Axis]:
+    """Height and width. In role "data" taps are counted backwards, so that lines of taps go forward in memory."""
+    made = []
+    for d in (0, 1):
+        taps, stride, dilation, before = (
+            primitive.kernel[d],
+            primitive.stride[d],
+            primitive.dilation[d],
+            primitive.pad[d],
+        )
+        if primitive.role == "out":
+            made.append(Axis(taps, stride, dilation, -before, 1, source[d], result[d]))
+        else:
+            made.append(Axis(taps, 1, dilation, before - (taps - 1) * dilation, stride, source[d], result[d]))
+    return made[0], made[1]
+
+
+def image_size(operand: Operand) -> tuple[int, int]:
+    """Height and width; (1, 1) of a vector."""
+    shape = operand.type.shape[1:-1]
+    if not shape:
+        return 1, 1
+    height, width = shape
+    assert isinstance(height, int)
+    assert isinstance(width, int)
+    return height, width
+
+
+class Weights:
+    """Where the weights of a tap lie, in bytes: first_tap + tap * `tap` + column * `column` + k * `step`.
+
+    They are stored as rows of whole vectors: w[u, v, c] of f, or transposed, flipped wT[u, v, f] of c.
+    """
+
+    def __init__(self, primitive: Contraction, weight: Operand, lanes: str, k: int, columns: int) -> None:
+        size = SIZES[weight.type.dtype]
+        row = -(-weight.type.channels // 16) * 16 * size
+        taps = primitive.kernel[0] * primitive.kernel[1]
+        self.source_step = size if lanes == "c" else 16 * size
+        self.first_tap, self.lines_follow = 0, True
+        if lanes == "c":
+            self.tap, self.column, self.step = k * row, 16 * size, row
+        elif primitive.role == "out":
+            self.tap, self.column, self.step = k * row, size, row
+        else:  # the weights as they are: rows of c are columns of the result, and taps go backwards
+            self.tap, self.column, self.step = -columns * row, row, size
+            self.first_tap, self.lines_follow = (taps - 1) * columns * row, False
