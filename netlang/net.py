@@ -1,6 +1,7 @@
 """The Python face of a checked net: what `netlang.load` returns."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -85,11 +86,13 @@ class Net:
 
         training: whether `step` will be called; train: settings that replace those of the file's `train:`
         threads: of this many threads, by default all the machine grants
-        check_memory, check_nan: look at every buffer after every launch (slow)
+        check_memory, check_nan: look at every buffer after every launch (slow); NETLANG_CHECK_MEMORY=1 does the former
+            for all programs, as in netlang's own tests
         Raises NetError, or ValueError for a device or dtype that is not there.
         """
         from netlang.program import Options, Program
 
+        check_memory = check_memory or os.environ.get("NETLANG_CHECK_MEMORY") == "1"
         options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device)
         return Program(self, {**self.train, **(train or {})}, options)
 

@@ -7,6 +7,15 @@ from pathlib import Path
 import pytest
 
 TORCH = importlib.util.find_spec("torch") is not None
+WHOLE = "pytestmark = pytest.mark.reference"  # a file that imports PyTorch at its head
+
+
+def _of_the_reference() -> list[str]:
+    """The files that cannot even be imported without PyTorch."""
+    return [path.name for path in Path(__file__).parent.glob("test_*.py") if WHOLE in path.read_text()]
+
+
+collect_ignore = [] if TORCH else _of_the_reference()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,4 +45,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_header() -> str:
     """Says at the top whether the reference takes part."""
-    return "PyTorch: takes part" if TORCH else "PyTorch is not installed: tests marked `reference` are left out"
+    if TORCH:
+        return "PyTorch: takes part"
+    return f"PyTorch is not installed: tests marked `reference` are left out, with {', '.join(collect_ignore)}"
