@@ -295,7 +295,7 @@ def _vector_memory(dtype: str) -> tuple[Any, ...]:
 
 
 def _lane_memory(dtype: str) -> tuple[Any, ...]:
-    kind, scalar, cell = VECTORS[dtype], _SCALARS[dtype], _C_FLOATS[dtype]
+    scalar, cell = _SCALARS[dtype], _C_FLOATS[dtype]
 
     def load_scalar(address: int) -> Any:
         """The element at an address."""
@@ -304,6 +304,20 @@ def _lane_memory(dtype: str) -> tuple[Any, ...]:
     def store_scalar(address: int, x: float) -> None:
         """Write one element."""
         cell.from_address(address).value = float(x)
+
+    @emits(load_scalar, scalar(types.int64))
+    def _(builder, address):
+        return builder.load(pointer(builder, address, FLOATS[dtype]))
+
+    @emits(store_scalar, types.void(types.int64, scalar))
+    def _(builder, address, x):
+        builder.store(x, pointer(builder, address, FLOATS[dtype]))
+
+    return load_scalar, store_scalar
+
+
+def _lane_numbers(dtype: str) -> tuple[Any, ...]:
+    kind = VECTORS[dtype]
 
     def lanes() -> Any:
         """0, 1, ... 15."""
@@ -315,31 +329,25 @@ def _lane_memory(dtype: str) -> tuple[Any, ...]:
 
     numbers = ir.Constant(kind.llvm, [float(i) for i in range(LANES)])
 
-    @emits(load_scalar, scalar(types.int64))
-    def _(builder, address):
-        return builder.load(pointer(builder, address, FLOATS[dtype]))
-
-    @emits(store_scalar, types.void(types.int64, scalar))
-    def _(builder, address, x):
-        builder.store(x, pointer(builder, address, FLOATS[dtype]))
-
     @emits(lanes, kind())
     def _(builder):
         return numbers
 
     @emits(head, kind(kind, types.int64))
     def _(builder, v, count):
-        # counts beyond 16 bits would wrap when narrowed: clamp first
+        # a count beyond 32 bits would wrap when narrowed: clamp first
         sixteen = ir.Constant(count.type, LANES)
         count = builder.select(builder.icmp_signed("<", count, sixteen), count, sixteen)
         wide = splat(builder, builder.trunc(count, INT32))
         index = ir.Constant(ir.VectorType(INT32, LANES), list(range(LANES)))
         return builder.select(builder.icmp_signed("<", index, wide), v, ir.Constant(kind.llvm, [0.0] * LANES))
 
-    return load_scalar, store_scalar, lanes, head
+    return lanes, head
 
 
 load_f32, store_f32, splat_f32, spread_f32 = _vector_memory("f32")
 load_f64, store_f64, splat_f64, spread_f64 = _vector_memory("f64")
-load_scalar_f32, store_scalar_f32, lanes_f32, head_f32 = _lane_memory("f32")
-load_scalar_f64, store_scalar_f64, lanes_f64, head_f64 = _lane_memory("f64")
+load_scalar_f32, store_scalar_f32 = _lane_memory("f32")
+load_scalar_f64, store_scalar_f64 = _lane_memory("f64")
+lanes_f32, head_f32 = _lane_numbers("f32")
+lanes_f64, head_f64 = _lane_numbers("f64")

@@ -33,13 +33,7 @@ def cover(
     high, wide = axes(primitive, image_size(source), image_size(result))
     of, to = Geometry(source.type, lanes), Geometry(result.type, lanes)
     formula = Formula((after,), operands, result.type, lanes, given=("y",))
-    pixels = to.most_images(batch) * to.places
-    if lanes == "n":
-        columns, positions = tile_for(target, to.columns, pixels)
-        tile = (columns, positions)
-    else:
-        positions, columns = tile_for(target, pixels, to.columns)
-        tile = (positions, columns)
+    positions, columns, tile = _tile(target, to, to.most_images(batch) * to.places)
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
     pixel = of.columns * of.vector
     whole_lines = flow.lines_follow and wide.follow and of.channels * flow.source_step == pixel
@@ -51,7 +45,7 @@ def cover(
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
-        product=Product(f"spread_{to.dtype}_{tile[0]}x{tile[1]}"),
+        product=Product(tile),
         tile_pixels=positions, tile_columns=columns,
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
@@ -64,6 +58,15 @@ def cover(
     formula.add_arguments(arguments)
     lines = [f"own = {arguments.own()}", *kernel.lines()]
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, 0))
+
+
+def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
+    """Pixels and columns of a tile, and the name of its product: its rows are pixels, or channels in lanes "n"."""
+    if to.lanes == "n":
+        columns, positions = rows, vectors = tile_for(target, to.columns, pixels)
+    else:
+        positions, columns = rows, vectors = tile_for(target, pixels, to.columns)
+    return positions, columns, f"spread_{to.dtype}_{rows}x{vectors}"
 
 
 @dataclass(frozen=True)
