@@ -20,7 +20,7 @@ from netlang.train.settings import settle
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
 @click.option("--data", help="`digits`, `xor` or an .npz file; the data of the training, if not said.")
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Examples at a time.")
+@click.option("--batch", type=click.IntRange(1), help="Examples at a time; as in training, if not said.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
@@ -28,7 +28,7 @@ def command(
     file: str,
     settings: tuple[str, ...],
     weights: Path,
-    batch: int,
+    batch: int | None,
     threads: int | None,
     on: str,
     as_json: bool,

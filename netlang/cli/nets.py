@@ -21,6 +21,7 @@ from netlang.train.face import Net, Program
 if TYPE_CHECKING:
     from netlang import net
 
+BATCH = 64  # examples at a time where nothing says otherwise
 INTERRUPTED = 130  # exit status of a command ended by Ctrl-C, as shells have it
 
 
@@ -62,10 +63,14 @@ def device(name: str) -> str:
     return name
 
 
-def weighted(net: Net, path: Path, batch: int, threads: int | None) -> tuple[Program, Checkpoint]:
-    """A program for evaluation with the weights of a file. Raises Problem if they are not this net's."""
+def weighted(net: Net, path: Path, batch: int | None, threads: int | None) -> tuple[Program, Checkpoint]:
+    """A program for evaluation with the weights of a file. Raises Problem if they are not this net's.
+
+    batch: None for that of the training, whose kernels are likely to be in the cache
+    """
     checkpoint = load_checkpoint(path)
-    program = net.compile(batch=batch, training=False, threads=threads)
+    trained = checkpoint.about.get("settings", {}).get("batch", BATCH)
+    program = net.compile(batch=batch or trained, training=False, threads=threads)
     fit(path, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
     for name, array in checkpoint.weights.items():
         program.weights[name] = array

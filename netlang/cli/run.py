@@ -18,7 +18,6 @@ from netlang.train.face import Net, Program
 
 Array = NDArray[Any]
 ARRAYS = (".npy", ".npz")
-BATCH = 64  # examples at a time, at most
 
 
 @click.command("run")
@@ -50,7 +49,7 @@ def command(
         net = opened(file, settings)
         device(on)
         x, names = _examples(net, inputs)
-        program, checkpoint = weighted(net, weights, min(BATCH, len(x)), threads)
+        program, checkpoint = weighted(net, weights, None, threads)
         statistics = prepare.stored(checkpoint.about, weights)
         if statistics is not None:
             scaled = x if inputs[0].suffix.lower() in ARRAYS else x * np.float32(statistics.peak / 255)
