@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 SAMPLE = 0.02  # seconds: a sample is as many calls as take this long, and a clock's error is far below it
+SETTLE = 0.005  # seconds: OpenMP's threads spin for about a millisecond after their last work
 
 Work = Callable[[], object]
 
@@ -35,9 +36,17 @@ def interleaved(
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeat):
         for name, work in contenders.items():
-            work()  # brings its own code and data back into the caches
+            _settle(work, clock)
             samples[name].append(_sample(work, calls[name], clock))
     return {name: Timing(tuple(found)) for name, found in samples.items()}
+
+
+def _settle(work: Work, clock: Callable[[], float]) -> None:
+    """Untimed calls: they bring code and data back into the caches, and the threads of the one before to rest."""
+    began = clock()
+    work()
+    while clock() - began < SETTLE:
+        work()
 
 
 def _calls(work: Work, clock: Callable[[], float]) -> int:
