@@ -40,11 +40,14 @@ def test_windows_agree_with_the_reference(name, how, role, n, channels, dtype, l
 
 
 @pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("how", ["max", "average"])
 @pytest.mark.parametrize("name", POOLS)
-def test_regions_around_the_gradient_of_a_pool_agree_with_the_reference(name, lanes):
+def test_regions_around_the_gradient_of_a_pool_agree_with_the_reference(name, how, lanes):
     size, kernel, stride, pad = POOLS[name]
     types = [Tensor("f32", ("n", *size, 7)), Tensor("f32", ("n", *pooled(size, kernel, stride, pad), 7))]
-    region = Region(Window("max", kernel, stride, pad, size, "data"), (i0, i1), y * (1.0 - i0 * i0) + 0.5)
+    before, x = ((i0, i1), i0) if how == "max" else ((i0,), i1)
+    types = types if how == "max" else types[::-1]
+    region = Region(Window(how, kernel, stride, pad, size, "data"), before, y * (1.0 - x * x) + 0.5)
 
     assert_kernel_agrees(region, types, n=5, lanes=lanes)
 

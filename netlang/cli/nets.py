@@ -13,7 +13,8 @@ from netlang.backend.features import UnknownTargetError
 from netlang.backend.limits import OutOfMemoryError, ThreadsError
 from netlang.checkpoint import Checkpoint, fit
 from netlang.checkpoint import load as load_checkpoint
-from netlang.cli.file import complain, constants
+from netlang.cli.file import complain
+from netlang.cli.file import opened as checked
 from netlang.diagnostics import NetError
 from netlang.files import Problem
 from netlang.train.face import Net, Program
@@ -49,11 +50,9 @@ def _said(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def opened(file: str, settings: tuple[str, ...] = ()) -> "net.Net":
     """The net of `FILE` or `FILE:VARIANT`, with the constants of `--set`. Raises NetError or click.UsageError."""
-    from netlang.net import load
-    from netlang.syntax.read import divided
+    from netlang.net import Net as Face
 
-    path, variant = divided(file)
-    return load(path, variant, **constants(settings))
+    return Face(checked(file, settings)[0])
 
 
 def device(name: str) -> str:

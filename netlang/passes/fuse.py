@@ -87,10 +87,8 @@ def _after_anchor(source: Node, reader: Node) -> Node | None:
 
 
 def _takes_after(anchor: object) -> bool:
-    """A sum over pixels is complete only at the end of its launch: weight gradients and pool gradients take none."""
-    if isinstance(anchor, Contraction):
-        return anchor.role != "weight"
-    return isinstance(anchor, Window) and anchor.role == "out"
+    """A weight gradient is a sum over pixels that is complete only at the end of its launch: it takes none."""
+    return isinstance(anchor, Window) or (isinstance(anchor, Contraction) and anchor.role != "weight")
 
 
 def _renamed(term: Term, old: tuple[str, ...], new: tuple[str, ...]) -> Term:
