@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from netlang.net import load as load
 
 _PLACES = {"Net": "netlang.net", "load": "netlang.net", "from_text": "netlang.net", "NetError": "netlang.diagnostics"}
-__all__ = ["Net", "NetError", "from_text", "load"]  # noqa: F822 -- found by __getattr__, so that commands start fast
+__all__ = ["Net", "NetError", "from_text", "load"]  # found by __getattr__, so that commands start fast
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 
 def pack(buffer: Buffer, memory: Array, value: Array) -> None:
-    """Copy value[n, ..., c] (or a weight, or a scalar) into a buffer; the padding of the vectors it fills is zero after.
+    """Copy value[n, ..., c] (or a weight, or a scalar) into a buffer; the padding of the vectors it fills becomes zero.
 
     memory: the buffer's elements, flat; value: in the public shape of the buffer's type, up to its batch
     """
