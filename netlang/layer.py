@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from netlang.types import Tensor
+from netlang.types import Count, Tensor, shown
 
 
 class Misfit(Exception):
@@ -25,17 +25,50 @@ class Weight:
     """A trained tensor a layer owns.
 
     name: "w" or "b"; its full name is path and name, as in `conv1.w`
-    init: the word of an initialisation ("he", "zeros", "ones", ...)
+    init: the word of an initialisation ("he", "zeros", "normal(0.05)", ...)
     fans: how many numbers each output sums over, and each input feeds (He et al. 2015, section 2.2)
+    decays: whether `l2=` is for it: weights decay, biases, scales and shifts do not (RULINGS 54)
+    frozen, rate, l2: whether training leaves it alone, the factor on the learning rate, and how much of the weight
+        is added to its gradient
     """
 
     name: str
     type: Tensor
     init: str
     fans: tuple[int, int] = (1, 1)
+    decays: bool = False
+    frozen: bool = False
+    rate: float = 1.0
+    l2: float = 0.0
 
     def __str__(self) -> str:
-        return f"weight that starts as {self.init}"
+        said = ["frozen"] if self.frozen else []
+        said += [f"rate={self.rate:g}"] if self.rate != 1 else []
+        said += [f"l2={self.l2:g}"] if self.l2 else []
+        return ", ".join([f"weight that starts as {self.init}", *said])
+
+
+@dataclass(frozen=True)
+class Common:
+    """What may be said of every layer that trains something, beside its own settings.
+
+    l2:     this times the weights is added to their gradient; not of biases, scales and shifts
+    lr:     a factor on the learning rate
+    freeze: whether training leaves the weights alone
+    """
+
+    l2: float = 0.0
+    lr: float = 1.0
+    freeze: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("l2", "lr"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise Misfit(f"{name} must be 0 or more", setting=name)
+
+    def on(self, weight: Weight) -> Weight:
+        """The weight with these settings."""
+        return replace(weight, frozen=self.freeze, rate=self.lr, l2=self.l2 if weight.decays else 0.0)
 
 
 class Value:
@@ -82,22 +115,55 @@ class Layer:
     transparent: ClassVar[bool] = False  # "the next thing" looks through it (RULINGS 1)
     settles: ClassVar[bool] = False  # as the next thing, it stops the default activation (RULINGS 4)
     merge: ClassVar[bool] = False  # stands before branches: `concat[a | b]`
+    skips: ClassVar[bool] = False  # a merge that also takes what its branches read: `residual[..]`
+    slides: ClassVar[bool] = False  # has windows: `kernel stride pad dilation`, in pixels, widen the receptive field
+    norm: ClassVar[bool] = False  # may stand as an option of an `activated` layer, before its activation
+    centred: ClassVar[bool] = False  # as such an option, it turns the layer's bias off (RULINGS 48)
+    tokens: ClassVar[bool] = False  # reads tokens; every other layer reads numbers
+    references: ClassVar[tuple[str, ...]] = ()  # settings that name a tensor, `like=@a`: inputs of `infer` by that name
+    compiled: ClassVar[bool] = True  # whether `lower` says how it is computed
 
     def infer(self, *inputs: Any, **_: Any) -> Tensor:
         """The type of the output, or `Misfit`. Subclasses spell the inputs out: `infer(self, x)`."""
         raise TypeError(f"{type(self).__name__} must say what it makes of its inputs")
 
+    def fitted(self, *inputs: Tensor) -> Tensor:
+        """Like `infer`, and refuses what no layer of its kind reads: tokens, or channels of no fixed number."""
+        for x in inputs:
+            if x.classes and not self.tokens:
+                raise Misfit(f"`{self.word}` reads numbers, and this is tokens", help="`embed-N` makes vectors of them")
+            if self.tokens and not x.classes:
+                raise Misfit(
+                    f"`{self.word}` reads tokens, and this is numbers: {shown(x.shape)}",
+                    help="tokens come from `input T tokens vocab=…`",
+                )
+            if not x.classes and not isinstance(x.shape[-1], int):
+                raise Misfit(f"`{self.word}` needs a fixed number of channels, not {shown(x.shape)}")
+        return self.infer(*inputs)
+
+    def notes(self, *inputs: Tensor) -> tuple[str, ...]:
+        """What must hold for the inputs to fit, as in "needs H even"; it is checked again when sizes are fixed."""
+        return ()
+
     def weights(self, *inputs: Any, **_: Any) -> tuple[Weight, ...]:
         """What the layer trains, in the order `lower` takes it."""
         return ()
 
-    def macs(self, y: Tensor, *inputs: Any, **_: Any) -> int:
+    def macs(self, y: Tensor, *inputs: Any, **_: Any) -> Count:
         """Multiply-adds of its products per example, forward, biases not counted."""
         return 0
 
-    def flops(self, y: Tensor, *inputs: Any, **_: Any) -> int:
+    def flops(self, y: Tensor, *inputs: Any, **_: Any) -> Count:
         """Two per MAC plus every other arithmetic operation, per example, forward."""
         return 2 * self.macs(y, *inputs)
+
+    def jump(self) -> tuple[int, int]:
+        """Rows and columns from what one output sees to what the next one sees: the stride."""
+        return 1, 1
+
+    def missing(self, *inputs: Tensor) -> str | None:
+        """What keeps this layer from being compiled, as it is written; None where nothing does."""
+        return None if self.compiled else f"`{self.word}`"
 
     def lower(self, emit: Emit, training: bool, *values: Any, **_: Any) -> Value:
         """The layer in primitives; `values` are its inputs, then its weights."""
@@ -150,7 +216,7 @@ def canonical(layer: Layer) -> str:
         value = getattr(layer, f.name)
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if f.name == "kernel":
-            text += pair(value)
+            text += "" if value is None else pair(value)
         elif f.name == "width":
             text += f"-{value}"
         elif value == default or value is None:
@@ -158,7 +224,7 @@ def canonical(layer: Layer) -> str:
         elif f.name == "stride":
             text += f"/{pair(value)}"
         elif f.name == layer.positional:
-            options += f" {value}"
+            options += f" {setting(value)}"
         else:
             options += f" {f.name}={setting(value)}"
     return text + options

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from netlang.diagnostics import error
+from netlang.diagnostics import Diagnostic, Label, NetError, error
 from netlang.differentiate import differentiate, updates
-from netlang.graph import Graph, Input, Net
-from netlang.layer import Misfit
+from netlang.graph import Graph, Input, Net, Node
+from netlang.layer import Layer, Misfit, Weight
 from netlang.layers import optimizer
 from netlang.layers.optimizer import Optimizer
 from netlang.lower import lower
 from netlang.passes import optimise
 from netlang.plan import Plan, plan
 from netlang.primitives.launch import Target
+from netlang.sizes import letters
+from netlang.source import Span
 
 OPTIMIZER = "adam"  # where `train:` names none
 
@@ -39,6 +41,7 @@ def compile_plan(net: Net, purpose: str, target: Target, batch: int, *, share: b
     share: whether values may lie in the same memory one after the other
     Raises NetError.
     """
+    refuse_uncompiled(net, purpose)
     primitives = _lowered(net, purpose != "evaluate", target.dtype)
     gradient = primitives
     if purpose == "gradients":
@@ -49,6 +52,34 @@ def compile_plan(net: Net, purpose: str, target: Target, batch: int, *, share: b
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
     optimised = optimise(gradient, batch)
     return Stages(purpose, primitives, gradient, optimised, plan(optimised, target, batch, share=share))
+
+
+def refuse_uncompiled(net: Net, purpose: str) -> None:
+    """Raise NetError for everything in a checked net that this version cannot compile, all at once."""
+    found: dict[Span, Diagnostic] = {}
+    for node in net.graph:
+        what = _missing(net.graph, node, training=purpose == "train")
+        if what is not None:
+            title = f"this version checks, counts and draws {what}, but cannot compile it yet"
+            found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, "")))
+    if found:
+        raise NetError(*found.values())
+
+
+def _missing(graph: Graph, node: Node, *, training: bool) -> str | None:
+    """What of a node the compiler lacks, as a user wrote it."""
+    match node.made_by:
+        case Input() if node.type.classes:
+            return "an input of tokens"
+        case Input() if not node.type.fixed:
+            return f"a size that is not fixed, `{letters(*node.type.shape[1:])[0]}`"
+        case Weight() as weight if training:
+            said = {"`freeze`": weight.frozen, "`lr=`": weight.rate != 1, "`l2=`": weight.l2 != 0}
+            return next((name for name, is_said in said.items() if is_said), None)
+        case Layer() as layer:
+            types = [graph[i].type for i in node.inputs if not isinstance(graph[i].made_by, Weight)]
+            return layer.missing(*types) if all(t.fixed for t in types) else None
+    return None
 
 
 def _lowered(net: Net, training: bool, dtype: str) -> Graph:

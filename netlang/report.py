@@ -204,6 +204,8 @@ def _seen(
     jump = jumps[sources[0]]
     if len(node.type.shape) != 4:  # a vector made of an image has seen all of it
         return _whole(graph), jump
+    if not node.made_by.slides:
+        return (height, width), jump
     kernel = getattr(node.made_by, "kernel", (1, 1))
     stride = getattr(node.made_by, "stride", None) or kernel
     dilation = getattr(node.made_by, "dilation", (1, 1))

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-Dim = int | str  # a size, or the name of one fixed when the net is compiled or run
+from netlang.sizes import Count, Dim, Size, product
+
 BATCH = "n"  # the batch axis; `.net` files never write it
 
 
@@ -14,10 +15,14 @@ class Tensor:
     A value that flows through a net has the batch axis "n" first and its channels last:
     ("n", h, w, c) for images, ("n", c) for vectors. A weight has no batch axis:
     (kh, kw, c, f) of a convolution, (c, f) of a dense layer, (c,) of a bias. A loss is ().
+    A size that is not fixed yet is a letter, "T", or a `Size` made of letters; channels always are.
+
+    classes: of tokens, how many words there are: ("n", t) whole numbers below it, dtype "i32"; 0 for other tensors
     """
 
     dtype: str
     shape: tuple[Dim, ...]
+    classes: int = 0
 
     @property
     def batched(self) -> bool:
@@ -36,8 +41,18 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Number of elements, per example where there is a batch axis."""
+        """Number of elements, per example where there is a batch axis; all sizes are fixed."""
         return math.prod(_size(d) for d in (self.shape[1:] if self.batched else self.shape))
+
+    @property
+    def count(self) -> Count:
+        """Like `size`, also where sizes are not fixed yet: 128*T."""
+        return product(self.shape[1:] if self.batched else self.shape)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every size is a number, the batch aside."""
+        return all(isinstance(d, int) for d in (self.shape[1:] if self.batched else self.shape))
 
     def with_shape(self, *shape: Dim) -> "Tensor":
         """The same element kind in another shape."""
@@ -59,3 +74,6 @@ def _size(dim: Dim) -> int:
 def shown(shape: tuple[Dim, ...]) -> str:
     """A shape as `.net` files write it: without the batch, joined by `x`."""
     return "x".join(map(str, shape[1:] if shape[:1] == (BATCH,) else shape)) or "one number"
+
+
+__all__ = ["BATCH", "Count", "Dim", "Size", "Tensor", "shown"]

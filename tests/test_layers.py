@@ -53,8 +53,18 @@ def test_dilated_windows_count_the_pixels_they_span():
 @pytest.mark.parametrize(
     ("layer", "inputs", "message", "setting"),
     [
-        (lambda: find("conv")((3, 3), 4), [VECTOR], "`conv` slides over an image, and this is a vector: 10", None),
-        (lambda: find("maxpool")(), [SEQUENCE], "`maxpool` slides over an image, and this is a sequence: 12x8", None),
+        (
+            lambda: find("conv")((3, 3), 4),
+            [VECTOR],
+            "`conv` slides over an image or a sequence, and this is a vector: 10",
+            None,
+        ),
+        (
+            lambda: find("maxpool")((3, 2)),
+            [SEQUENCE],
+            "a sequence has one axis to slide along, and this kernel has two: 3x2",
+            "kernel",
+        ),
         (lambda: find("conv")((3, 3), 0), [image()], "width must be 1 or more", "width"),
         (lambda: find("conv")((3, 3), 4, stride=(0, 1)), [image()], "stride must be 1 or more", "stride"),
         (lambda: find("conv")((3, 3), 4, pad=(-1, 0)), [image()], "pad must be 0 or more", "pad"),
@@ -101,7 +111,7 @@ def test_what_does_not_fit_is_refused_in_words(layer, inputs, message, setting):
 
 def test_a_size_that_is_not_fixed_is_refused():
     free = Tensor("f32", ("n", "H", "W", 3))
-    for layer in (find("conv")((3, 3), 4), find("fc")(4), find("flatten")()):
+    for layer in (find("local")((3, 3), 4), find("fc")(4), find("flatten")()):
         with pytest.raises(Misfit, match=r"fixed size"):
             layer.infer(free)
 

@@ -60,6 +60,7 @@ def test_a_small_cross_entropy_keeps_its_digits_in_float32():
 def test_losses_are_found_by_word_and_alias():
     assert loss.find("BCE") is loss.find("binary_cross_entropy")
     assert loss.words(aliases=True) == [
-        "bce", "binary_cross_entropy", "cross_entropy", "crossentropy", "mse", "perceptron", "squared_error",
+        "absolute_error", "bce", "binary_cross_entropy", "cross_entropy", "crossentropy", "hinge", "mae", "mse",
+        "perceptron", "smooth_l1", "squared_error",
     ]  # fmt: skip
-    assert loss.find("hinge") is None
+    assert loss.find("hinges") is None

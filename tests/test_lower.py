@@ -94,7 +94,7 @@ def test_the_train_statement_names_the_loss():
         (
             "relu", "hinges", "values",
             "there is no loss called `hinges`; "
-            "there are binary_cross_entropy, cross_entropy, perceptron, squared_error",
+            "there are binary_cross_entropy, cross_entropy, hinge, mae, perceptron, smooth_l1, squared_error",
         ),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ def unused(graph: Graph, problems: Problems) -> None:
     """
     for node in graph.made_by(Layer):
         kernel = getattr(node.made_by, "kernel", None)
-        if kernel is None or node.made_by.merge:
+        if not node.made_by.slides or len(node.type.shape) != 4:
             continue
         left = [_unread(graph, node, kernel, axis) for axis in (0, 1)]
         if any(left):

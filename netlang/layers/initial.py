@@ -1,13 +1,16 @@
 """How weights start."""
 
 import math
+import re
 from typing import Any, Literal
 from zlib import crc32
 
 import numpy as np
 
 Initial = Literal["auto", "he", "xavier", "lecun", "orthogonal", "normal", "uniform", "zeros", "ones"]
-SPREAD = 0.05  # the standard deviation of `normal`; `uniform` lies between -0.05 and 0.05
+SCALED = ("normal", "uniform")  # words that take a number in brackets: `init=normal(0.01)`
+SPREAD = 0.05  # where none is given: the standard deviation of `normal`; `uniform` lies between -0.05 and 0.05
+_CALL = re.compile(r"(\w+)\((.+)\)")
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
@@ -26,10 +29,12 @@ def array(
         lecun       normal, variance 1 / fan in                   (LeCun et al. 1998, "Efficient BackProp", eq. 16)
         orthogonal  rows or columns of a random rotation          (Saxe et al. 2014)
         normal      deviation 0.05      uniform  from -0.05 to 0.05      zeros      ones
+        normal(s)   deviation s         uniform(s)  from -s to s         constant(s)  all s
         auto        he where the next layer is a rectifier, else xavier: `lower` has replaced it
     fans: how many numbers each output sums over, and each input feeds
     """
     fan_in, fan_out = fans
+    word, number = parts(word)
     match word:
         case "he":
             return rng.normal(0, math.sqrt(2 / fan_in), shape)
@@ -41,14 +46,22 @@ def array(
         case "orthogonal":
             return _orthogonal(shape, rng)
         case "normal":
-            return rng.normal(0, SPREAD, shape)
+            return rng.normal(0, number, shape)
         case "uniform":
-            return rng.uniform(-SPREAD, SPREAD, shape)
+            return rng.uniform(-number, number, shape)
         case "zeros":
             return np.zeros(shape)
         case "ones":
             return np.ones(shape)
+        case "constant":
+            return np.full(shape, number)
     raise ValueError(f"no initialisation is called {word}")
+
+
+def parts(word: str) -> tuple[str, float]:
+    """The word and its number: "normal(0.01)" is "normal" and 0.01."""
+    found = _CALL.fullmatch(word)
+    return (found[1], float(found[2])) if found else (word, SPREAD)
 
 
 def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> "np.ndarray[Any, np.dtype[np.float64]]":

@@ -15,6 +15,7 @@ from netlang.layer import Layer, Weight
 
 Array = Any
 Part = Any  # tensors in, a tensor out; an nn.Module where there are weights
+NAMES = {"w": "weight", "b": "bias", "scale": "weight", "shift": "bias", "slope": "weight"}  # PyTorch's
 _PARTS: dict[type[Layer], Callable[..., Part]] = {}
 
 
@@ -29,7 +30,7 @@ def twin_of(*kinds: type[Layer]) -> Callable[[Callable[..., Part]], Callable[...
 
 
 def part(layer: Layer, *types: Any) -> Part:
-    """The twin of one layer. It reads and makes images [n, c, h, w] and vectors [n, c]."""
+    """The twin of one layer. It reads and makes images [n, c, h, w], sequences [n, c, t] and vectors [n, c]."""
     importlib.import_module(f"{type(layer).__module__.rpartition('.')[0]}.torch")
     return next(_PARTS[kind] for kind in type(layer).__mro__ if kind in _PARTS)(layer, *types)
 
@@ -63,7 +64,7 @@ class Twin(nn.Module):
             made = self.parts[node.id]
             for weight in weights:
                 kind = self.graph[weight].made_by.name
-                parameter = made.weight if kind == "w" else made.bias
+                parameter = getattr(made, NAMES.get(kind, kind))
                 to, back = getattr(made, "orders", {}).get(kind, (_same, _same))
                 yield weight, parameter, to, back
 
@@ -107,10 +108,8 @@ class Twin(nn.Module):
 
     def entering(self, x: Any) -> Any:
         """An image [n, h, w, c] as PyTorch's [n, c, h, w], in memory as the twin likes it."""
-        if x.dim() != 4:
-            return x
-        turned = x.permute(0, 3, 1, 2)
-        return turned if self.channels_last else turned.contiguous()
+        turned = to_torch(x)
+        return turned if self.channels_last or x.dim() != 4 else turned.contiguous()
 
 
 def twin(net: Any, dtype: str = "f32", layout: str = "nchw") -> Twin:
@@ -122,8 +121,13 @@ def twin(net: Any, dtype: str = "f32", layout: str = "nchw") -> Twin:
 
 
 def to_netlang(y: Any) -> Any:
-    """[n, c, h, w] as [n, h, w, c]."""
-    return y.permute(0, 2, 3, 1) if y.dim() == 4 else y
+    """[n, c, h, w] as [n, h, w, c], [n, c, t] as [n, t, c]."""
+    return y.movedim(1, -1)
+
+
+def to_torch(x: Any) -> Any:
+    """[n, h, w, c] as [n, c, h, w], [n, t, c] as [n, c, t]."""
+    return x.movedim(-1, 1)
 
 
 def _same(x: Array) -> Array:

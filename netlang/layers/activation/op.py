@@ -1,12 +1,16 @@
 """Activations: a formula each. Gradients and kernels are derived from it."""
 
 from dataclasses import dataclass
+from math import pi
 from typing import ClassVar
 
 from netlang.formula import Name, Term, absolute, count, exp, maximum, minimum, sigmoid, softplus, tanh, trace, where
-from netlang.layer import Emit, Layer, Value, register
+from netlang.layer import Emit, Layer, Value, Weight, register
 from netlang.primitives.map.op import Map
-from netlang.types import Tensor
+from netlang.types import Count, Tensor
+
+GELU = (2 / pi) ** 0.5, 0.044715  # of the approximation by tanh
+SLOPE = Name("i1")  # the second operand of `prelu`
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Activation(Layer):
     def infer(self, x: Tensor) -> Tensor:
         return x
 
-    def flops(self, y: Tensor, x: Tensor) -> int:
-        return y.size * count(trace(self.formula))
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return y.count * count(trace(self.formula))
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         term = trace(self.formula, "i0")
@@ -151,6 +155,44 @@ class Swish(Activation):
 
     def formula(self, x: Term) -> Term:
         return x * sigmoid(x)
+
+
+@register
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """y = x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3)))        (Hendrycks and Gimpel 2016, section 2)
+
+    The approximation by tanh, off by less than 0.0005 from x times the normal distribution function.
+    """
+
+    word = "gelu"
+    before = "he"
+
+    def formula(self, x: Term) -> Term:
+        return 0.5 * x * (1 + tanh(GELU[0] * (x + GELU[1] * x * x * x)))
+
+
+@register
+@dataclass(frozen=True)
+class Prelu(Activation):
+    """y = x where x > 0, else slope[c] * x, the slopes learned        (He et al. 2015, eq. 1)
+
+    start: what every slope starts as
+    """
+
+    word = "prelu"
+    positional = "start"
+    before = "he"
+    start: float = 0.25
+
+    def formula(self, x: Term) -> Term:
+        return where(x > 0, x, SLOPE * x)
+
+    def weights(self, x: Tensor) -> tuple[Weight, ...]:
+        return (Weight("slope", x.with_shape(x.channels), f"constant({self.start:g})"),)
+
+    def lower(self, emit: Emit, training: bool, x: Value, *slope: Value) -> Value:
+        return emit(Map(trace(self.formula, "i0")), x, *slope)
 
 
 @register

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from netlang.formula import Name
-from netlang.layer import Emit, Layer, Value, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
 from netlang.layers.initial import Initial
-from netlang.layers.sliding import Pad, Pair, Sides, image, positive, reach, slide
+from netlang.layers.sequence.row import off_row, on_row
+from netlang.layers.sliding import Pad, Pair, Windows, positive, windows
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Concat, Slice
 from netlang.primitives.map.op import Map
-from netlang.types import BATCH, Tensor
+from netlang.types import Count, Tensor
 
 
 @register
@@ -22,48 +24,117 @@ class Conv(Layer):
     stride:   pixels from one window to the next
     pad:      zeros around the image, in pixels; `same` makes ⌈n/stride⌉ pixels of n, `valid` pads nothing
     dilation: pixels from one row or column of the window to the next
+    groups:   into how many parts the channels and the filters are cut; a filter reads its own part (Krizhevsky 2012)
     bias:     whether b is there
     init:     how w starts; `auto` is `he` before a rectifier and `xavier` elsewhere
 
-    Cross-correlation: the window is not flipped (Goodfellow et al. 2016, eq. 9.6).
+    Cross-correlation: the window is not flipped (Goodfellow et al. 2016, eq. 9.6). A sequence is an image of one row:
+    y[n,t,f] = b[f] + sum over u,c of x[n, t*stride + u*dilation - pad, c] * w[0,u,c,f].
     """
 
     word = "conv"
     activated = True
+    slides = True
     kernel: Pair
     width: int
     stride: Pair = (1, 1)
+    pad: Pad = "same"
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    bias: bool = True
+    init: Initial = "auto"
+
+    def infer(self, x: Tensor) -> Tensor:
+        positive(self, "width", "groups")
+        y = self._windows(x).shape(x, self.width)
+        for name, count in (("channels", x.channels), ("filters", self.width)):
+            if count % self.groups:
+                raise Misfit(f"{count} {name} do not make {self.groups} equal groups", setting="groups")
+        return y
+
+    def _windows(self, x: Tensor) -> Windows:
+        return windows(self, x)
+
+    def weights(self, x: Tensor) -> tuple[Weight, ...]:
+        at, c = self._windows(x), x.channels // self.groups
+        fans = (at.places * c, at.places * self.width // self.groups)
+        w = Weight("w", Tensor(x.dtype, (*at.kernel, c, self.width)), self.init, fans, decays=True)
+        return with_bias(self.bias, w, x.with_shape(self.width))
+
+    def macs(self, y: Tensor, x: Tensor) -> Count:
+        return y.count * (self._windows(x).places * x.channels // self.groups)
+
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return 2 * self.macs(y, x) + int(self.bias) * y.count
+
+    def jump(self) -> Pair:
+        return self.stride
+
+    def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
+        at = self._windows(x.type)
+        form = Contraction("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed)
+        parts = []
+        c, f = x.type.channels // self.groups, self.width // self.groups
+        image = on_row(emit, x)
+        for k in range(self.groups):
+            read, by = (image, w) if self.groups == 1 else (
+                emit(Slice(k * c, k * c + c), image),
+                emit(Slice(k * f, k * f + f), w),
+            )  # fmt: skip
+            parts.append(emit(form, read, by))
+        y = parts[0] if self.groups == 1 else emit(Concat(), *parts)
+        return biased(emit, off_row(emit, y, x.type), *b)
+
+
+@register
+@dataclass(frozen=True)
+class DepthwiseConv(Layer):
+    """y[n,i,j,c*mult+m] = b[c*mult+m] + sum over u,v of x[n, i', j', c] * w[u,v,0,c*mult+m]
+    with i' = i*stride + u*dilation - pad, and j' likewise: each channel by its own filters (Chollet 2017)
+
+    kernel:   height and width of the window, in pixels
+    stride:   pixels from one window to the next
+    mult:     filters for each channel
+    pad:      zeros around the image, in pixels; `same` makes ⌈n/stride⌉ pixels of n, `valid` pads nothing
+    dilation: pixels from one row or column of the window to the next
+    bias:     whether b is there
+    init:     how w starts; `auto` is `he` before a rectifier and `xavier` elsewhere
+    """
+
+    word = "dwconv"
+    activated = True
+    slides = True
+    compiled = False
+    kernel: Pair
+    stride: Pair = (1, 1)
+    mult: int = 1
     pad: Pad = "same"
     dilation: Pair = (1, 1)
     bias: bool = True
     init: Initial = "auto"
 
     def infer(self, x: Tensor) -> Tensor:
-        (oh, ow), _ = self._slide(x)
-        return x.with_shape(BATCH, oh, ow, self.width)
-
-    def _slide(self, x: Tensor) -> tuple[Pair, Sides]:
-        h, w, _ = image(x, self.word)
-        positive(self, "kernel", "width", "stride", "dilation")
-        return slide((h, w), reach(self.kernel, self.dilation), self.stride, self.pad)
+        positive(self, "mult")
+        return windows(self, x).shape(x, x.channels * self.mult)
 
     def weights(self, x: Tensor) -> tuple[Weight, ...]:
-        places, c = self.kernel[0] * self.kernel[1], x.channels
-        w = Weight("w", x.with_shape(*self.kernel, c, self.width), self.init, (places * c, places * self.width))
-        b = Weight("b", x.with_shape(self.width), "zeros", w.fans)
-        return (w, b) if self.bias else (w,)
+        at, f = windows(self, x), x.channels * self.mult
+        w = Weight("w", Tensor(x.dtype, (*at.kernel, 1, f)), self.init, (at.places, at.places * self.mult), decays=True)
+        return with_bias(self.bias, w, x.with_shape(f))
 
-    def macs(self, y: Tensor, x: Tensor) -> int:
-        return y.size * self.kernel[0] * self.kernel[1] * x.channels
+    def macs(self, y: Tensor, x: Tensor) -> Count:
+        return y.count * windows(self, x).places
 
-    def flops(self, y: Tensor, x: Tensor) -> int:
-        return 2 * self.macs(y, x) + self.bias * y.size
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return 2 * self.macs(y, x) + int(self.bias) * y.count
 
-    def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
-        h, width, _ = image(x.type, self.word)
-        _, pad = self._slide(x.type)
-        y = emit(Contraction("out", self.kernel, self.stride, pad, self.dilation, (h, width)), x, w)
-        return biased(emit, y, *b)
+    def jump(self) -> Pair:
+        return self.stride
+
+
+def with_bias(bias: bool, w: Weight, type_: Tensor) -> tuple[Weight, ...]:
+    """The weights of a sum: w, and a bias of this type where there is one."""
+    return (w, Weight("b", type_, "zeros", w.fans)) if bias else (w,)
 
 
 def biased(emit: Emit, y: Value, *b: Value) -> Value:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
-from netlang.layers.conv.op import biased
+from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.initial import Initial
 from netlang.layers.shape.op import flat, flattened
 from netlang.layers.sliding import positive
 from netlang.primitives.contraction.op import Contraction
-from netlang.types import BATCH, Tensor, shown
+from netlang.types import BATCH, Count, Tensor, shown
 
 
 @register
@@ -32,25 +32,29 @@ class Dense(Layer):
 
     def infer(self, x: Tensor) -> Tensor:
         positive(self, "width")
-        if len(x.shape) == 3:
-            raise Misfit(
-                f"`{self.word}` reads a vector, and this is a sequence: {shown(x.shape)}",
-                help=f"`conv1-{self.width}` works on each step, `flatten` joins the steps of a fixed length, "
-                "`last` and `mean` make one vector of them",
-            )
-        flat(x, self.word)
-        return x.with_shape(BATCH, self.width)
+        return vector(self.word, x, self.width)
 
     def weights(self, x: Tensor) -> tuple[Weight, ...]:
-        w = Weight("w", x.with_shape(x.size, self.width), self.init, (x.size, self.width))
-        b = Weight("b", x.with_shape(self.width), "zeros", w.fans)
-        return (w, b) if self.bias else (w,)
+        w = Weight("w", Tensor(x.dtype, (x.size, self.width)), self.init, (x.size, self.width), decays=True)
+        return with_bias(self.bias, w, x.with_shape(self.width))
 
-    def macs(self, y: Tensor, x: Tensor) -> int:
-        return x.size * y.size
+    def macs(self, y: Tensor, x: Tensor) -> Count:
+        return x.size * self.width
 
-    def flops(self, y: Tensor, x: Tensor) -> int:
-        return 2 * self.macs(y, x) + self.bias * y.size
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return 2 * self.macs(y, x) + int(self.bias) * y.count
 
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
         return biased(emit, emit(Contraction(), flattened(emit, x), w), *b)
+
+
+def vector(word: str, x: Tensor, width: int) -> Tensor:
+    """A vector of so many units, made of a vector or of an image of a fixed size; `Misfit` for a sequence."""
+    if len(x.shape) == 3:
+        raise Misfit(
+            f"`{word}` reads a vector, and this is a sequence: {shown(x.shape)}",
+            help=f"`conv1-{width}` works on each step, `flatten` joins the steps of a fixed length, "
+            "`last` and `mean` make one vector of them",
+        )
+    flat(x, word)
+    return x.with_shape(BATCH, width)

@@ -12,14 +12,17 @@ from netlang.layers.twin import twin_of
 class _Dense(nn.Linear):
     """nn.Linear of a flattened image: its rows are reordered once, when weights are loaded."""
 
+    pieces = 1  # of a maxout, one behind the other; the largest wins
+
     def forward(self, x):
-        return super().forward(x.flatten(1))
+        y = super().forward(x.flatten(1))
+        return y.unflatten(1, (self.pieces, -1)).max(1).values if self.pieces > 1 else y
 
 
 @twin_of(Dense)
-def dense(layer, x):
+def dense(layer, x, width=None):
     """nn.Linear. PyTorch flattens channels, rows, columns; netlang rows, columns, channels."""
-    made = _Dense(x.size, layer.width, layer.bias)
+    made = _Dense(x.size, width or layer.width, layer.bias)
     made.orders = {"w": (partial(_to_torch, x.shape[1:]), partial(_to_netlang, x.shape[1:]))}
     return made
 

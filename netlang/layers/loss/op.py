@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netlang.formula import Channel, Name, Runtime, Term, equal, log, softplus, where
+from netlang.formula import Channel, Name, Runtime, Term, absolute, equal, log, maximum, softplus, where
 from netlang.layer import Emit, Layer, Misfit, Value
 from netlang.layers.softmax.op import largest_and_total
 from netlang.primitives.sum.op import Sum
@@ -86,6 +86,48 @@ class SquaredError(Loss):
 
 
 @dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """loss = mean of |y - target|, over all outputs; the gradient at 0 is 0"""
+
+    word = "mae"
+    aliases = ("absolute_error",)
+
+    def lower(self, emit: Emit, x: Value, target: Value) -> Value:
+        error = absolute(Name("i0") - Name("i1"))
+        return emit(Sum(error / _share(x.type, channels=True), "all"), x, target)
+
+
+@dataclass(frozen=True)
+class SmoothAbsoluteError(Loss):
+    """loss = mean of e^2/2 where |e| < 1, else |e| - 1/2, with e = y - target, over all outputs (Girshick 2015)"""
+
+    word = "smooth_l1"
+
+    def lower(self, emit: Emit, x: Value, target: Value) -> Value:
+        error = Name("i0") - Name("i1")
+        size = absolute(error)
+        each = where(size < 1, 0.5 * error * error, size - 0.5)
+        return emit(Sum(each / _share(x.type, channels=True), "all"), x, target)
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """loss = mean over the examples and places of the sum over c of max(0, 1 + y[c] - y[target]), c not the target
+
+    Each class pushes away from the right one by a margin of 1 (Weston and Watkins 1999). The targets are class numbers.
+    """
+
+    word = "hinge"
+    target = "labels"
+
+    def lower(self, emit: Emit, x: Value, target: Value) -> Value:
+        a = Name("i0")
+        right = emit(Sum(where(equal(Channel(), Name("i1")), a, 0), "channel"), x, target)
+        margin = where(equal(Channel(), Name("i2")), 0, maximum(1 + a - Name("i1"), 0))
+        return emit(Sum(margin / _share(x.type, channels=False), "all"), x, right, target)
+
+
+@dataclass(frozen=True)
 class Perceptron(Loss):
     """loss = mean over the examples of the sum over the outputs of (step(x) - target) * x
 
@@ -100,7 +142,15 @@ class Perceptron(Loss):
         return emit(Sum((where(a > 0, 1, 0) - t) * a / _share(x.type, channels=False), "all"), x, target)
 
 
-LOSSES: tuple[type[Loss], ...] = (CrossEntropy, BinaryCrossEntropy, SquaredError, Perceptron)
+LOSSES: tuple[type[Loss], ...] = (
+    CrossEntropy,
+    BinaryCrossEntropy,
+    SquaredError,
+    AbsoluteError,
+    SmoothAbsoluteError,
+    Hinge,
+    Perceptron,
+)
 
 
 def find(word: str) -> type[Loss] | None:

@@ -7,7 +7,8 @@ from netlang.formula import Name, Term, maximum
 from netlang.layer import Emit, Layer, Misfit, Value, register
 from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
-from netlang.types import Tensor, shown
+from netlang.sizes import agreement
+from netlang.types import Count, Tensor, shown
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,11 @@ class Merge(Layer):
                 raise Misfit(f"the branches of `{self.word}` do not agree: " + against(inputs))
         return y
 
-    def flops(self, y: Tensor, *inputs: Tensor) -> int:
-        return (len(inputs) - 1) * y.size
+    def notes(self, *inputs: Tensor) -> tuple[str, ...]:
+        return conditions(inputs)
+
+    def flops(self, y: Tensor, *inputs: Tensor) -> Count:
+        return (len(inputs) - 1) * y.count
 
     def lower(self, emit: Emit, training: bool, *inputs: Value) -> Value:
         if len(inputs) == 1:
@@ -105,6 +109,9 @@ class Concatenate(Layer):
         y = spatial(self.word, inputs)
         return y.with_shape(*y.shape[:-1], sum(x.channels for x in inputs))
 
+    def notes(self, *inputs: Tensor) -> tuple[str, ...]:
+        return conditions(inputs)
+
     def lower(self, emit: Emit, training: bool, *inputs: Value) -> Value:
         if len(inputs) == 1:
             return inputs[0]
@@ -119,9 +126,21 @@ def spatial(word: str, inputs: tuple[Tensor, ...] | list[Tensor]) -> Tensor:
         raise Misfit(f"`{word}` stands in front of branches: `{word}[ … | … ]`")
     y = max(inputs, key=lambda x: len(x.shape))
     for x in inputs:
-        if len(x.shape) != 2 and x.shape[1:-1] != y.shape[1:-1]:
+        if len(x.shape) != 2 and (len(x.shape) != len(y.shape) or None in _agreements(x, y)):
             raise Misfit(f"the branches of `{word}` do not agree: " + against(list(inputs)))
     return y
+
+
+def _agreements(x: Tensor, y: Tensor) -> list[str | None]:
+    """For each axis of the places, when the sizes are the same: see `agreement`."""
+    return [agreement(a, b) for a, b in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
+
+
+def conditions(inputs: tuple[Tensor, ...]) -> tuple[str, ...]:
+    """What sizes that are not fixed yet must fulfil for these to be merged: "needs H even"."""
+    y = max(inputs, key=lambda x: len(x.shape))
+    found = (said for x in inputs if len(x.shape) == len(y.shape) for said in _agreements(x, y) if said)
+    return tuple(dict.fromkeys(found))
 
 
 def against(inputs: tuple[Tensor, ...] | list[Tensor]) -> str:

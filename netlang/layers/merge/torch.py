@@ -5,9 +5,10 @@ from functools import reduce
 import torch
 
 from netlang.layers.merge.op import Add, Concatenate, Max, Mul, Sub
+from netlang.layers.merge.residual import Residual
 from netlang.layers.twin import twin_of
 
-PAIRS = {Add: torch.add, Mul: torch.mul, Sub: torch.sub, Max: torch.maximum}
+PAIRS = {Add: torch.add, Mul: torch.mul, Sub: torch.sub, Max: torch.maximum, Residual: torch.add}
 
 
 def _spread(inputs):

@@ -1,41 +1,49 @@
-"""Pools: one number for each window of each channel."""
+"""Pools: one number for each window of each channel, or for each channel."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from netlang.formula import Name
 from netlang.layer import Emit, Layer, Misfit, Value, register
-from netlang.layers.sliding import Pad, Pair, Sides, image, positive, slide
+from netlang.layers.sequence.row import off_row, on_row
+from netlang.layers.shape.border import bordered
+from netlang.layers.sliding import Pad, Pair, Windows, plane, windows
+from netlang.primitives.gather.op import Reshape
+from netlang.primitives.map.op import Map
+from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
-from netlang.types import BATCH, Tensor
+from netlang.types import BATCH, Count, Tensor, shown
 
 
 @dataclass(frozen=True)
 class Pool(Layer):
     """What the two pools share: the geometry of their windows."""
 
+    slides = True
     how: ClassVar[str]
     kernel: Pair = (2, 2)
     stride: Pair | None = None
     pad: Pad = "same"
+    ceil: bool = False
 
     def infer(self, x: Tensor) -> Tensor:
-        (oh, ow), _ = self._slide(x)
-        return x.with_shape(BATCH, oh, ow, x.channels)
+        return self._windows(x).shape(x, x.channels)
 
-    def _slide(self, x: Tensor) -> tuple[Pair, Sides]:
-        h, w, _ = image(x, self.word)
-        positive(self, "kernel", "stride")
+    def _windows(self, x: Tensor) -> Windows:
         if isinstance(self.pad, tuple) and any(p >= k for p, k in zip(self.pad, self.kernel, strict=True)):
             raise Misfit("pad must be smaller than the window, or some windows would hold no pixel", setting="pad")
-        return slide((h, w), self.kernel, self.stride or self.kernel, self.pad, end_first=True)
+        return windows(self, x, end_first=True)
 
-    def flops(self, y: Tensor, x: Tensor) -> int:
-        return y.size * self.kernel[0] * self.kernel[1]
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return y.count * self._windows(x).places
+
+    def jump(self) -> Pair:
+        return self.stride or self.kernel
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
-        h, w, _ = image(x.type, self.word)
-        _, pad = self._slide(x.type)
-        return emit(Window(self.how, self.kernel, self.stride or self.kernel, pad, (h, w)), x)
+        at = self._windows(x.type)
+        y = emit(Window(self.how, at.kernel, at.stride, at.pad, at.fixed), on_row(emit, x))
+        return off_row(emit, y, x.type)
 
 
 @register
@@ -46,6 +54,7 @@ class MaxPool(Pool):
     kernel: height and width of the window, in pixels
     stride: pixels from one window to the next; the kernel if not given
     pad:    pixels around the image, never the largest; `same` makes ⌈n/stride⌉ pixels of n, `valid` pads nothing
+    ceil:   whether a window that is partly outside counts: ⌈(n + 2*pad - kernel)/stride⌉ + 1 of them, as in Caffe
 
     Even windows are padded below and right, as in Caffe (Krizhevsky et al. 2012, section 3.4). The gradient goes to
     the first of equal numbers, in rows, then columns.
@@ -62,10 +71,99 @@ class AvgPool(Pool):
 
     kernel: height and width of the window, in pixels
     stride: pixels from one window to the next; the kernel if not given
-    pad:    pixels around the image, never counted; `same` makes ⌈n/stride⌉ pixels of n, `valid` pads nothing
+    pad:    pixels around the image; `same` makes ⌈n/stride⌉ pixels of n, `valid` pads nothing
+    ceil:   whether a window that is partly outside counts: ⌈(n + 2*pad - kernel)/stride⌉ + 1 of them, as in Caffe
+    count_padding: whether the average counts the padding as zeros, as torchvision's Inception-v3 does
 
     Without the trained factor and bias of LeCun et al. 1998, section II.B.
     """
 
     word = "avgpool"
     how = "average"
+    count_padding: bool = False
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        if not self.count_padding:
+            return super().lower(emit, training, x)
+        at = self._windows(x.type)
+        sides, extra = self._counted(at)
+        inside = bordered(emit, on_row(emit, x), sides)
+        h, w = at.fixed
+        size = (h + sides[0] + sides[2], w + sides[1] + sides[3])
+        return off_row(emit, emit(Window("average", at.kernel, at.stride, (0, 0, *extra), size), inside), x.type)
+
+    def _counted(self, at: Windows) -> tuple[tuple[int, int, int, int], Pair]:
+        """The padding that is counted, and what `ceil` adds below and right, which is not."""
+        top, left, bottom, right = at.pad
+        if not self.ceil:
+            return at.pad, (0, 0)
+        below, beside = min(top, bottom), min(left, right)
+        return (top, left, below, beside), (bottom - below, right - beside)
+
+
+@dataclass(frozen=True)
+class GlobalPool(Layer):
+    """What the layers share that make one number of all places of a channel."""
+
+    compares: ClassVar[bool]
+
+    def infer(self, x: Tensor) -> Tensor:
+        plane(x, self.word)
+        return x.with_shape(BATCH, x.channels)
+
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return x.count + (0 if self.compares else y.count)
+
+
+@register
+@dataclass(frozen=True)
+class GlobalAvgPool(GlobalPool):
+    """y[n,c] = the average of x[n,h,w,c] over h,w, or of x[n,t,c] over t        (Lin et al. 2014, section 3.2)"""
+
+    word = "globalavgpool"
+    aliases = ("gap",)
+    compares = False
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        return averaged(emit, x)
+
+
+@register
+@dataclass(frozen=True)
+class Mean(GlobalPool):
+    """y[n,c] = the average of x[n,t,c] over t: a sequence becomes a vector"""
+
+    word = "mean"
+    compares = False
+
+    def infer(self, x: Tensor) -> Tensor:
+        if len(x.shape) != 3:
+            raise Misfit(
+                f"`{self.word}` reads a sequence, and this is {shown(x.shape)}",
+                help="`gap` averages the places of an image",
+            )
+        return super().infer(x)
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        return averaged(emit, x)
+
+
+@register
+@dataclass(frozen=True)
+class GlobalMaxPool(GlobalPool):
+    """y[n,c] = the largest x[n,h,w,c] over h,w, or x[n,t,c] over t; the gradient goes to the first of equal numbers"""
+
+    word = "globalmaxpool"
+    compares = True
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        image = on_row(emit, x)
+        whole = (image.type.arrayed(0)[1], image.type.arrayed(0)[2])
+        y = emit(Window("max", whole, whole, (0, 0, 0, 0), whole), image)
+        return emit(Reshape((x.type.channels,)), y)
+
+
+def averaged(emit: Emit, x: Value) -> Value:
+    """The average over all places, a vector."""
+    total = emit(Sum(Name("i0"), "positions"), x)
+    return emit(Reshape((x.type.channels,)), emit(Map(Name("i0") * (1 / x.type.positions)), total))

@@ -5,42 +5,74 @@ from functools import partial
 import torch
 import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from netlang.layers.pool.op import AvgPool, MaxPool
-from netlang.layers.sliding import slide
+from netlang.layers.pool.op import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Mean
+from netlang.layers.sliding import windows
 from netlang.layers.twin import twin_of
 
 
-def _sides(layer, x):
-    stride = layer.stride or layer.kernel
-    _, (top, left, bottom, right) = slide(x.shape[1:3], layer.kernel, stride, layer.pad, end_first=True)
-    return stride, (left, right, top, bottom)
+def _fitting(layer, x):
+    """The windows and F.pad's order of the padding."""
+    at = windows(layer, x, end_first=True)
+    top, left, bottom, right = at.pad
+    return at, (left, right, top, bottom)
 
 
-def _symmetric(layer, around):
+def _symmetric(at, around):
     """Whether PyTorch's own padding will do: alike on both sides, and at most half the window."""
     left, right, top, bottom = around
-    return left == right and top == bottom and 2 * top <= layer.kernel[0] and 2 * left <= layer.kernel[1]
+    return left == right and top == bottom and 2 * top <= at.kernel[0] and 2 * left <= at.kernel[1]
+
+
+def _on_row(of):
+    """A function of images as one of sequences too."""
+    return lambda x: of(x.unsqueeze(2)).squeeze(2) if x.dim() == 3 else of(x)
 
 
 @twin_of(MaxPool)
 def maxpool(layer, x):
     """F.max_pool2d; unequal padding is put around the image first."""
-    stride, around = _sides(layer, x)
-    if _symmetric(layer, around):
-        return partial(F.max_pool2d, kernel_size=layer.kernel, stride=stride, padding=(around[2], around[0]))
-    return lambda x: F.max_pool2d(F.pad(x, around, value=float("-inf")), layer.kernel, stride)
+    at, around = _fitting(layer, x)
+    if _symmetric(at, around):
+        padding = (around[2], around[0])
+        return _on_row(partial(F.max_pool2d, kernel_size=at.kernel, stride=at.stride, padding=padding))
+    return _on_row(lambda x: F.max_pool2d(F.pad(x, around, value=float("-inf")), at.kernel, at.stride))
 
 
 @twin_of(AvgPool)
 def avgpool(layer, x):
-    """F.avg_pool2d without the padding in the count; unequal padding by a second pool that counts pixels."""
-    stride, around = _sides(layer, x)
-    if _symmetric(layer, around):
+    """F.avg_pool2d; unequal padding by a second pool that counts pixels."""
+    at, around = _fitting(layer, x)
+    if layer.ceil and not isinstance(layer.pad, str):
+        return _on_row(
+            partial(
+                F.avg_pool2d,
+                kernel_size=at.kernel,
+                stride=at.stride,
+                padding=at.pad[:2],
+                ceil_mode=True,
+                count_include_pad=layer.count_padding,
+            )
+        )
+    if _symmetric(at, around):
         padding = (around[2], around[0])
-        return partial(F.avg_pool2d, kernel_size=layer.kernel, stride=stride, padding=padding, count_include_pad=False)
+        kind = partial(F.avg_pool2d, kernel_size=at.kernel, stride=at.stride, padding=padding)
+        return _on_row(partial(kind, count_include_pad=layer.count_padding))
 
     def padded(x):
-        share = F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), around), layer.kernel, stride)
-        return F.avg_pool2d(F.pad(x, around), layer.kernel, stride) / share
+        ones = torch.ones_like(x[:1, :1])
+        share = F.avg_pool2d(F.pad(ones, around, value=float(layer.count_padding)), at.kernel, at.stride)
+        return F.avg_pool2d(F.pad(x, around), at.kernel, at.stride) / share
 
-    return padded
+    return _on_row(padded)
+
+
+@twin_of(GlobalAvgPool, Mean)
+def average(layer, x):
+    """The mean of all places."""
+    return lambda x: x.flatten(2).mean(2)
+
+
+@twin_of(GlobalMaxPool)
+def largest(layer, x):
+    """The largest of all places."""
+    return lambda x: x.flatten(2).max(2).values

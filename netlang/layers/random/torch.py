@@ -20,4 +20,4 @@ class _Dropout(nn.Dropout):
 @twin_of(Dropout)
 def dropout(layer, x):
     """nn.Dropout."""
-    return _Dropout(layer.rate)
+    return _Dropout(layer.rate)  # a twin draws nothing of its own: which numbers it drops is handed over

@@ -1,10 +1,19 @@
 """Layers that move numbers and compute none."""
 
 from dataclasses import dataclass
+from math import prod
+from typing import Literal
 
+from netlang import sizes
+from netlang.formula import Name, Number
 from netlang.layer import Emit, Layer, Misfit, Value, register
-from netlang.primitives.gather.op import Reshape
-from netlang.types import BATCH, Tensor, shown
+from netlang.layers.sequence.row import off_row, on_row
+from netlang.layers.shape.border import bordered, cut
+from netlang.layers.sliding import Pair, Sides, along, plane, positive
+from netlang.primitives.gather.op import Concat, Reshape
+from netlang.primitives.map.op import Map
+from netlang.primitives.window.op import Window
+from netlang.types import BATCH, Count, Dim, Tensor, shown
 
 
 @register
@@ -37,9 +46,175 @@ class Identity(Layer):
         return x
 
 
+@register
+@dataclass(frozen=True)
+class Reshaped(Layer):
+    """The same numbers in the same order, rows, then columns, then channels, under another shape
+
+    shape: the new sizes, as in `reshape 7x7x64`
+    """
+
+    word = "reshape"
+    positional = "shape"
+    transparent = True
+    shape: tuple[int, ...]
+
+    def infer(self, x: Tensor) -> Tensor:
+        positive(self, "shape")
+        if not 1 <= len(self.shape) <= 3:
+            raise Misfit("a shape has 1, 2 or 3 sizes", setting="shape")
+        count = flat(x, self.word)
+        if prod(self.shape) != count:
+            made = f"{shown((BATCH, *self.shape))} holds {prod(self.shape):,} numbers"
+            raise Misfit(f"{made}, and {shown(x.shape)} holds {count:,}", setting="shape")
+        return x.with_shape(BATCH, *self.shape)
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        return emit(Reshape(self.shape), x)
+
+
+@register
+@dataclass(frozen=True)
+class Pad(Layer):
+    """Zeros around an image or sequence, and behind its channels
+
+    by:       rows above and below, and columns left and right, in pixels
+    channels: zero channels behind the others (option A of He et al. 2016, section 4.2)
+    """
+
+    word = "pad"
+    positional = "by"
+    transparent = True
+    by: Pair = (0, 0)
+    channels: int = 0
+
+    def infer(self, x: Tensor) -> Tensor:
+        rows, columns = self._sides(x)
+        if min(rows, columns) < 0:
+            raise Misfit("by must be 0 or more", setting="by")
+        if self.channels < 0:
+            raise Misfit("channels must be 0 or more", setting="channels")
+        return _resized(x, _grown(x, self.word, (2 * rows, 2 * columns)), self.channels)
+
+    def _sides(self, x: Tensor) -> Pair:
+        return along(self, x, "by", self.by, 0)
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        rows, columns = self._sides(x.type)
+        y = bordered(emit, on_row(emit, x), (rows, columns, rows, columns))
+        if self.channels:
+            zeros = emit(Map(Number(0), (*y.type.shape[:-1], self.channels)), y)
+            y = emit(Concat(), y, zeros)
+        return off_row(emit, y, x.type)
+
+
+@register
+@dataclass(frozen=True)
+class Crop(Layer):
+    """The middle of an image or sequence
+
+    by: rows cut off above and below, and columns left and right, in pixels; or
+    like: a tensor whose height and width are kept, `crop like=@a` (Ronneberger et al. 2015)
+
+    Where an odd number of rows or columns goes, the last side loses one more.
+    """
+
+    word = "crop"
+    positional = "by"
+    transparent = True
+    references = ("like",)
+    by: Pair | None = None
+
+    def infer(self, x: Tensor, like: Tensor | None = None) -> Tensor:
+        size = plane(x, self.word)
+        if (self.by is None) == (like is None):
+            raise Misfit("`crop` takes either a number of pixels or `like=@label`", setting="by", help="as in `crop 2`")
+        if like is not None:
+            wanted = _size_of(like, x, self.word)
+            if any(isinstance(a, int) and isinstance(b, int) and a > b for a, b in zip(wanted, size, strict=True)):
+                raise Misfit(f"{shown(x.shape)} cannot be cut to the size of {shown(like.shape)}: it is smaller")
+            return _resized(x, wanted, 0)
+        rows, columns = self._by(x)
+        if min(rows, columns) < 0:
+            raise Misfit("by must be 0 or more", setting="by")
+        left = _grown(x, self.word, (-2 * rows, -2 * columns))
+        if any(isinstance(n, int) and n < 1 for n in left):
+            raise Misfit(f"nothing is left of {shown(x.shape)}", setting="by")
+        return _resized(x, left, 0)
+
+    def _by(self, x: Tensor) -> Pair:
+        return along(self, x, "by", self.by or (0, 0), 0)
+
+    def lower(self, emit: Emit, training: bool, x: Value, *like: Value) -> Value:
+        image = on_row(emit, x)
+        _, h, w, _ = image.type.arrayed(0)
+        high, wide = (int(str(d)) for d in plane(self.infer(x.type, *(v.type for v in like)), self.word))
+        top, left = (h - high) // 2, (w - wide) // 2
+        sides: Sides = (top, left, h - high - top, w - wide - left)
+        return off_row(emit, cut(emit, image, sides), x.type)
+
+
+@register
+@dataclass(frozen=True)
+class Upsample(Layer):
+    """A larger image or sequence: `upsample2` doubles height and width
+
+    kernel: how many pixels one becomes, in height and width; or
+    like:   a tensor whose height and width it gets, `upsample like=@a`
+    how:    `nearest` repeats the pixel; `bilinear` goes straight from one pixel's centre to the next, the centre of
+            pixel i lying at i + 1/2 (RULINGS 52)
+    """
+
+    word = "upsample"
+    transparent = True
+    references = ("like",)
+    kernel: Pair | None = None
+    how: Literal["nearest", "bilinear"] = "nearest"
+
+    def infer(self, x: Tensor, like: Tensor | None = None) -> Tensor:
+        if (self.kernel is None) == (like is None):
+            raise Misfit(
+                "`upsample` takes either a factor or `like=@label`", setting="kernel", help="as in `upsample2`"
+            )
+        if like is not None:
+            return _resized(x, _size_of(like, x, self.word), 0)
+        positive(self, "kernel")
+        factor = along(self, x, "kernel", self.kernel or (1, 1))
+        h, w = (sizes.counted(d) for d in plane(x, self.word))
+        return _resized(x, (sizes.dim(h * factor[0]), sizes.dim(w * factor[1])), 0)
+
+    def flops(self, y: Tensor, *_: Tensor) -> Count:
+        return 7 * y.count if self.how == "bilinear" else 0  # three steps of a + t*(b - a), but for the last's t
+
+    def missing(self, *inputs: Tensor) -> str | None:
+        if self.how == "bilinear":
+            return f"`{self.word} bilinear`"
+        return None if self._factor(*inputs) else f"`{self.word} like=` where the sizes are no multiples"
+
+    def _factor(self, x: Tensor, *like: Tensor) -> Pair | None:
+        """How many pixels one becomes, if it is the same number everywhere."""
+        old, new = plane(x, self.word), plane(self.infer(x, *like), self.word)
+        found = []
+        for a, b in zip(old, new, strict=True):
+            if not (isinstance(a, int) and isinstance(b, int)) or b % a:
+                return None
+            found.append(b // a)
+        return found[0], found[1]
+
+    def lower(self, emit: Emit, training: bool, x: Value, *like: Value) -> Value:
+        factor = self._factor(x.type, *(v.type for v in like))
+        assert factor is not None
+        image = on_row(emit, x)
+        _, h, w, _ = image.type.arrayed(0)
+        # the gradient of an average hands every pixel its share; times the number of shares it is the pixel again
+        window = Window("average", factor, factor, (0, 0, 0, 0), (h * factor[0], w * factor[1]), "data")
+        shares = emit(window, image)
+        return off_row(emit, emit(Map(Name("i0") * (factor[0] * factor[1])), shares), x.type)
+
+
 def flat(x: Tensor, word: str) -> int:
     """How many numbers an example has; `Misfit` where a size is not fixed."""
-    if not all(isinstance(d, int) for d in x.shape[1:]):
+    if not x.fixed:
         raise Misfit(f"`{word}` needs a fixed size, not {shown(x.shape)}")
     return x.size
 
@@ -47,3 +222,19 @@ def flat(x: Tensor, word: str) -> int:
 def flattened(emit: Emit, x: Value) -> Value:
     """X as vectors."""
     return x if len(x.type.shape) == 2 else emit(Reshape((x.type.size,)), x)
+
+
+def _grown(x: Tensor, word: str, by: Pair) -> tuple[Dim, Dim]:
+    h, w = (sizes.counted(d) for d in plane(x, word))
+    return sizes.dim(h + by[0]), sizes.dim(w + by[1])
+
+
+def _size_of(like: Tensor, x: Tensor, word: str) -> tuple[Dim, Dim]:
+    if len(like.shape) != len(x.shape):
+        raise Misfit(f"`{word} like=` wants a tensor of the same kind: {shown(x.shape)} against {shown(like.shape)}")
+    return plane(like, word)
+
+
+def _resized(x: Tensor, size: tuple[Dim, Dim], more: int) -> Tensor:
+    """X in another height and width (a sequence in another length), with `more` channels."""
+    return x.with_shape(BATCH, *(size if len(x.shape) == 4 else size[1:]), x.channels + more)

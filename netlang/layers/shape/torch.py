@@ -1,7 +1,10 @@
 """Shapes in PyTorch."""
 
-from netlang.layers.shape.op import Flatten, Identity
-from netlang.layers.twin import to_netlang, twin_of
+import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+
+from netlang.layers.shape.op import Crop, Flatten, Identity, Pad, Reshaped, Upsample
+from netlang.layers.sliding import plane
+from netlang.layers.twin import to_netlang, to_torch, twin_of
 
 
 @twin_of(Flatten)
@@ -14,3 +17,37 @@ def flatten(layer, x):
 def identity(layer, x):
     """The input."""
     return lambda x: x
+
+
+@twin_of(Reshaped)
+def reshape(layer, x):
+    """Rows, columns, channels."""
+    return lambda x: to_torch(to_netlang(x).reshape(-1, *layer.shape))
+
+
+@twin_of(Pad)
+def pad(layer, x):
+    """F.pad."""
+    rows, columns = layer.by
+    places = (columns, columns, rows, rows) if len(x.shape) == 4 else (columns, columns)
+    return lambda x: F.pad(x, (*places, 0, layer.channels))
+
+
+@twin_of(Crop)
+def crop(layer, x, *like):
+    """A slice from the middle."""
+    (h, w), (high, wide) = plane(x, "crop"), plane(layer.infer(x, *like), "crop")
+    top, left = (h - high) // 2, (w - wide) // 2
+
+    def cut(x, *like):
+        y = x[..., left : left + wide]
+        return y[..., top : top + high, :] if y.dim() == 4 else y
+
+    return cut
+
+
+@twin_of(Upsample)
+def upsample(layer, x, *like):
+    """F.interpolate."""
+    size = layer.infer(x, *like).shape[1:-1]
+    return lambda x, *like: F.interpolate(x, size=size, mode="nearest")

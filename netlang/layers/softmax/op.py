@@ -6,7 +6,8 @@ from netlang.formula import Name, exp, log
 from netlang.layer import Emit, Layer, Value, register
 from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
-from netlang.types import Tensor
+from netlang.sizes import product
+from netlang.types import Count, Tensor
 
 top, total = Name("i1"), Name("i2")
 
@@ -26,8 +27,8 @@ class Softmax(Layer):
     def infer(self, x: Tensor) -> Tensor:
         return x
 
-    def flops(self, y: Tensor, x: Tensor) -> int:
-        return 5 * y.size  # compare, subtract, exp, add, divide
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return 5 * y.count  # compare, subtract, exp, add, divide
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         return emit(Map(exp(Name("i0") - top) / total), x, *largest_and_total(emit, x))
@@ -47,8 +48,8 @@ class LogSoftmax(Layer):
     def infer(self, x: Tensor) -> Tensor:
         return x
 
-    def flops(self, y: Tensor, x: Tensor) -> int:
-        return 5 * y.size + y.size // max(y.channels, 1)  # compare, subtract, exp, add, subtract; one log a place
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return 5 * y.count + product(y.shape[1:-1])  # compare, subtract, exp, add, subtract; one log a place
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         return emit(Map(Name("i0") - top - log(total)), x, *largest_and_total(emit, x))

@@ -26,7 +26,7 @@ class Reshape(Primitive):
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
         x = inputs[0].type
-        return (emit(Reshape(tuple(int(d) for d in x.shape[1:])), dy),)
+        return (emit(Reshape(x.arrayed(0)[1:]), dy),)
 
 
 @dataclass(frozen=True)

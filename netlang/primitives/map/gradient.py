@@ -16,7 +16,7 @@ def slopes(
     """
     gradients = derive(term, Name("dy") if dy.known is None else dy.known, named(inputs))
     operands = {**named(inputs), "dy": dy}
-    if y is not None and not isinstance(term, Name):
+    if y is not None and not isinstance(term, Name | Number):
         gradients = tuple(replace(g, term, Name("y")) for g in gradients)
         operands["y"] = y
     return tuple(

@@ -6,7 +6,7 @@ from netlang.formula import Term
 from netlang.layer import Emit, Value
 from netlang.primitives.map.gradient import slopes
 from netlang.primitives.primitive import Primitive, broadcast
-from netlang.types import Tensor
+from netlang.types import Dim, Tensor
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Map(Primitive):
     """
 
     term: Term
-    shape: tuple[int | str, ...] | None = None
+    shape: tuple[Dim, ...] | None = None
 
     def infer(self, *inputs: Tensor) -> Tensor:
         found = broadcast(*inputs)

@@ -1,0 +1,80 @@
+"""Residual connections: branches are added to what they read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netlang import sizes
+from netlang.formula import Term
+from netlang.layer import Layer, Misfit, register
+from netlang.layers.conv.op import Conv
+from netlang.layers.dense.op import Dense
+from netlang.layers.merge.op import Merge, against
+from netlang.layers.pool.op import MaxPool
+from netlang.layers.shape.op import Pad
+from netlang.layers.sliding import Pair
+from netlang.types import Tensor, shown
+
+
+@register
+@dataclass(frozen=True)
+class Residual(Merge):
+    """y = shortcut(x) + a + b + ..., x what the branches read        (He et al. 2016, eq. 1 and 2)
+
+    shortcut: `identity` is x itself; `project` a 1x1 convolution with the body's stride; `pad` every stride-th row and
+              column, with zero channels appended (option A); `auto` is `identity` where shapes agree, else `project`
+    """
+
+    word = "residual"
+    skips = True
+    shortcut: Literal["auto", "identity", "project", "pad"] = "auto"
+
+    def pair(self, a: Term, b: Term) -> Term:
+        return a + b
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        if len(inputs) < 2:
+            raise Misfit(f"`{self.word}` adds what its branches read to what they give, and here is one of the two")
+        return super().infer(*inputs)
+
+    def around(self, x: Tensor, y: Tensor, stride: Pair, *, bias: bool, norm: Layer | None) -> tuple[Layer, ...]:
+        """The layers from x to what is added to the branches' output y; none for the identity.
+
+        stride: the product of the strides on the way from x to y
+        bias, norm: as the last convolution of the branches has them
+        Raises Misfit where x and y cannot be added up.
+        """
+        if self.shortcut == "identity" or (self.shortcut == "auto" and x.shape == y.shape):
+            if x.shape != y.shape:
+                raise Misfit(
+                    f"the branches of `residual` do not add up: {against([y, x])}",
+                    setting="shortcut",
+                    help="drop `shortcut=identity` to get a projection",
+                )
+            return ()
+        self._strided(x, y, stride)
+        if self.shortcut == "pad":
+            return self._padded(x, y, stride)
+        if len(x.shape) == 2:
+            projection: Layer = Dense(y.channels, bias=bias)
+        else:
+            projection = Conv((1, 1), y.channels, stride, bias=bias)
+        return (projection,) if norm is None else (projection, norm)
+
+    def _strided(self, x: Tensor, y: Tensor, stride: Pair) -> None:
+        """`Misfit` unless y has one place for every stride of x."""
+        steps = stride[-(len(x.shape) - 2) :] if len(x.shape) > 2 else ()
+        wanted = tuple(sizes.dim(sizes.ceil_div(n, s)) for n, s in zip(x.shape[1:-1], steps, strict=True))
+        if len(x.shape) != len(y.shape) or y.shape[1:-1] != wanted:
+            raise Misfit(
+                f"the branches of `residual` do not add up: {against([y, x])}",
+                help=f"a shortcut with the branches' strides would make {shown(('n', *wanted, y.channels))}",
+            )
+
+    def _padded(self, x: Tensor, y: Tensor, stride: Pair) -> tuple[Layer, ...]:
+        more = y.channels - x.channels
+        if more < 0:
+            raise Misfit(
+                f"`shortcut=pad` appends channels, and {x.channels} are more than {y.channels}", setting="shortcut"
+            )
+        thinned = (MaxPool((1, 1), stride),) if stride != (1, 1) else ()
+        return (*thinned, Pad(channels=more)) if more else thinned

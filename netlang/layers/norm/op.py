@@ -1,0 +1,190 @@
+"""Normalisation: numbers are shifted and scaled by the statistics of a group they belong to."""
+
+from dataclasses import dataclass
+
+from netlang.formula import Name, Term, count, sqrt
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layers.sliding import positive
+from netlang.primitives.gather.op import Reshape
+from netlang.primitives.map.op import Map
+from netlang.primitives.sum.op import Sum
+from netlang.types import BATCH, Count, Tensor
+
+i0, i1 = Name("i0"), Name("i1")
+
+
+@dataclass(frozen=True)
+class Norm(Layer):
+    """y = (x - mean) / sqrt(variance + eps) * scale[c] + shift[c], mean and variance those of a group of numbers
+
+    Subclasses say what a group is. The variance is divided by the group's size.
+    """
+
+    norm = True
+    settles = True
+
+    def infer(self, x: Tensor) -> Tensor:
+        if not self.setting("eps") > 0:
+            raise Misfit("eps must be more than 0", setting="eps")
+        return x
+
+    def setting(self, name: str) -> float:
+        """The value of a setting that every norm has."""
+        return float(getattr(self, name))
+
+    def weights(self, x: Tensor) -> tuple[Weight, ...]:
+        type_ = x.with_shape(x.channels)
+        scale, shift = Weight("scale", type_, "ones"), Weight("shift", type_, "zeros")
+        return (scale,) * int(self.setting("scale")) + (shift,) * int(self.setting("shift"))
+
+    def term(self, size: float) -> Term:
+        """The output of x less the mean, the sum of its squares, and the weights; size: of a group."""
+        y = i0 / sqrt(i1 * (1 / size) + self.setting("eps"))
+        names = iter((Name("i2"), Name("i3")))
+        y = y * next(names) if self.setting("scale") else y
+        return y + next(names) if self.setting("shift") else y
+
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        """For each number: added up, centred, squared and added up, and the formula."""
+        return y.count * (1 + 2 + 2 + count(self.term(2)))
+
+    def group(self, x: Tensor) -> int:
+        """How many numbers a group has."""
+        raise TypeError(f"{type(self).__name__} must say what it normalises over")
+
+    def total(self, emit: Emit, term: Term, x: Value) -> Value:
+        """The sum over each group, of a type that spreads over x."""
+        raise TypeError(f"{type(self).__name__} must say what it normalises over")
+
+    def lower(self, emit: Emit, training: bool, x: Value, *weights: Value) -> Value:
+        size = self.group(x.type)
+        centred = emit(Map(i0 - i1 * (1 / size)), x, self.total(emit, i0, x))
+        squares = self.total(emit, i0 * i0, centred)
+        return emit(Map(self.term(size)), centred, squares, *weights)
+
+
+@register
+@dataclass(frozen=True)
+class BatchNorm(Norm):
+    """y = (x - mean[c]) / sqrt(variance[c] + eps) * scale[c] + shift[c]        (Ioffe and Szegedy 2015, algorithm 1)
+
+    momentum: the share of the new batch in the running mean and variance, which evaluation uses
+    eps:      what keeps the divisor from zero
+    scale:    whether the scale is learned; 1 if not
+    shift:    whether the shift is learned; 0 if not
+
+    The mean and variance of a channel are taken over the examples and places of a batch; over batch and time of a
+    sequence.
+    """
+
+    word = "bn"
+    centred = True
+    compiled = False
+    momentum: float = 0.1
+    eps: float = 1e-5
+    scale: bool = True
+    shift: bool = True
+
+    def infer(self, x: Tensor) -> Tensor:
+        if not 0 < self.momentum <= 1:
+            raise Misfit("momentum is the share of the new batch: above 0, and 1 at most", setting="momentum")
+        return super().infer(x)
+
+
+@register
+@dataclass(frozen=True)
+class GroupNorm(Norm):
+    """y = (x - mean[n,g]) / sqrt(variance[n,g] + eps) * scale[c] + shift[c]        (Wu and He 2018, eq. 7)
+
+    groups: into how many parts the channels are cut; a group is all places of one part of one example
+    eps:    what keeps the divisor from zero
+    scale:  whether the scale is learned; 1 if not
+    shift:  whether the shift is learned; 0 if not
+    """
+
+    word = "gn"
+    positional = "groups"
+    groups: int = 32
+    eps: float = 1e-5
+    scale: bool = True
+    shift: bool = True
+
+    def infer(self, x: Tensor) -> Tensor:
+        positive(self, "groups")
+        if x.channels % self.groups:
+            raise Misfit(f"{x.channels} channels do not make {self.groups} equal groups", setting="groups")
+        return super().infer(x)
+
+    def group(self, x: Tensor) -> int:
+        return x.size // self.groups
+
+    def total(self, emit: Emit, term: Term, x: Value) -> Value:
+        if len(x.type.shape) > 2:
+            x, term = emit(Sum(term, "positions"), x), i0
+        return across(emit, term, x, self.groups)
+
+
+@register
+@dataclass(frozen=True)
+class LayerNorm(Norm):
+    """y = (x - mean[n]) / sqrt(variance[n] + eps) * scale[c] + shift[c]        (Ba et al. 2016, eq. 3)
+
+    eps:   what keeps the divisor from zero
+    scale: whether the scale is learned; 1 if not
+    shift: whether the shift is learned; 0 if not
+
+    A group is a whole image, or the features of one step of a sequence.
+    """
+
+    word = "ln"
+    eps: float = 1e-5
+    scale: bool = True
+    shift: bool = True
+
+    def group(self, x: Tensor) -> int:
+        return x.size if len(x.shape) == 4 else x.channels
+
+    def total(self, emit: Emit, term: Term, x: Value) -> Value:
+        if len(x.type.shape) == 4:
+            x, term = emit(Sum(term, "positions"), x), i0
+        return emit(Sum(term, "channel"), x)
+
+
+@register
+@dataclass(frozen=True)
+class InstanceNorm(Norm):
+    """y = (x - mean[n,c]) / sqrt(variance[n,c] + eps) * scale[c] + shift[c]        (Ulyanov et al. 2016, eq. 4)
+
+    eps:   what keeps the divisor from zero
+    scale: whether the scale is learned; 1 if not
+    shift: whether the shift is learned; 0 if not
+
+    A group is one channel of one image or sequence.
+    """
+
+    word = "in"
+    centred = True
+    eps: float = 1e-5
+    scale: bool = True
+    shift: bool = True
+
+    def infer(self, x: Tensor) -> Tensor:
+        if len(x.shape) == 2:
+            raise Misfit(f"`{self.word}` needs several places in a channel, and a vector has one", help="`ln` or `bn`")
+        return super().infer(x)
+
+    def group(self, x: Tensor) -> int:
+        return x.positions
+
+    def total(self, emit: Emit, term: Term, x: Value) -> Value:
+        return emit(Sum(term, "positions"), x)
+
+
+def across(emit: Emit, term: Term, x: Value, groups: int) -> Value:
+    """x[n,1,1,c] summed over each of so many parts of the channels, every channel its part's sum."""
+    if groups == 1:
+        return emit(Sum(term, "channel"), x)
+    c = x.type.channels
+    parts = emit(Reshape((groups, c // groups)), emit(Map(term), x) if term != i0 else x)
+    sums = emit(Map(i0, (BATCH, groups, c // groups)), emit(Sum(i0, "channel"), parts))
+    return emit(Reshape((*(1 for _ in x.type.shape[1:-1]), c)), sums)

@@ -1,0 +1,55 @@
+"""Normalisation in PyTorch."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch import nn
+
+from netlang.layers.norm.local import LocalResponseNorm
+from netlang.layers.norm.op import GroupNorm, InstanceNorm, LayerNorm
+from netlang.layers.twin import to_netlang, to_torch, twin_of
+
+
+class _Norm(nn.Module):
+    """PyTorch's function, with a scale and shift where the layer has them."""
+
+    def __init__(self, function, layer, channels):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.ones(channels)) if layer.scale else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if layer.shift else None
+
+    def forward(self, x):
+        return self.function(x, self.weight, self.bias)
+
+
+@twin_of(GroupNorm)
+def group(layer, x):
+    """F.group_norm."""
+    return _Norm(lambda x, w, b: F.group_norm(x, layer.groups, w, b, layer.eps), layer, x.channels)
+
+
+@twin_of(LayerNorm)
+def layer_norm(layer, x):
+    """F.group_norm of one group for images, F.layer_norm over the features of sequences and vectors."""
+    if len(x.shape) == 4:
+        return _Norm(lambda x, w, b: F.group_norm(x, 1, w, b, layer.eps), layer, x.channels)
+    c = (x.channels,)
+    return _Norm(lambda x, w, b: to_torch(F.layer_norm(to_netlang(x), c, w, b, layer.eps)), layer, x.channels)
+
+
+@twin_of(InstanceNorm)
+def instance(layer, x):
+    """F.instance_norm."""
+    return _Norm(lambda x, w, b: F.instance_norm(x, None, None, w, b, True, 0.1, layer.eps), layer, x.channels)
+
+
+@twin_of(LocalResponseNorm)
+def response(layer, x):
+    """F.local_response_norm, which divides alpha by the size."""
+    alpha = layer.alpha * (1 if layer.average else layer.size)
+    wide = (lambda x: x) if len(x.shape) > 2 else (lambda x: x.unsqueeze(2))
+
+    def normed(x):
+        return F.local_response_norm(wide(x), layer.size, alpha, layer.beta, layer.k).reshape(x.shape)
+
+    return normed
