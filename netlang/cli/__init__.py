@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "check": "Tell what is wrong with a file, all at once.",
     "summary": "A row per layer: shapes, parameters, MACs, memory.",
+    "fmt": "Lay files out in the one canonical way; comments stay.",
     "draw": "Draw a net, in the terminal or as SVG, PNG, PDF or DOT.",
     "layers": "List the layers the language knows, with their settings.",
     "train": "Train a net and keep its weights.",
