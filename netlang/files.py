@@ -37,6 +37,25 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
+def create(path: Path, content: bytes) -> None:
+    """The whole content in a new file at `path`, or none. Raises Problem, also where a file is there already.
+
+    Written beside it and then linked: a link, unlike a renaming, never takes the place of a file.
+    """
+    if path.exists() or path.is_symlink():
+        raise Problem(f"{path} is there already, and stays as it is; choose another name")
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    write(draft, content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise Problem(f"{path} is there already, and stays as it is; choose another name") from None
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {reason(error)}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def read(path: Path) -> bytes:
     """The bytes of a file. Raises Problem."""
     try:

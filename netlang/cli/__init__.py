@@ -9,6 +9,8 @@ COMMANDS = {
     "summary": "A row per layer: shapes, parameters, MACs, memory.",
     "fmt": "Lay files out in the one canonical way; comments stay.",
     "draw": "Draw a net, in the terminal or as SVG, PNG, PDF or DOT.",
+    "zoo": "List the nets that ship with netlang.",
+    "new": "Copy a net of the zoo to a file of your own.",
     "layers": "List the layers the language knows, with their settings.",
     "train": "Train a net and keep its weights.",
     "evaluate": "Measure trained weights on test data.",

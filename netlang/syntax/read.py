@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from netlang.catalogue import shipped
 from netlang.diagnostics import Diagnostic, Label, NetError
 from netlang.source import Source, Span
 
@@ -21,7 +22,7 @@ def read(path: str | Path) -> Source:
     """The text of a `.net` file. Raises NetError for what is no readable text."""
     name = str(path)
     try:
-        with Path(path).open("rb") as file:
+        with _existing(name).open("rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as problem:
         raise _unreadable(name, problem) from None
@@ -36,6 +37,12 @@ def read(path: str | Path) -> Source:
     except UnicodeDecodeError as problem:
         raise _undecodable(name, data, problem) from None
     return Source(name, text.replace("\r\n", "\n"))
+
+
+def _existing(name: str) -> Path:
+    """The path of a name; `zoo/…` is the zoo that ships with netlang, unless there is a folder of that name."""
+    path = Path(name)
+    return path if path.exists() else (shipped(name) or path)
 
 
 def _unreadable(name: str, problem: OSError | ValueError) -> NetError:

@@ -1,0 +1,37 @@
+"""`netlang new NAME.net --from NET`: a copy of a net of the zoo, to be changed."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from netlang.cli.file import json_option
+
+
+@click.command("new")
+@click.argument("file", metavar="NAME.net", type=click.Path(path_type=Path))
+@click.option("--from", "source", metavar="NET", required=True, help="A net of the zoo; `netlang zoo` lists them.")
+@json_option
+def command(file: Path, source: str, as_json: bool) -> None:
+    """Copy a net of the zoo to a new file. A file that is there is never overwritten."""
+    from netlang.catalogue import entry, names
+    from netlang.diagnostics import closest
+    from netlang.files import Problem, create
+
+    if file.suffix != ".net":
+        raise click.UsageError(f"{file}: the name of a net's file ends in .net; try `{file}.net`")
+    name = source.removeprefix("zoo/").partition(":")[0].removesuffix(".net")
+    if name not in names():
+        near = closest(name, names())
+        _leave(f"there is no net `{name}` in the zoo; " + (f"did you mean `{near}`?" if near else "see `netlang zoo`"))
+    try:
+        create(file, entry(name).path.read_bytes())
+    except Problem as problem:
+        _leave(str(problem))
+    click.echo(json.dumps({"file": str(file), "from": name}) if as_json else f"wrote {file}, a copy of {name}")
+
+
+def _leave(message: str) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(1)
