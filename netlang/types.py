@@ -72,8 +72,13 @@ def _size(dim: Dim) -> int:
 
 
 def shown(shape: tuple[Dim, ...]) -> str:
-    """A shape as `.net` files write it: without the batch, joined by `x`."""
-    return "x".join(map(str, shape[1:] if shape[:1] == (BATCH,) else shape)) or "one number"
+    """A shape as `.net` files write it: without the batch, joined by `x`: 28x28x6, Tx128, (2*H)x8."""
+    return "x".join(map(_shown, shape[1:] if shape[:1] == (BATCH,) else shape)) or "one number"
+
+
+def _shown(dim: Dim) -> str:
+    text = str(dim)
+    return f"({text})" if " " in text or "*" in text else text
 
 
 __all__ = ["BATCH", "Count", "Dim", "Size", "Tensor", "shown"]

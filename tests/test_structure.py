@@ -46,7 +46,7 @@ FRONT = (
     "diagnostics.py",
 )
 # Words that mean something else too: `max` is how a sum or window is taken, `step` an optimizer's step, ...
-OTHER_MEANINGS = {"max", "add", "mul", "sub", "step", "abs"}
+OTHER_MEANINGS = {"max", "add", "mul", "sub", "step", "abs", "pad", "last", "in"}
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT / "netlang").parts[0] in FRONT], ids=named)

@@ -12,7 +12,7 @@ class _Deconv(nn.ConvTranspose2d):
     """nn.ConvTranspose2d that cuts off what netlang's padding does; a sequence is an image of one row."""
 
     orders = ORDERS
-    cut = (0, 0, 0, 0)
+    cut = (0, 0)
     size = (1, 1)
 
     def forward(self, x):

@@ -3,7 +3,6 @@
 import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from netlang.layers.shape.op import Crop, Flatten, Identity, Pad, Reshaped, Upsample
-from netlang.layers.sliding import plane
 from netlang.layers.twin import to_netlang, to_torch, twin_of
 
 
@@ -36,12 +35,12 @@ def pad(layer, x):
 @twin_of(Crop)
 def crop(layer, x, *like):
     """A slice from the middle."""
-    (h, w), (high, wide) = plane(x, "crop"), plane(layer.infer(x, *like), "crop")
-    top, left = (h - high) // 2, (w - wide) // 2
+    old, new = x.arrayed(0)[1:-1], layer.infer(x, *like).arrayed(0)[1:-1]
+    starts = [(a - b) // 2 for a, b in zip(old, new, strict=True)]
+    inside = tuple(slice(start, start + size) for start, size in zip(starts, new, strict=True))
 
     def cut(x, *like):
-        y = x[..., left : left + wide]
-        return y[..., top : top + high, :] if y.dim() == 4 else y
+        return x[:, :, *inside]
 
     return cut
 
@@ -49,5 +48,5 @@ def crop(layer, x, *like):
 @twin_of(Upsample)
 def upsample(layer, x, *like):
     """F.interpolate."""
-    size = layer.infer(x, *like).shape[1:-1]
-    return lambda x, *like: F.interpolate(x, size=size, mode="nearest")
+    size = layer.infer(x, *like).arrayed(0)[1:-1]
+    return lambda x, *_: F.interpolate(x, size=size, mode="nearest")

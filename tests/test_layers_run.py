@@ -1,0 +1,141 @@
+"""Layers beyond LeNet's, compiled: what the kernels compute is what the interpreter does, forward and backward."""
+
+import cases
+import numpy as np
+import pytest
+
+from netlang.diagnostics import NetError
+from netlang.graph import Input
+from netlang.interpret import interpret
+from netlang.layer import Weight, find
+from netlang.layers import initial
+from netlang.net import Net
+from netlang.pipeline import compile_plan, refuse_uncompiled
+from netlang.primitives.launch import Target
+from netlang.primitives.reference import Run
+from netlang.types import Tensor
+
+
+def of(word, **settings):
+    return find(word)(**settings)
+
+
+def net(shape, *layers):
+    return cases.chain(*layers, shape=shape)
+
+
+NETS = {
+    "towers": net(
+        (9, 8, 4),
+        of("conv", kernel=(3, 3), width=32, groups=2),
+        of("prelu"),
+        of("lrn", alpha=0.3),
+        of("maxpool", kernel=(3, 3), stride=(2, 2), ceil=True),
+        of("gn", groups=4),
+        of("gelu"),
+        of("channelpool", kernel=4),
+        of("gap"),
+        of("maxout", kernel=2, width=3),
+    ),
+    "decoder": net(
+        (4, 3, 3),
+        of("deconv", kernel=(4, 4), width=5, stride=(2, 2)),
+        of("ln"),
+        of("scale", factor=0.5),
+        of("upsample", kernel=(2, 2)),
+        of("avgpool", kernel=(3, 3), stride=(2, 2), count_padding=True),
+        of("in"),
+        of("pad", by=(1, 2), channels=2),
+        of("crop", by=(2, 1)),
+        of("globalmaxpool"),
+    ),
+    "sequence": net(
+        (10, 3),
+        of("conv", kernel=(3, 3), width=18, stride=(2, 2)),
+        of("ln"),
+        of("tanh"),
+        of("deconv", kernel=(2, 2), width=4, stride=(2, 2)),
+        of("maxpool"),
+        of("reshape", shape=(2, 10)),
+        of("last"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(("batch", "n"), [(16, 16), (6, 5)])  # examples in the lanes, or channels
+def test_gradients_and_loss_agree_with_the_interpreter_in_float64(name, batch, n):
+    """Only the order of sums differs."""
+    net = NETS[name]
+    prog = Net(net).compile(batch=batch, training=True, dtype="f64")
+    rng = np.random.default_rng(0)
+    x, target = (rng.normal(size=t.arrayed(n)) for t in (Net(net).input, Net(net).output))
+    graph = compile_plan(net, "gradients", Target("float64", "f64", prog.target.tiles, 1), batch).optimised
+    feeds = {w: prog.weights[w] for w in prog.weights}
+    given = {"input": x, "target": target}  # a pass may have given them another shape of the same numbers
+    feeds |= {node.id: given[node.id].reshape(node.type.arrayed(n)) for node in graph.made_by(Input)}
+    values = interpret(graph, feeds, Run(examples=n))
+
+    loss, grads = prog.gradients(x, target)
+
+    assert loss == pytest.approx(float(values[graph.outputs["loss"]]), rel=1e-10)
+    largest = max(np.linalg.norm(g) for g in grads.values())
+    for weight, grad in grads.items():
+        wanted = values[graph.outputs[f"d.{weight}"]].reshape(grad.shape)
+        assert np.linalg.norm(grad - wanted) <= 1e-9 * max(np.linalg.norm(wanted), 1e-6 * largest), weight
+    prog.close()
+
+
+def refused(net, purpose="evaluate"):
+    with pytest.raises(NetError) as error:
+        refuse_uncompiled(net, purpose)
+    return [d.title for d in error.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "what"),
+    [
+        ((4, 4, 3), of("bn"), "`bn`"),
+        ((4, 4, 3), of("dwconv", kernel=(3, 3)), "`dwconv`"),
+        ((4, 4, 3), of("local", kernel=(3, 3), width=2), "`local`"),
+        ((4, 4, 3), of("upsample", kernel=(2, 2), how="bilinear"), "`upsample bilinear`"),
+        ((7, 3), of("lstm", width=4), "`lstm`"),
+        ((7, 3), of("gru", width=4), "`gru`"),
+        ((7, 3), of("rnn", width=4), "`rnn`"),
+        (("T", 3), of("relu"), "a size that is not fixed, `T`"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_compiled_yet_is_refused_by_name(shape, layer, what):
+    assert refused(net(shape, layer)) == [f"this version checks, counts and draws {what}, but cannot compile it yet"]
+
+
+def test_tokens_are_refused_until_they_can_be_read():
+    tokens = cases.Node("input", Input("input"), (), Tensor("i32", ("n", 5), 20), cases.NOWHERE)
+    graph = cases.Graph()
+    embedded = cases.append(graph, of("embed", width=4), graph.add(tokens))
+    graph.outputs["output"] = embedded.id
+
+    (title,) = refused(cases.Net("net", None, graph, {}, {}, ""))
+    assert "an input of tokens" in title  # all spans of this net are the same: the first one is told
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"), [({"frozen": True}, "`freeze`"), ({"rate": 0.1}, "`lr=`"), ({"l2": 5e-4}, "`l2=`")]
+)
+def test_what_training_does_not_honour_yet_is_refused_where_a_net_is_trained(settings, what):
+    graph = cases.Graph()
+    graph.add(
+        cases.Node("w", Weight("w", Tensor("f32", (3,)), "zeros", **settings), (), Tensor("f32", (3,)), cases.NOWHERE)
+    )
+    made = cases.Net("net", None, graph, {}, {}, "")
+
+    refuse_uncompiled(made, "evaluate")
+    assert what in refused(made, "train")[0]
+
+
+def test_an_initialisation_may_say_its_number():
+    rng = initial.generator(0, "w")
+    assert initial.array("normal(2)", (400, 50), (1, 1), rng).std() == pytest.approx(2, rel=0.05)
+    assert 0.28 < np.abs(initial.array("uniform(0.3)", (40, 50), (1, 1), rng)).max() <= 0.3
+    assert (initial.array("constant(0.25)", (4,), (1, 1), rng) == 0.25).all()
