@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
 from netlang.types import Count, Tensor, shown
 
@@ -30,6 +30,8 @@ class Weight:
     decays: whether `l2=` is for it: weights decay, biases, scales and shifts do not (RULINGS 54)
     frozen, rate, l2: whether training leaves it alone, the factor on the learning rate, and how much of the weight
         is added to its gradient
+    file: where it is read from instead, a file and the name in it (`weights=`)
+    transposes: the id of the weight it is the transpose of; it has no numbers of its own (`tie=@a transposed`)
     """
 
     name: str
@@ -40,11 +42,15 @@ class Weight:
     frozen: bool = False
     rate: float = 1.0
     l2: float = 0.0
+    file: tuple[str, str] | None = None
+    transposes: str | None = None
 
     def __str__(self) -> str:
         said = ["frozen"] if self.frozen else []
         said += [f"rate={self.rate:g}"] if self.rate != 1 else []
         said += [f"l2={self.l2:g}"] if self.l2 else []
+        said += [f"from {':'.join(self.file)}"] if self.file else []
+        said += ["transposed"] if self.transposes else []
         return ", ".join([f"weight that starts as {self.init}", *said])
 
 
@@ -214,6 +220,8 @@ def canonical(layer: Layer) -> str:
     text, options = layer.word, ""
     for f in fields(layer):
         value = getattr(layer, f.name)
+        any_length = Ellipsis in get_args(f.type)  # 5x5 of one number of sizes is 5; of any number it stays 5x5
+        written = "x".join(map(str, value)) if any_length else setting(value)
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if f.name == "kernel":
             text += "" if value is None else pair(value)
@@ -223,10 +231,10 @@ def canonical(layer: Layer) -> str:
             continue
         elif f.name == "stride":
             text += f"/{pair(value)}"
-        elif f.name == layer.positional:
-            options += f" {setting(value)}"
+        elif f.name == layer.positional and "x" not in written:
+            options += f" {written}"
         else:
-            options += f" {f.name}={setting(value)}"
+            options += f" {f.name}={written}"
     return text + options
 
 

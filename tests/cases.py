@@ -135,6 +135,7 @@ LAYERS: tuple[Case, ...] = (
     layer("dropout", SEQUENCE, spatial=True),
     layer("reshape", IMAGE, shape=(15, 14)),
     layer("reshape", VECTOR, shape=(3, 1, 7)),
+    layer("reshape", (25,), shape=(5, 5)),
     layer("pad", SMALL, by=(2, 1)),
     layer("pad", SEQUENCE, by=(1, 1), channels=3),
     layer("pad", SMALL, channels=2),
