@@ -184,3 +184,82 @@ def test_what_is_said_of_all_weights_holds_for_them():
     assert (b.l2, b.rate, b.frozen) == (0.0, 0.1, True)
     with pytest.raises(Misfit, match="l2 must be 0 or more"):
         Common(l2=-1.0)
+
+
+def conv(kernel, width, **settings):
+    return of("conv", kernel=(kernel, kernel), width=width, **settings)
+
+
+def pool(**settings):
+    return of("maxpool", kernel=(3, 3), stride=(2, 2), pad="valid", **settings)
+
+
+FC = (of("fc", width=4096), of("fc", width=4096), of("fc", width=1000))
+PUBLISHED = {  # layers, input, parameters, MACs in millions where the zoo has a figure
+    "AlexNet, two towers": (
+        (
+            conv(11, 96, stride=(4, 4), pad="valid"),
+            of("lrn"),
+            pool(),
+            conv(5, 256, groups=2),
+            of("lrn"),
+            pool(),
+            conv(3, 384),
+            conv(3, 384, groups=2),
+            conv(3, 256, groups=2),
+            pool(),
+            *FC,
+        ),
+        (227, 227, 3),
+        60_965_224,
+        724,
+    ),
+    "AlexNet of torchvision": (
+        (
+            conv(11, 64, stride=(4, 4), pad=(2, 2)),
+            pool(),
+            conv(5, 192),
+            pool(),
+            conv(3, 384),
+            conv(3, 256),
+            conv(3, 256),
+            pool(),
+            *FC,
+        ),
+        (224, 224, 3),
+        61_100_840,
+        714,
+    ),
+    "ZFNet": (
+        (
+            conv(7, 96, stride=(2, 2), pad=(1, 1)),
+            of("maxpool", kernel=(3, 3), stride=(2, 2)),
+            of("lrn"),
+            conv(5, 256, stride=(2, 2), pad="valid"),
+            of("maxpool", kernel=(3, 3), stride=(2, 2)),
+            of("lrn"),
+            conv(3, 384),
+            conv(3, 384),
+            conv(3, 256),
+            pool(),
+            *FC,
+        ),
+        (224, 224, 3),
+        62_357_608,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_chains_have_their_published_counts(name):
+    layers, shape, parameters, macs = PUBLISHED[name]
+    x, counted, products = numbers(*shape), 0, 0
+    for layer in layers:
+        y = layer.fitted(x)
+        counted += sum(w.type.size for w in layer.weights(x))
+        products += layer.macs(y, x)
+        x = y
+
+    assert counted == parameters
+    assert macs is None or round(products / 1e6) == macs
