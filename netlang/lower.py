@@ -11,6 +11,7 @@ from netlang.formula import Name
 from netlang.graph import Graph, Input, Net, Node, NodeId
 from netlang.layer import Layer, Value, Weight
 from netlang.layers.loss import Loss, chosen
+from netlang.primitives.gather.op import Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.source import Span
@@ -71,6 +72,11 @@ class _Lowering:
             return
         type_ = replace(node.type, dtype=self.dtype)
         made_by = node.made_by
+        if isinstance(made_by, Weight) and made_by.transposes:
+            emitted = Emitted(node.path)
+            turned = emitted(Transpose(), self.now[made_by.transposes])
+            self.now[node.id] = emitted.put(self.made, turned, node.id, node.span)
+            return
         if isinstance(made_by, Weight):
             init = settled(self.layers, node) if made_by.init == "auto" else made_by.init
             made_by = replace(made_by, type=type_, init=init)

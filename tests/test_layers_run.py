@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from netlang.diagnostics import NetError
+from netlang.differentiate import differentiate
 from netlang.graph import Input
 from netlang.interpret import interpret
 from netlang.layer import Weight, find
 from netlang.layers import initial
+from netlang.lower import lower
 from netlang.net import Net
 from netlang.pipeline import compile_plan, refuse_uncompiled
 from netlang.primitives.launch import Target
@@ -60,6 +62,33 @@ NETS = {
         of("last"),
     ),
 }
+
+
+def autoencoder():
+    """A decoder whose matrix is the encoder's, transposed."""
+    graph = cases.chain(of("fc", width=3), of("tanh"), shape=(20,)).graph
+    w = Weight("w", Tensor("f32", (3, 20)), "xavier", transposes="fc1.w")
+    graph.add(cases.Node("fc2.w", w, ("fc1.w",), w.type, cases.NOWHERE, ("fc2",)))
+    inputs, y = (graph.outputs["output"], "fc2.w"), Tensor("f32", ("n", 20))
+    graph.add(cases.Node("fc2", of("fc", width=20, bias=False), inputs, y, cases.NOWHERE, ("fc2",)))
+    graph.outputs["output"] = "fc2"
+    return cases.Net("autoencoder", None, graph, {}, {}, "")
+
+
+NETS["autoencoder"] = autoencoder()
+
+
+def test_a_transposed_weight_is_no_weight_of_its_own_and_shares_its_gradient():
+    graph = differentiate(lower(NETS["autoencoder"], training=True, dtype="f64"))
+    feeds = cases.feeds(graph)
+    assert {name for name in feeds if name.endswith(".w")} == {"fc1.w"}
+
+    found = interpret(graph, feeds)[graph.outputs["d.fc1.w"]]
+
+    step = np.zeros((20, 3))
+    step[4, 1] = 1e-5
+    up, down = (interpret(graph, feeds | {"fc1.w": feeds["fc1.w"] + s * step})["loss"] for s in (1, -1))
+    assert found[4, 1] == pytest.approx((up - down) / 2e-5, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", NETS)
