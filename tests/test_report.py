@@ -1,11 +1,22 @@
 """Counts against numbers worked out by hand."""
 
+import json
 from pathlib import Path
 
+import cases
+import pytest
+from click.testing import CliRunner
+
+import netlang
 from netlang.check import check
-from netlang.report import size, summary
+from netlang.cli import main
+from netlang.cli.summary import AS
+from netlang.layer import find
+from netlang.report import CONVENTIONS, folded, size, summary
+from netlang.report.conventions import counted
 from netlang.source import Source
 from netlang.syntax.parse import parse
+from netlang.types import Size
 
 LENET = Path(__file__).parents[1] / "examples" / "lenet.net"
 
@@ -86,8 +97,8 @@ def test_json_has_the_agreed_keys():
         "net", "variant", "inputs", "outputs", "parameters", "training_parameters", "trainable", "macs",
         "training_macs", "flops", "backward_macs", "memory", "layers",
     }  # fmt: skip
-    assert data["inputs"] == [{"name": "input", "shape": (28, 28, 1)}]
-    assert data["outputs"] == [{"name": "output", "shape": (10,)}]
+    assert data["inputs"] == [{"name": "input", "shape": [28, 28, 1]}]
+    assert data["outputs"] == [{"name": "output", "shape": [10], "side": False}]
     assert set(data["layers"][0]) >= {
         "name", "layer", "line", "activation", "output", "parameters", "macs", "flops", "receptive_field",
     }  # fmt: skip
@@ -97,7 +108,7 @@ def test_the_table_is_aligned_and_complete():
     lines = str(lenet(64)).split("\n")
 
     assert lines[0] == "t   input 28x28x1   batch 64"
-    assert "conv1     conv5-6 pad=2       relu  28x28x6          156  117,600    5x5  2.41 MB" in lines
+    assert "conv1     conv5-6 pad=2       relu  28x28x6          156  117,600    5x5     1  2.41 MB" in lines
     assert any(line.startswith("total") and "61,706" in line and "416,520" in line for line in lines)
 
 
@@ -105,3 +116,139 @@ def test_sizes_have_three_digits():
     assert [size(n) for n in (1, 999, 1000, 12_340, 123_400, 1_234_000, 10**10)] == [
         "1 B", "999 B", "1.00 KB", "12.3 KB", "123 KB", "1.23 MB", "10.0 GB",
     ]  # fmt: skip
+
+
+IMAGE, STEPS = (8, 8, 3), (6, 5)
+# What thop 0.1.1, ptflops 0.7.5 and fvcore 0.1.5 printed for one layer of torch.nn each, in evaluation, batch 1.
+MEASURED = [
+    ("conv", IMAGE, {"kernel": (3, 3), "width": 4}, 6912, 7168, 6912),
+    ("conv", IMAGE, {"kernel": (3, 3), "width": 4, "bias": False}, 6912, 6912, 6912),
+    ("conv", (8, 8, 4), {"kernel": (3, 3), "width": 4, "groups": 2}, 4608, 4864, 4608),
+    ("conv", (8, 3), {"kernel": (3, 3), "width": 4}, 288, 320, 288),
+    ("deconv", IMAGE, {"kernel": (4, 4), "width": 4, "stride": (2, 2)}, 49152, 13312, 12288),
+    ("fc", (10,), {"width": 7}, 70, 77, 70),
+    ("fc", (10,), {"width": 7, "bias": False}, 70, 70, 70),
+    ("bn", IMAGE, {}, 768, 384, 384),
+    ("bn", IMAGE, {"scale": False, "shift": False}, 384, 192, 192),
+    ("gn", IMAGE, {"groups": 3}, 0, 384, 960),
+    ("in", IMAGE, {}, 768, 384, 960),
+    ("in", IMAGE, {"scale": False, "shift": False}, 384, 192, 768),
+    ("ln", IMAGE, {}, 768, 192, 960),
+    ("lrn", IMAGE, {}, 0, 1024, 0),
+    ("relu", IMAGE, {}, 0, 384, 0),
+    ("relu6", IMAGE, {}, 0, 192, 0),
+    ("leaky", IMAGE, {}, 0, 192, 0),
+    ("prelu", IMAGE, {}, 192, 384, 0),
+    ("elu", IMAGE, {}, 0, 384, 0),
+    ("sigmoid", IMAGE, {}, 0, 0, 0),
+    ("tanh", IMAGE, {}, 0, 0, 0),
+    ("gelu", IMAGE, {}, 0, 384, 0),
+    ("swish", IMAGE, {}, 0, 192, 0),
+    ("softplus", IMAGE, {}, 0, 0, 0),
+    ("softmax", IMAGE, {}, 512, 192, 0),
+    ("maxpool", IMAGE, {}, 0, 384, 0),
+    ("avgpool", IMAGE, {}, 48, 384, 0),
+    ("globalavgpool", IMAGE, {}, 195, 384, 192),
+    ("globalmaxpool", IMAGE, {}, 0, 384, 0),
+    ("upsample", IMAGE, {"kernel": (2, 2)}, 768, 1536, 768),
+    ("upsample", IMAGE, {"kernel": (2, 2), "how": "bilinear"}, 8448, 1536, 3072),
+    ("dropout", IMAGE, {}, 0, 0, 0),
+    ("flatten", IMAGE, {}, 0, 0, 0),
+    ("rnn", STEPS, {"width": 4}, 288, 288, 0),
+    ("lstm", STEPS, {"width": 4}, 1248, 1296, 0),
+    ("gru", STEPS, {"width": 4}, 960, 960, 0),
+    ("lstm", STEPS, {"width": 4, "bidirectional": True}, 2496, 2592, 0),
+]
+
+
+@pytest.mark.parametrize(("word", "shape", "settings", "thop", "ptflops", "fvcore"), MEASURED)
+def test_other_tools_are_counted_as_they_count(word, shape, settings, thop, ptflops, fvcore):
+    kind = find(word)
+    graph = cases.chain(kind(**settings), shape=shape).graph
+    node = graph[graph.outputs["output"]]
+
+    assert [counted(graph, node, tool) for tool in ("thop", "ptflops", "fvcore")] == [thop, ptflops, fvcore]
+    assert counted(graph, node, "paper") == kind(**settings).macs(node.type, graph["input"].type)
+
+
+def test_the_command_offers_the_conventions_there_are():
+    assert tuple(CONVENTIONS) == AS
+
+
+def test_merges_cost_the_other_tools_nothing():
+    rows = summary(check(parse(Source("t", "input 4x4x2\nadd[identity | identity]\n"))), convention="ptflops").layers
+
+    assert [row.counted for row in rows] == [0, 0, 0]
+
+
+def test_free_sizes_are_counted_as_polynomials():
+    net = cases.chain(find("conv")((3, 3), 8), find("lstm")(16), shape=("T", 4))
+    found = summary(net, batch=2)
+
+    assert str(found.macs) == "1632*T"
+    assert str(found.total("memory")) == "192*T"
+    assert found.json()["macs"] == "1632*T"
+    assert found.parameters == 3 * 4 * 8 + 8 + 4 * (16 * 24 + 16)
+    assert isinstance(found.flops, Size)
+    assert "1,632*T" in str(found)
+
+
+def test_jumps_multiply_by_strides_and_shrink_by_deconvolutions():
+    conv, pool, up = find("conv"), find("maxpool"), find("upsample")
+    layers = [conv((3, 3), 4, (2, 2)), pool(), find("deconv")((4, 4), 4, (4, 4)), up((2, 2)), conv((1, 3), 4)]
+    rows = summary(cases.chain(*layers, shape=(32, 32, 1))).layers
+
+    assert [row.jump for row in rows] == [(2, 2), (4, 4), (1, 1), (0.5, 0.5), (0.5, 0.5)]
+    assert [row.receptive_field for row in rows] == [(3, 3), (5, 5), (5, 5), (5, 5), (5, 6)]
+
+
+def test_receptive_fields_of_sequences_count_steps():
+    layers = [find("conv")((5, 5), 4), find("conv")((3, 3), 4, (2, 2)), find("lstm")(4), find("last")(), find("fc")(2)]
+    rows = summary(cases.chain(*layers, shape=("T", 4))).layers
+
+    assert [row.receptive_field for row in rows] == [(5,), (7,), ("T",), ("T",), ("T",)]
+    assert [row.jump for row in rows] == [(1,), (2,), (2,), None, None]
+
+
+def test_backward_flops_are_two_per_mac_and_the_forward_rest_again():
+    row = found("input 8\nFC-4, FC-3 linear\n").layers[1]
+
+    assert (row.backward_macs, row.backward_flops) == (24, 2 * 24 + 3)
+
+
+def test_folding_keeps_every_total():
+    whole = lenet(4)
+    short = folded(whole, 1)
+
+    assert short == whole
+
+
+@pytest.mark.parametrize("option", ["--plan", "--depth=1", "--as=thop", "--batch=64"])
+def test_every_option_has_a_table_and_an_object(option):
+    done = CliRunner().invoke(main, ["summary", str(LENET), option])
+    data = json.loads(CliRunner().invoke(main, ["summary", str(LENET), option, "--json"]).stdout)
+
+    assert done.exit_code == 0
+    assert "61,706" in done.stdout
+    assert data["parameters"] == 61706
+
+
+def test_the_planned_memory_is_that_of_the_program_to_the_byte(monkeypatch):
+    monkeypatch.delenv("NETLANG_CHECK_MEMORY", raising=False)  # under which values share no memory
+    memory = json.loads(CliRunner().invoke(main, ["summary", str(LENET), "--plan", "--batch=8", "--json"]).stdout)[
+        "memory"
+    ]
+    net = netlang.load(LENET)
+    arenas = [
+        net.compile(batch=8, training=purpose == "train").stages(purpose).plan.arenas["values"]
+        for purpose in ("evaluate", "train")
+    ]
+
+    assert [memory["arena"], memory["training_arena"]] == arenas
+
+
+def test_a_table_of_long_names_and_layers_stays_within_100_columns():
+    options = " ".join(["dilation=2", "pad=1", "groups=1", "bias=no", "init=orthogonal"])
+    text = f"input 32x32x3\nconv3-2048 {options}, conv3-4096 {options}\nFC-10\n"
+
+    assert max(map(len, str(found(text)).split("\n"))) <= 100

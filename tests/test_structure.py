@@ -38,7 +38,7 @@ FRONT = (
     "syntax",
     "draw",
     "cli",
-    "report.py",
+    "report",
     "lower.py",
     "differentiate.py",
     "passes",

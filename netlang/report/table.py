@@ -1,0 +1,125 @@
+"""The table of `netlang summary`: at most 100 columns where the net allows it."""
+
+from collections.abc import Iterator
+
+from netlang.report.rows import PAPER, Row, Summary
+from netlang.types import Count, Dim, shown
+
+WIDE = 100  # columns: a longer name or layer is cut so that the table fits
+LEAST = 12  # columns that a cut one keeps
+NUMERIC = {"parameters", "MACs", "field", "jump", "memory"}
+CUT = ("layer", "name")  # what gives way first
+
+
+def table(found: Summary) -> Iterator[str]:
+    """The lines of the table, the totals, and what they mean."""
+    title = found.net + (f":{found.variant}" if found.variant else "")
+    ends = ", ".join(shown(("n", *end.shape)) for end in found.inputs)
+    yield f"{title}   input {ends}   batch {found.batch}"
+    yield ""
+    yield from _table(found)
+    yield ""
+    yield from _totals(found)
+
+
+def _table(found: Summary) -> Iterator[str]:
+    counts = "MACs" if found.convention == PAPER else found.convention
+    heads = ("name", "layer", "act", "output", "parameters", counts, "field", "jump", "memory")
+    numeric = NUMERIC | {counts}
+    run = [_cells(row) for row in found.run]
+    side = [_cells(row) for row in found.layers if row.side]
+    memory = size(found.total("memory"))
+    totals = [("total", "", "", "", _number(found.parameters), _number(found.total("counted")), "", "", memory)]
+    if side:
+        counted = _number(found.total("counted", training=True))
+        memory = size(found.memory.activations)
+        totals.append(("training", "", "", "", _number(found.training_parameters), counted, "", "", memory))
+    every = [heads, *run, *side, *totals]
+    kept = [k for k in range(len(heads)) if k < 4 or any(cells[k] for cells in every[1:])]
+    widths = _widths(heads, kept, every)
+
+    def line(cells: tuple[str, ...]) -> str:
+        return "  ".join(_cell(cells[k], widths[k], heads[k] in numeric) for k in kept).rstrip()
+
+    rule = "  ".join("─" * widths[k] for k in kept)
+    yield from (line(heads), rule, *map(line, run))
+    if side:
+        yield from (rule, *map(line, side))
+    yield from (rule, *map(line, totals))
+
+
+def _widths(heads: tuple[str, ...], kept: list[int], every: list[tuple[str, ...]]) -> dict[int, int]:
+    """Columns as wide as their cells, names and layers narrower where the table would pass `WIDE`."""
+    widths = {k: max(len(cells[k]) for cells in every) for k in kept}
+    for head in CUT:
+        k = heads.index(head)
+        over = sum(widths.values()) + 2 * (len(widths) - 1) - WIDE
+        if over > 0:
+            widths[k] = max(widths[k] - over, min(widths[k], LEAST))
+    return widths
+
+
+def _cell(text: str, width: int, numeric: bool) -> str:
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return f"{text:>{width}}" if numeric else f"{text:<{width}}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.name,
+        row.layer,
+        row.activation or "",
+        shown(("n", *row.output)),
+        _number(row.parameters),
+        _number(row.counted),
+        _sizes(row.receptive_field),
+        "x".join(f"{float(j):g}" for j in _once(row.jump or ())),
+        size(row.memory),
+    )
+
+
+def _sizes(field: tuple[Dim, ...] | None) -> str:
+    return "x".join(map(str, field)) if field else ""
+
+
+def _once(jump: tuple[object, ...]) -> tuple[object, ...]:
+    """One number where both axes have the same."""
+    return jump[:1] if len(set(jump)) == 1 else jump
+
+
+def _number(count: Count) -> str:
+    """With commas; nothing for 0."""
+    return f"{count:,}" if count != 0 else ""
+
+
+def _totals(found: Summary) -> Iterator[str]:
+    training = ""
+    if found.training_parameters != found.parameters:
+        training = f"; with side heads {found.training_macs:,}"
+    yield f"forward   {found.macs:,} MACs{training}, {found.flops:,} FLOPs per example"
+    yield f"backward  {found.backward_macs:,} MACs, about {found.backward_flops:,} FLOPs per example"
+    frozen = found.training_parameters - found.trainable
+    yield f"weights   {size(found.memory.weights)}, their gradients as much again" + (
+        f"; {frozen:,} of {found.training_parameters:,} parameters are frozen" if frozen else ""
+    )
+    yield f"memory    {size(found.memory.activations)} if every output is kept, as while training" + _arenas(found)
+
+
+def _arenas(found: Summary) -> str:
+    memory = found.memory
+    if memory.arena is None:
+        return ""
+    training = "" if memory.training_arena is None else f", {memory.training_arena:,} bytes to train"
+    return f"; planned: {memory.arena:,} bytes to run{training}"
+
+
+def size(count: Count) -> str:
+    """Bytes for people, with three digits: "120 KB" (1 KB = 1,000 bytes); a polynomial in full."""
+    if not isinstance(count, int):
+        return f"{count:,} B"
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if count >= scale:
+            value = count / scale
+            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
+    return f"{count} B"
