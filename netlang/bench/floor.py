@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from netlang.check import counts
 from netlang.graph import Graph, Node
 from netlang.layer import Layer, Weight
+from netlang.sizes import fixed
 
 ELEMENT = 4  # bytes of a float32
 LARGE = 1 << 20  # bytes of an activation that leaves the caches
@@ -24,7 +25,7 @@ class Cost:
 
 def inference(graph: Graph, batch: int) -> Cost:
     """One forward pass."""
-    macs = sum(counts.macs_of(graph, node) for node in graph.made_by(Layer))
+    macs = fixed(sum(counts.macs_of(graph, node) for node in graph.made_by(Layer)), {})
     return Cost(2.0 * macs * batch, _weights(graph) + 2.0 * _activations(graph, batch))
 
 
@@ -33,7 +34,7 @@ def training(graph: Graph, batch: int, state: int) -> Cost:
 
     A layer whose inputs depend on no weight needs no data gradient: the first one. state: bytes the optimizer keeps
     """
-    macs = sum(_passes(graph, node) * counts.macs_of(graph, node) for node in graph.made_by(Layer))
+    macs = fixed(sum(_passes(graph, node) * counts.macs_of(graph, node) for node in graph.made_by(Layer)), {})
     weights = _weights(graph)
     update = 2.0 * weights + 2.0 * state + weights  # gradient and state read and written, weights written
     return Cost(2.0 * macs * batch, 2.0 * weights + update + 4.0 * _activations(graph, batch))
