@@ -112,10 +112,28 @@ class Graph:
         return "\n".join([*lines, *(f"output {name} = {node}" for name, node in self.outputs.items())])
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A named result of a net.
+
+    side: whether it exists only while the net is trained (RULINGS 36)
+    weight: of its loss in the total; loss: as the file names it, None for what the last layer suggests
+    """
+
+    name: str
+    node: NodeId
+    side: bool
+    weight: float
+    loss: str | None
+    span: Span
+
+
 @dataclass(frozen=True)
 class Net:
     """A checked net: the graph of its layers and what its file says beside them.
 
+    calls: where each use of a block stands, by its path
+    outputs: all of them, those that exist only in training last; `graph.outputs` has the same names in this order
     train: the settings of its `train:` statement, by name, as plain Python values
     expected: the figures of its `expect` statements that hold for this variant
     """
@@ -126,3 +144,10 @@ class Net:
     train: Mapping[str, Any]
     expected: Mapping[str, int]
     text: str
+    outputs: tuple[Output, ...] = ()
+    calls: Mapping[tuple[str, ...], Span] = field(default_factory=dict)
+
+    def running(self) -> list[NodeId]:
+        """The nodes of the outputs that a net has when it is run, and not trained."""
+        side = {output.name for output in self.outputs if output.side}
+        return [node for name, node in self.graph.outputs.items() if name not in side]

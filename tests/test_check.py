@@ -68,7 +68,7 @@ def test_lenet_has_the_graph_the_compiler_reads():
 def test_nodes_carry_the_span_of_their_step():
     graph = net("input 8\nFC-4 tanh, FC-2\n").graph
 
-    assert (graph["fc1"].span.text, graph["fc1.tanh"].span.text, graph["fc2"].span.row) == ("FC", "tanh", 2)
+    assert (graph["fc1"].span.text, graph["fc1.tanh"].span.text, graph["fc2"].span.row) == ("FC-4 tanh", "tanh", 2)
 
 
 # The activation default (RULINGS 1-7).

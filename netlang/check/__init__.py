@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from netlang.check import activation, constants, expect, inputs, lints, train
+from netlang.check import activation, constants, counts, expect, files, inputs, lints, outputs, shapes, train, words
 from netlang.check.build import Build
 from netlang.check.expand import Expansion
-from netlang.check.problems import Problems, not_yet
-from netlang.check.tree import Steps
-from netlang.diagnostics import Diagnostic, NetError, error
-from netlang.graph import Net, Node
-from netlang.source import Source, Span
+from netlang.check.problems import Limit, Problems, not_yet
+from netlang.check.scope import Labelled, Labels, Place, Scope
+from netlang.check.shapes import Letters
+from netlang.check.tree import Op
+from netlang.diagnostics import Diagnostic, NetError, either, error, meant
+from netlang.graph import Net, Output
+from netlang.layer import Layer, Misfit
+from netlang.layers import loss
+from netlang.source import Span
 from netlang.syntax import ast
 
 Notes = tuple[Diagnostic, ...]
-VERSION = 1
 
 
 def check(file: ast.File, *, variant: str | None = None, settings: Mapping[str, str] | None = None) -> Net:
@@ -28,77 +31,89 @@ def checked(
 ) -> tuple[Net, Notes]:
     """Like `check`, with the notes beside the net."""
     problems = Problems()
-    known = constants.gathered(file, settings or {}, problems)
-    _refuse(file, variant, problems)
-    build = Build(problems, known)
-    last = _layers(file, build)
-    said = _train(file, build, last)
-    figures = _expect(file, build, last, overridden=bool(settings))
+    try:
+        net = _net(file, variant, settings or {}, problems)
+    except Limit as problem:
+        problems.add(problem.diagnostics[0])
     problems.settle()
-    assert last is not None
-    lints.unused(build.graph, problems)
-    build.graph.outputs["output"] = last.id
-    name = PurePath(file.source.name).stem
-    net = Net(name, variant, build.graph, said, figures, file.source.text)
     return net, tuple(problems.notes)
 
 
-def _refuse(file: ast.File, variant: str | None, problems: Problems) -> None:
-    """Statements of the language that this version lacks, other versions, and what makes no net."""
+def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], problems: Problems) -> Net:
+    asked = constants.asked(settings, problems)
+    scope, chosen = files.main(file, variant, asked, problems)
+    free = shapes.free(file, scope.constants)
+    constants.refuse_unknown(file, settings, scope.constants, free, problems)
+    _refuse(file, problems)
+    letters = Letters({name: size for name, size in asked.items() if name in free and isinstance(size, int)})
+    expansion = Expansion(problems)
+    _steps(file, scope, letters, expansion)
+    activation.place(expansion.steps, problems)
+    build = Build(problems, letters)
+    build.steps(expansion.steps)
+    ends = _outputs(expansion, build)
+    name = chosen.name.text if chosen is not None else None
+    said = _train(file, scope, build, ends, name)
+    build.graph.outputs.update({end.name: end.node for end in ends})
+    figures = _expect(file, scope, build, ends, name, overridden=bool(settings))
+    if not problems.errors:
+        _unread(expansion, problems)
+        lints.unused(build.graph, problems)
+    stem, text, calls = PurePath(file.source.name).stem, file.source.text, expansion.steps.calls
+    return Net(stem, name, build.graph, said, figures, text, tuple(ends), calls)
+
+
+def _refuse(file: ast.File, problems: Problems) -> None:
+    """Statements of the language that this version lacks."""
     for statement in file.statements:
         with problems.collected():
             if isinstance(statement, ast.Later):
                 raise not_yet(f"the statement `{statement.word.text}`", statement.span)
-            if isinstance(statement, ast.Version):
-                _version(statement, file)
-    with problems.collected():
-        if variant is not None:
-            asked = Source("command line", f"{file.source.name}:{variant}", of_file=False)
-            span = Span(asked, len(asked.text) - len(variant), len(asked.text))
-            raise error("variant", f"{file.source.name} has no variants", span, help="leave the colon and the word out")
 
 
-def _version(statement: ast.Version, file: ast.File) -> None:
-    if statement is not file.statements[0]:
-        raise error("version", "the version stands on the first line", statement.span)
-    if statement.number.value != VERSION:
-        raise error(
-            "version",
-            f"this is netlang {VERSION}",
-            statement.number.span,
-            help=f"a file for another version needs another netlang; `netlang {VERSION}` is what this one reads",
-        )
-
-
-def _layers(file: ast.File, build: Build) -> Node | None:
-    """Add the input and all layers; the last node, or None if something is wrong."""
-    problems = build.problems
-    expansion = Expansion(build.constants, problems)
-    start: Node | None = None
-    seen: ast.Input | None = None
-    steps: Steps = ()
+def _steps(file: ast.File, scope: Scope, letters: Letters, expansion: Expansion) -> None:
+    """Write out all inputs and lines; the last line is an output."""
+    problems = expansion.problems
+    lines = tuple(s for s in file.statements if isinstance(s, ast.Line))
+    here = Place(scope, scope.constants, Labels(), lines=lines)
+    current: Op | None = None
+    several = sum(isinstance(s, ast.Input) for s in file.statements) > 1
     for statement in file.statements:
         with problems.collected():
             if isinstance(statement, ast.Input):
-                if seen is not None:
-                    raise not_yet("more than one input", statement.span)
-                seen = statement
-                start = build.input(inputs.shape(statement, build.constants, problems), statement.span)
+                current = expansion.unknown(statement.span)  # for what follows, should it be wrong
+                current = _input(statement, here, letters, expansion, several)
             elif isinstance(statement, ast.Line):
-                if seen is None:
-                    seen = _missing_input(statement, problems)
-                steps += expansion.line(statement)
-    if not steps:
+                if current is None:
+                    current = _missing_input(statement, expansion)
+                current = expansion.line(statement, current, here, file=True)
+    if current is None or not lines:
         _no_layers(file, problems)
-        return None
-    return build.steps(activation.with_defaults(steps, activation.usual()), start)
-
-
-def _missing_input(line: ast.Line, problems: Problems) -> ast.Input:
-    first = line.chain.items[0].span
+        return
     with problems.collected():
+        if (ending := outputs.last(current, expansion.steps.outputs)) is not None:
+            expansion.steps.outputs.append(ending)
+
+
+def _input(statement: ast.Input, here: Place, letters: Letters, expansion: Expansion, several: bool) -> Op:
+    if several and statement.label is None:
+        text = f"{statement.span.text} @image"
+        raise error("input", "of several inputs each needs a label", statement.span, help=f"as in `{text}`")
+    start = inputs.start(statement, here.names, letters, expansion.problems)
+    op = Op(start, statement.span, statement.span, (start.name,))
+    if statement.label is not None:
+        words.free(statement.label)
+        here.labels.define(statement.label, Labelled(op, statement.label.span))
+        here.taken.add(start.name)
+    expansion.steps.items.append(op)
+    return op
+
+
+def _missing_input(line: ast.Line, expansion: Expansion) -> Op:
+    first = line.chain.items[0].span
+    with expansion.problems.collected():
         raise error("no-input", "there is no `input` above the first layer", first, help="for example `input 28x28x1`")
-    return ast.Input(ast.Shape((), first), (), None, first)
+    return expansion.unknown(first)
 
 
 def _no_layers(file: ast.File, problems: Problems) -> None:
@@ -110,36 +125,111 @@ def _no_layers(file: ast.File, problems: Problems) -> None:
         raise error("empty", title, Span(file.source, end, end), help="a line such as `FC-10, softmax`")
 
 
-def _train(file: ast.File, build: Build, last: Node | None) -> dict[str, Any]:
+def _outputs(expansion: Expansion, build: Build) -> list[Output]:
+    """The outputs of the graph; those that exist only in training last."""
+    found: list[Output] = []
+    for output in sorted(expansion.steps.outputs, key=lambda output: output.side):
+        node = build.nodes.get(output.op)
+        if node is None:
+            continue
+        with build.problems.collected():
+            if output.loss is not None and isinstance(node.made_by, Layer):
+                try:
+                    loss.chosen(output.loss, node.made_by)
+                except Misfit as misfit:
+                    raise error("train", str(misfit), output.at["loss"], help=misfit.help) from None
+        found.append(Output(output.name, node.id, output.side, output.weight, output.loss, output.span))
+    written = expansion.steps.outputs
+    if written and all(output.side for output in written):
+        with build.problems.collected():
+            raise error(
+                "output",
+                "every output of this net is at the side",
+                written[-1].span,
+                help="the net as it is run needs one without `side`",
+            )
+    return found
+
+
+def _unread(expansion: Expansion, problems: Problems) -> None:
+    """Report tensors that nothing reads and that are no output (RULINGS 33)."""
+    for op in expansion.steps.ops():
+        if not op.read:
+            with problems.collected(op.inside):
+                what = "this input" if op.layer is None else "what this makes"
+                raise error(
+                    "unread",
+                    f"nothing reads {what}",
+                    op.span,
+                    help="`output NAME` makes it an output; a label behind it lets a later line read it",
+                )
+
+
+def _holds(variant: ast.Name | None, chosen: str | None, file: ast.File) -> bool:
+    """Whether a statement for one variant is for this one."""
+    if variant is None:
+        return True
+    known = files.variants(file)
+    if variant.text not in known:
+        raise error(
+            "variant",
+            f"there is no variant `{variant.text}`",
+            variant.span,
+            help=meant(
+                variant.text, known, f"there are {either(known, 'and')}" if known else "this file has no variants"
+            ),
+        )
+    return variant.text == chosen
+
+
+def _train(file: ast.File, scope: Scope, build: Build, ends: list[Output], chosen: str | None) -> dict[str, Any]:
+    """The settings of `train:`; those for the variant win over those for all."""
     problems = build.problems
-    found: dict[str, Any] = {}
-    first: ast.Train | None = None
+    nodes = [build.graph[end.node].made_by for end in ends if end.loss is None]
+    lasts = [last for last in nodes if isinstance(last, Layer)]
+    found: dict[str | None, dict[str, Any]] = {}
+    seen: set[str | None] = set()
     for statement in file.statements:
         if not isinstance(statement, ast.Train):
             continue
         with problems.collected():
-            if first is not None:
+            name = statement.variant.text if statement.variant is not None else None
+            if name in seen:
+                which = f" for `{name}`" if name is not None else ""
                 raise error(
-                    "twice", "there is a `train:` already", statement.span, help="one statement holds all settings"
+                    "twice",
+                    f"there is a `train:`{which} already",
+                    statement.span,
+                    help="one statement holds all settings",
                 )
-            first = statement
-            found = train.settings(statement, build.constants, last.made_by if last else None, problems)
-    return found
+            seen.add(name)
+            holds = _holds(statement.variant, chosen, file)
+            settings = train.settings(statement, scope.constants, lasts if holds else [], problems)
+            if holds:
+                found[name] = settings
+    return {**found.get(None, {}), **found.get(chosen, {})}
 
 
-def _expect(file: ast.File, build: Build, last: Node | None, overridden: bool) -> dict[str, int]:
+def _expect(
+    file: ast.File, scope: Scope, build: Build, ends: list[Output], chosen: str | None, *, overridden: bool
+) -> dict[str, int]:
     """The expected figures; compared only where every layer is known and no constant was replaced."""
     found: dict[str, int] = {}
+    run = counts.running(build.graph, [end.node for end in ends if not end.side])
     for statement in file.statements:
         if not isinstance(statement, ast.Expect):
             continue
-        for name, (wanted, value) in expect.expected(statement, build.constants, build.problems).items():
-            with build.problems.collected():
-                if name in found:
-                    raise error("twice", f"`{name}` is expected twice", value.span)
-                found[name] = wanted
-                if last is not None and not overridden and not build.problems.errors:
-                    expect.compare(name, wanted, value, build.graph)
+        with build.problems.collected():
+            holds = _holds(statement.variant, chosen, file)
+            for name, (wanted, value) in expect.expected(statement, scope.constants, build.problems).items():
+                if not holds:
+                    continue
+                with build.problems.collected():
+                    if name in found:
+                        raise error("twice", f"`{name}` is expected twice", value.span)
+                    found[name] = wanted
+                    if ends and not overridden and not build.problems.errors:
+                        expect.compare(name, wanted, value, build.graph, run)
         if overridden:
             build.problems.note("expect-skipped", "`expect` is not compared under `--set`", statement.span)
     return found

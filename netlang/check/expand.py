@@ -1,89 +1,139 @@
-"""Lines to layers in their places: words looked up, settings read, repeats written out."""
+"""Lines to steps in their places: words looked up, settings read, blocks, groups and repeats written out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from netlang.check import values, words
-from netlang.check.problems import Problems, not_yet
-from netlang.check.settings import Scope, Settings, hints
-from netlang.check.tree import Activation, Checked, Fork, Placed, Steps
-from netlang.check.values import NO_COPY, Copy, Value
-from netlang.diagnostics import NetError, error
+from netlang.check import blocks, common, outputs, place, words
+from netlang.check.problems import Problems, limit
+from netlang.check.scope import Known, Labelled, Labels, Place
+from netlang.check.tree import Op, Promise, Steps
+from netlang.check.values import NO_COPY, Copy, integer
+from netlang.diagnostics import error
 from netlang.layer import Layer
 from netlang.source import Span
 from netlang.syntax import ast
 
 MOST = 20_000  # layers and copies of one net
+DEEPEST = 40  # uses of blocks within one another, and brackets in them
 
 
 @dataclass
 class Expansion:
-    """One file's layers. inside: the repeats around the step at hand, innermost first."""
+    """The steps of a net as they come. placed: layers and copies so far; depth: of brackets and uses of blocks."""
 
-    constants: dict[str, Value]
     problems: Problems
+    steps: Steps = field(default_factory=Steps)
     placed: int = 0
-    inside: tuple[str, ...] = field(default=())
+    depth: int = 0
 
-    def line(self, line: ast.Line) -> Steps:
-        """The steps of a line, and the shape it promises."""
-        steps = self.chain(line.chain, NO_COPY)
-        return (*steps, Checked(line.shape)) if line.shape else steps
-
-    def chain(self, chain: ast.Chain, copy: Copy) -> Steps:
-        """The steps of a chain in one copy."""
-        done: Steps = ()
-        for item in chain.items:
-            done += self.item(item, copy)
-        return done
-
-    def item(self, item: ast.Item, copy: Copy) -> Steps:
-        """All copies of one item; after an error, a layer of unknown output in its place."""
-        if item.label is not None:
+    def line(self, line: ast.Line, current: Op, here: Place, *, file: bool = False) -> Op:
+        """The steps of a line, and the shape it promises; an `output` at its end. file: whether it may have one."""
+        items = line.chain.items
+        ending = items[-1] if file and outputs.ends(items[-1]) else None
+        op = self.items(items[:-1] if ending else items, current, here)
+        if ending is not None:
             with self.problems.collected():
-                raise not_yet("labels", item.label.span)
-        if item.repeat is None:
-            return self.once(item.what, copy)
-        times = 1
-        with self.problems.collected():
-            times = self.times(item.repeat, copy)
-        return self._copies(item, times)
+                self.steps.outputs.append(outputs.read(ending, op, here.names, self.steps.outputs))
+        if line.shape is not None:
+            self.steps.items.append(Promise(line.shape, op, here.names, here.inside))
+        return op
 
-    def times(self, repeat: ast.Repeat, copy: Copy) -> int:
+    def items(self, items: Iterable[ast.Item], current: Op, here: Place) -> Op:
+        """The steps of a chain in one copy; the last one."""
+        for item in items:
+            current = self.item(item, current, here)
+        return current
+
+    def item(self, item: ast.Item, current: Op, here: Place) -> Op:
+        """All copies of one item; the last one, which its label names."""
+        if isinstance(item.what, ast.Reference):
+            return self.reference(item, item.what, here)
+        if item.label is not None:
+            with self.problems.collected(here.inside):
+                words.free(item.label)
+        start = len(self.steps.items)
+        if item.repeat is None:
+            current = self.once(item, current, here, "", last=True)
+        else:
+            times = 1
+            with self.problems.collected(here.inside):
+                times = self.times(item.repeat, here)
+            current, start = self.copies(item, item.repeat, times, current, here)
+        if item.label is not None:
+            made = tuple(op for op in self.steps.items[start:] if isinstance(op, Op))
+            what = item.what.word.text if isinstance(item.what, ast.Step) else ""
+            with self.problems.collected(here.inside):
+                here.labels.define(item.label, Labelled(current, item.label.span, made, what))
+        return current
+
+    def reference(self, item: ast.Item, reference: ast.Reference, here: Place) -> Op:
+        """`@a` as a step."""
+        with self.problems.collected(here.inside):
+            if item.repeat is not None:
+                raise error(
+                    "repeat",
+                    "a labelled tensor cannot be repeated",
+                    item.repeat.span,
+                    help="repeat the steps behind it",
+                )
+            if item.label is not None:
+                raise error(
+                    "twice",
+                    f"`@{reference.name.text}` is a label already",
+                    item.label.span,
+                    help="a label stands behind a step",
+                )
+            return here.labels.look_up(reference.name.text, reference.span, here.lines).op
+        return self.unknown(reference.span)
+
+    def unknown(self, span: Span) -> Op:
+        """A tensor of which nothing is known, in place of one that is wrong."""
+        op = Op(None, span, span, readers=[None])
+        self.steps.items.append(op)
+        return op
+
+    def times(self, repeat: ast.Repeat, here: Place) -> int:
         """How many copies a repeat asks for."""
-        times = values.integer(repeat.times, self.constants, copy)
+        times = integer(repeat.times, here.names, here.copy)
         if times < 0:
             raise error(
                 "repeat", f"a repeat of {times} copies is none", repeat.times.span, help="`x(0)` removes a step"
             )
         return times
 
-    def _copies(self, item: ast.Item, times: int) -> Steps:
-        assert item.repeat is not None
-        outer = self.inside
-        done: Steps = ()
+    def copies(self, item: ast.Item, repeat: ast.Repeat, times: int, current: Op, here: Place) -> tuple[Op, int]:
+        """The last of the copies, and where its steps start."""
+        start = len(self.steps.items)
         for index in range(times):
-            self.inside = (f"copy {index + 1} of {times}, from {item.repeat.span}", *outer)
-            done += self.once(item.what, Copy(index, times))
+            if self.placed >= MOST:
+                raise limit(f"this makes more than {MOST:,} layers and copies", repeat.span)
+            start = len(self.steps.items)
+            copy = f"copy {index + 1} of {times}"
+            inner = replace(here, copy=Copy(index, times), labels=Labels(here.labels))
+            current = self.once(item, current, inner, copy, last=index == times - 1)
             self.placed += 1  # copies of nothing take time too
-            if self.placed > MOST:
-                self.inside = outer
-                raise error("too-many", f"this makes more than {MOST:,} layers and copies", item.repeat.span)
-        self.inside = outer
-        return done
+        return current, start
 
-    def once(self, what: ast.Step | ast.Group | ast.Reference, copy: Copy) -> Steps:
-        """One copy of a step or group."""
-        with self.problems.collected(self.inside):
-            match what:
-                case ast.Group():
-                    return self.group(what, copy)
-                case ast.Reference():
-                    raise not_yet("steps that name a labelled tensor", what.span)
-                case ast.Step():
-                    return (self.step(what, copy),)
-        return (Placed(None, None, what.span, {}),)
+    def once(self, item: ast.Item, current: Op, here: Place, copy: str, *, last: bool) -> Op:
+        """One copy of a step or group. copy: which one, for messages; last: whether the label is its."""
+        what = item.what
+        around = here
+        if copy:
+            at = item.repeat.span if item.repeat else what.span
+            around = replace(here, inside=(f"{copy}, from {at}", *here.inside))
+        self.depth += 1
+        try:
+            with self.problems.collected(around.inside):
+                if isinstance(what, ast.Group):
+                    return self.group(what, current, around)
+                assert isinstance(what, ast.Step)
+                label = item.label.text if item.label is not None and last else None
+                return self.step(what, current, here, around, copy, label)
+        finally:
+            self.depth -= 1
+        return self.unknown(what.span)
 
-    def group(self, group: ast.Group, copy: Copy) -> Steps:
+    def group(self, group: ast.Group, current: Op, here: Place) -> Op:
         """The steps of `[a, b]`."""
         if len(group.branches) > 1:
             raise error(
@@ -94,17 +144,21 @@ class Expansion:
             )
         if not group.branches[0].items:
             raise error("branches", "this group is empty", group.span)
-        return self.chain(group.branches[0], copy)
+        return self.items(group.branches[0].items, current, here)
 
-    def step(self, step: ast.Step, copy: Copy) -> Placed | Fork:
-        """One layer, or a merge with its branches."""
+    def step(self, step: ast.Step, current: Op, here: Place, around: Place, copy: str, label: str | None) -> Op:
+        """One layer, merge or use of a block. around: `here` with the copy in it; label: what the step is called."""
         self.placed += 1
+        if self.placed > MOST:
+            raise limit(f"this makes more than {MOST:,} layers and copies", step.span)
         step = _hyphenated(step)
-        if step.word.text.lower() == "output":
-            raise not_yet("`output`", step.word.span)
-        cls, kernel = words.split(step.word)
+        if outputs.named(step):
+            raise outputs.misplaced(step)
+        if (block := here.scope.block(step.word)) is not None:
+            return self.block(step, block, current, here, copy, label)
+        cls, kernel = words.split(step.word, here.scope.blocks)
         if cls.merge:
-            return self.fork(cls, step, kernel, copy)
+            return self.fork(cls, step, kernel, current, around, label)
         if step.branches is not None:
             raise error(
                 "branches",
@@ -112,44 +166,16 @@ class Expansion:
                 step.word.span,
                 help=f"a group after it needs a comma: `{step.word.text}, [ … ]`",
             )
-        return self.placement(cls, step, kernel, copy)
+        op = place.placed(cls, step, kernel, around, label)
+        _read(current, op)
+        op.inputs.insert(0, current)
+        self.steps.items.append(op)
+        return op
 
-    def placement(self, cls: type[Layer], step: ast.Step, kernel: words.Kernel, copy: Copy) -> Placed:
-        """The layer of a step, with its settings."""
-        settings = Settings(cls, step.word, Scope(self.constants, copy), activations=cls.activated)
-        problems = Problems()
-        with problems.collected():
-            self._suffixes(settings, step, kernel)
-        for option in _options(step.options, settings.word):
-            with problems.collected():
-                settings.take(option)
-        if problems.errors:
-            raise NetError(*problems.errors)
-        word = Span(step.span.source, step.word.span.start, step.word.span.end)
-        return Placed(settings.layer(), settings.activation, word, settings.at, self.inside)
-
-    def _suffixes(self, settings: Settings, step: ast.Step, kernel: words.Kernel) -> None:
-        """`kernel`, `-width` and `/stride`, for layers that have them."""
-        takes, word = hints(settings.cls), step.word
-        written = {"kernel": kernel, "width": step.width, "stride": step.stride}
-        for name, value in written.items():
-            if value is None:
-                continue
-            if name not in takes:
-                raise error(
-                    "suffix", f"`{settings.cls.word}` takes no {name}", value.span, help=_instead(name, step, takes)
-                )
-            if name == "width" and isinstance(value, ast.Pair):
-                raise error(
-                    "repeat",
-                    "a repeat needs a blank before its `x`",
-                    value.span,
-                    help=f"write `{word.text}-{value.sizes[0]} x{value.sizes[1]}`",
-                )
-            settings.put(name, value, value.span if name != "kernel" else word.span)
-
-    def fork(self, cls: type[Layer], step: ast.Step, kernel: words.Kernel, copy: Copy) -> Fork:
-        """A merge and its branches. The option behind the bracket is an activation of the merged."""
+    def fork(
+        self, cls: type[Layer], step: ast.Step, kernel: words.Kernel, current: Op, here: Place, label: str | None
+    ) -> Op:
+        """A merge and its branches."""
         if step.branches is None:
             raise error(
                 "branches",
@@ -157,35 +183,58 @@ class Expansion:
                 step.word.span,
                 help=f"write `{cls.word}[ … | … ]`",
             )
-        merge = Placed(None, None, step.word.span, {})
-        with self.problems.collected(self.inside):
-            merge = self.placement(cls, step, kernel, copy)
-            merge = replace(merge, activation=self._behind(cls, step, copy))
-        branches = []
+        op = Op(None, step.span, step.word.span, inside=here.inside)
+        with self.problems.collected(here.inside):
+            op = place.merge(cls, step, kernel, here, label)
         for branch in step.branches:
             if not branch.items:
-                with self.problems.collected(self.inside):
+                with self.problems.collected(here.inside):
                     raise error(
                         "branches",
                         f"a branch of `{cls.word}` is empty",
                         step.word.span,
                         help="a branch that passes the tensor on is `identity`",
                     )
-            branches.append(self.chain(branch, copy))
-        return Fork(merge, tuple(branches))
+                continue
+            end = self.items(branch.items, current, here)
+            _read(end, op)
+            op.inputs.append(end)
+        if cls.skips:
+            op.skipped = current
+            current.skips += 1
+        self.steps.items.append(op)
+        return op
 
-    def _behind(self, cls: type[Layer], step: ast.Step, copy: Copy) -> Activation | None:
-        taken = Settings(cls, step.word, Scope(self.constants, copy), activations=True)
-        for option in _options(step.after, step.word):
-            taken.take(option)
-            if option.name is None or taken.at:
-                raise error(
-                    "unknown-option",
-                    "behind the branches stands an activation or nothing",
-                    option.span,
-                    help=f"settings of `{cls.word}` stand before the `[`",
-                )
-        return taken.activation
+    def block(self, step: ast.Step, known: Known, current: Op, here: Place, copy: str, label: str | None) -> Op:
+        """A use of a block: its lines, with the arguments in place of its parameters."""
+        block = known.block
+        if self.depth > DEEPEST:
+            raise limit(f"more than {DEEPEST} blocks and brackets within one another", step.word.span)
+        use = blocks.use(step, known, here)
+        path = here.called(block.name.text, label)
+        self.steps.calls[path] = step.span
+        where = ", ".join(part for part in (use.text, copy, f"from {step.span}") if part)
+        inner = Place(
+            known.home,
+            use.names,
+            Labels(known=dict(use.labels)),
+            NO_COPY,
+            path,
+            inside=(where, *here.inside),
+            said={**here.said, **common.below(use.said, len(path))},
+            lines=block.lines,
+        )
+        start = len(self.steps.items)
+        end = current
+        for line in block.lines:
+            end = self.line(line, end, inner)
+        if tie := use.said.get(common.TIE):
+            place.tie_all(self.steps.items[start:], tie, block.name.text, here)
+        return end
+
+
+def _read(op: Op, by: Op) -> None:
+    op.readers.append(by)
 
 
 def _hyphenated(step: ast.Step) -> ast.Step:
@@ -196,28 +245,3 @@ def _hyphenated(step: ast.Step) -> ast.Step:
     if whole.lower() not in words.names():
         return step
     return replace(step, word=ast.Name(whole, step.word.span.to(step.width.span)), width=None)
-
-
-def _options(options: tuple[ast.Option | ast.Arguments, ...], word: ast.Name) -> list[ast.Option]:
-    """The options, with `dropout(0.5)` as `dropout 0.5`."""
-    found: list[ast.Option] = []
-    for option in options:
-        if isinstance(option, ast.Option):
-            found.append(option)
-            continue
-        if not option.items:
-            raise error("value", f"there is nothing in the brackets of `{word.text}`", option.span)
-        if sum(item.name is None for item in option.items) > 1:
-            raise error("value", f"`{word.text}` takes one value in its brackets", option.items[1].span)
-        found += option.items
-    return found
-
-
-def _instead(name: str, step: ast.Step, takes: "dict[str, object]") -> str | None:
-    """How to write what a suffix may have meant."""
-    if name == "stride" and step.width is not None and "width" in takes:
-        assert step.stride is not None
-        return f"a quotient stands in brackets: `{step.word.text}-({step.width.span.text}/{step.stride.span.text})`"
-    if name == "width" and step.width is not None and not takes:
-        return "did you mean a comma?" if isinstance(step.width, ast.Word) else None
-    return None

@@ -1,19 +1,18 @@
 """The `expect` statement: figures of the paper, compared with those of the net."""
 
+from collections.abc import Collection
 from fractions import Fraction
 
 from netlang.check import values
 from netlang.check.counts import FIGURES
 from netlang.check.problems import Problems
-from netlang.check.values import Value
+from netlang.check.values import Names
 from netlang.diagnostics import either, error, meant
-from netlang.graph import Graph
+from netlang.graph import Graph, NodeId
 from netlang.syntax import ast
 
 
-def expected(
-    statement: ast.Expect, constants: dict[str, Value], problems: Problems
-) -> dict[str, tuple[int, ast.Value]]:
+def expected(statement: ast.Expect, names: Names, problems: Problems) -> dict[str, tuple[int, ast.Value]]:
     """The figures a statement names, and where their values stand."""
     found: dict[str, tuple[int, ast.Value]] = {}
     for option in statement.figures:
@@ -21,13 +20,21 @@ def expected(
             name, value = _named(option)
             if name.text.lower() in found:
                 raise error("twice", f"`{name.text}` is expected twice", name.span)
-            found[name.text.lower()] = (_figure(value, constants), value)
+            found[name.text.lower()] = (_figure(value, names), value)
     return found
 
 
-def compare(name: str, wanted: int, value: ast.Value, graph: Graph) -> None:
-    """Raise NetError unless the net has the figure, to the digits given."""
-    have = FIGURES[name](graph)
+def compare(name: str, wanted: int, value: ast.Value, graph: Graph, run: Collection[NodeId]) -> None:
+    """Raise NetError unless the net has the figure, to the digits given. run: what is there when the net is run."""
+    count, training = FIGURES[name]
+    have = count(graph, None if training else run)
+    if not isinstance(have, int):
+        raise error(
+            "expect",
+            f"the net has {have:,} {name}",
+            value.span,
+            "no number is expected of sizes that are not fixed",
+        )
     if isinstance(value, ast.Quantity):
         half = (
             Fraction(value.unit, 2 * value.digits.denominator)
@@ -56,7 +63,7 @@ def _named(option: ast.Option | ast.Arguments) -> tuple[ast.Name, ast.Value]:
     return option.name, option.value
 
 
-def _figure(value: ast.Value, constants: dict[str, Value]) -> int:
+def _figure(value: ast.Value, names: Names) -> int:
     if isinstance(value, ast.Quantity):
         return round(value.digits * value.unit)
-    return values.integer(value, constants)
+    return values.integer(value, names)

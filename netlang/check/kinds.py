@@ -1,11 +1,10 @@
 """What a setting's type admits. The type decides whether a word is a constant (RULINGS 10, 16, 21)."""
 
 import types
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Literal, Union, get_args, get_origin
 
-from netlang.check.values import NO_COPY, Copy, Exact, Value, evaluate, shown
+from netlang.check.values import NO_COPY, Copy, Exact, Names, evaluate, shown
 from netlang.diagnostics import closest, either, error
 from netlang.syntax import ast
 
@@ -26,7 +25,7 @@ def numeric(kind: Any) -> bool:
     return any(part in (int, float, bool) or get_origin(part) is tuple for part in _parts(kind))
 
 
-def read(kind: Any, name: str, value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> Any:
+def read(kind: Any, name: str, value: ast.Value, names: Names, copy: Copy = NO_COPY) -> Any:
     """The value as the type wants it. Raises NetError where it does not fit."""
     words = choices(kind)
     text = value.text if isinstance(value, ast.Word | ast.Text) else None
@@ -36,7 +35,7 @@ def read(kind: Any, name: str, value: ast.Value, constants: Mapping[str, Value],
         return YES_NO[text.lower()]
     if str in _parts(kind) and text is not None:
         return text
-    if text is not None and (not numeric(kind) or (words and text not in constants)):
+    if text is not None and (not numeric(kind) or (words and text not in names)):
         near = closest(text, words)
         raise error(
             "unknown-value",
@@ -44,9 +43,9 @@ def read(kind: Any, name: str, value: ast.Value, constants: Mapping[str, Value],
             value.span,
             help=f"did you mean `{near}`?" if near else f"it is {described(kind)}",
         )
-    if not numeric(kind) or (text is not None and text.lower() in YES_NO and text not in constants):
+    if not numeric(kind) or (text is not None and text.lower() in YES_NO and text not in names):
         raise error("wrong-value", f"`{name}` is {described(kind)}, not `{value.span.text}`", value.span)
-    return _number(kind, name, evaluate(value, constants, copy), value)
+    return _number(kind, name, evaluate(value, names, copy), value)
 
 
 def described(kind: Any) -> str:

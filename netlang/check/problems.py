@@ -1,11 +1,19 @@
 """Errors and notes, gathered until the whole file has been read."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netlang.diagnostics import Diagnostic, Label, NetError
 from netlang.source import Span
+
+MOST = 100  # errors told at once
+_ALLOWED = re.compile(r"#\s*allow:?\s+([\w-]+(?:[\s,]+[\w-]+)*)")
+
+
+class Limit(NetError):
+    """More than a net may have: nothing behind it is looked at."""
 
 
 @dataclass
@@ -14,27 +22,34 @@ class Problems:
 
     errors: list[Diagnostic] = field(default_factory=list)
     notes: list[Diagnostic] = field(default_factory=list)
+    told: set[tuple[str, str, Span]] = field(default_factory=set)
 
     @contextmanager
     def collected(self, inside: tuple[str, ...] = ()) -> Iterator[None]:
-        """Keep the NetErrors of the block and go on behind it."""
+        """Keep the NetErrors of the block and go on behind it; a `Limit` goes through."""
         try:
             yield
+        except Limit:
+            raise
         except NetError as problem:
             for found in problem.diagnostics:
                 self.add(found, inside)
 
     def add(self, found: Diagnostic, inside: tuple[str, ...] = ()) -> None:
         """Keep an error; the copies of a repeat all make the same ones, of which the first is told."""
-        known = {(e.code, e.title, e.at.span) for e in self.errors}
-        if (found.code, found.title, found.at.span) not in known:
-            self.errors.append(Diagnostic(found.code, found.title, found.at, found.also, found.help, inside))
+        key = (found.code, found.title, found.at.span)
+        if key in self.told or len(self.errors) >= MOST:
+            return
+        self.told.add(key)
+        self.errors.append(replace(found, inside=found.inside or inside))
 
     def note(self, code: str, title: str, span: Span, remark: str = "", *, help: str | None = None) -> None:
-        """Keep a note."""
-        note = Diagnostic(code, title, Label(span, remark), help=help, severity="note")
-        if note not in self.notes:
-            self.notes.append(note)
+        """Keep a note, unless the line says `# allow: code`."""
+        key = (code, title, span)
+        if key in self.told or code in _allowed(span):
+            return
+        self.told.add(key)
+        self.notes.append(Diagnostic(code, title, Label(span, remark), help=help, severity="note"))
 
     def settle(self) -> None:
         """Raise what was found, in the order of the text."""
@@ -42,6 +57,17 @@ class Problems:
             raise NetError(*sorted(self.errors, key=lambda e: (e.at.span.source.name, e.at.span.start)))
 
 
+def limit(title: str, span: Span, help: str | None = None) -> Limit:
+    """The error for a file that asks for too much."""
+    return Limit(Diagnostic("too-many", title, Label(span), help=help))
+
+
 def not_yet(what: str, span: Span, help: str | None = None) -> NetError:
     """The error for a part of the language that this version lacks."""
     return NetError(Diagnostic("not-yet", f"this version of netlang does not have {what} yet", Label(span), help=help))
+
+
+def _allowed(span: Span) -> list[str]:
+    """The notes that the line's comment switches off."""
+    found = _ALLOWED.search(span.source.line(span.row))
+    return re.split(r"[\s,]+", found[1]) if found else []

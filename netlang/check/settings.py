@@ -1,59 +1,71 @@
-"""Settings as written to a layer: its dataclass fields say what it takes (RULINGS 10-22)."""
+"""Settings as written to a layer: its dataclass fields say what it takes (RULINGS 5, 7, 10-22, 48)."""
 
-from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
-from netlang.check import kinds, words
-from netlang.check.problems import not_yet
-from netlang.check.tree import Activation
-from netlang.check.values import Copy, Value
+from netlang.check import common, kinds, words
+from netlang.check.scope import Scope
+from netlang.check.tree import Activation, Norm
+from netlang.check.values import Copy, Names
 from netlang.diagnostics import closest, either, error
 from netlang.layer import Layer, Misfit
 from netlang.source import Span
 from netlang.syntax import ast
 
-LATER = ("l2", "tie", "freeze", "lr", "weights")  # settings every layer will take
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What expressions see: the constants, and the copy of the nearest repeat."""
-
-    constants: Mapping[str, Value]
-    copy: Copy
+BIAS = "bias"  # the setting that a norm behind the sum turns off
 
 
 @dataclass
 class Settings:
-    """What a step says of its layer, gathered field by field.
+    """What a step says of its layer, gathered field by field: first what `default` adds, then the step's own options.
 
-    values, at: by field, its value and where it is written
+    values, at: by field, its value and where it is written; own: the fields the step sets itself
+    usual: the activation that stands where none is written
+    said: settings of `common`; tensors: settings that name a tensor
     """
 
     cls: type[Layer]
     word: ast.Name
+    names: Names
+    copy: Copy
     scope: Scope
     activations: bool
+    usual: Layer | None = None
     values: dict[str, Any] = field(default_factory=dict)
     at: dict[str, Span] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
     activation: Activation | None = None
+    inner: "Settings | None" = None  # of the norm
+    said: dict[str, common.Said] = field(default_factory=dict)
+    tensors: dict[str, ast.TensorName] = field(default_factory=dict)
+    default: bool = False
+
+    def preset(self) -> "Settings":
+        """Take what `default` adds; later ones win, and the step wins over all."""
+        here = self.names
+        self.default, self.names = True, self.scope.constants
+        for option in self.scope.added(self.cls, self.word.span):
+            self.take(option)
+        self.default, self.names = False, here
+        return self
 
     def put(self, name: str, value: ast.Value, span: Span) -> None:
         """Set a field."""
-        if name in self.at:
+        if name in self.own and not self.default:
             raise error("twice", f"`{name}` of `{self.cls.word}` is set twice", span)
+        if not self.default:
+            self.own.add(name)
         self.at[name] = span
-        self.values[name] = kinds.read(hints(self.cls)[name], name, value, self.scope.constants, self.scope.copy)
+        self.values[name] = kinds.read(hints(self.cls)[name], name, value, self.names, self.copy)
 
     def take(self, option: ast.Option) -> None:
         """Read one option."""
         if option.name is None:
             self._bare(option)
         elif option.value is None:
-            self._flag(option.name)
+            self._flag(option, option.name)
         else:
-            self._keyed(option.name, option.value, option.span)
+            self._keyed(option, option.name, option.value)
 
     def _bare(self, option: ast.Option) -> None:
         name = self.cls.positional
@@ -67,15 +79,21 @@ class Settings:
             )
         self.put(name, option.value, option.span)
 
-    def _flag(self, name: ast.Name) -> None:
+    def _flag(self, option: ast.Option, name: ast.Name) -> None:
         word = name.text.lower()
         kind = hints(self.cls).get(word)
         if kind is bool:
             self.put(word, ast.Word("yes", name.span), name.span)
         elif self.activations and (found := words.activation(word)):
             self._activate(found(), name.span)
-        elif choice := next((f for f, hint in hints(self.cls).items() if word in kinds.choices(hint)), None):
+        elif self.cls.activated and (norm := words.norm(word)):
+            self._normalise(norm, name, None)
+        elif choice := self._chosen_by(word):
             self.put(choice, ast.Word(word, name.span), name.span)
+        elif common.takes(word) and kind is None:
+            self._common(option)
+        elif self.inner is not None and self.inner.knows(word):
+            self.inner.take(option)
         else:
             raise self._unknown_flag(name, kind is not None)
 
@@ -101,16 +119,24 @@ class Settings:
             )
         return error("unknown-option", f"`{cls}` has no option `{name.text}`", name.span, help=self._near(name.text))
 
-    def _keyed(self, name: ast.Name, value: ast.Value, span: Span) -> None:
+    def _keyed(self, option: ast.Option, name: ast.Name, value: ast.Value) -> None:  # noqa: C901  one row a kind
         word = name.text.lower()
         if word in hints(self.cls):
-            self.put(word, value, span)
+            self.put(word, value, option.span)
+        elif word in self.cls.references:
+            self._tensor(word, value)
         elif self.activations and word == "act":
-            self._act(value, span)
+            self._act(value, option.span)
         elif self.activations and (found := words.activation(word)):
-            self._activate(_with_value(found, value, self.scope), span)
-        elif word in LATER:
-            raise not_yet(f"the setting `{word}=`", name.span)
+            self._switch(found, name, value, option.span)
+        elif self.cls.activated and (norm := words.norm(word)):
+            self._switch_norm(norm, name, value)
+        elif common.takes(word):
+            self._common(option)
+        elif self.inner is not None and self.inner.knows(word):
+            self.inner.take(option)
+        elif choice := self._chosen_by(word):
+            self._choose(choice, word, option, value)
         else:
             raise error(
                 "unknown-setting",
@@ -118,6 +144,78 @@ class Settings:
                 name.span,
                 help=self._near(name.text),
             )
+
+    def _choose(self, choice: str, word: str, option: ast.Option, value: ast.Value) -> None:
+        """`valid=no` (RULINGS 22)."""
+        if self._on(value):
+            self.put(choice, ast.Word(word, option.span), option.span)
+        elif self.values.get(choice) == word:
+            del self.values[choice]
+
+    def knows(self, word: str) -> bool:
+        """Whether a word is a setting of the layer itself."""
+        return word in hints(self.cls)
+
+    def _chosen_by(self, word: str) -> str | None:
+        """The setting that a word is a value of: `valid` of `pad`."""
+        return next((f for f, hint in hints(self.cls).items() if word in kinds.choices(hint)), None)
+
+    def _common(self, option: ast.Option) -> None:
+        assert option.name is not None
+        word = option.name.text.lower()
+        if word in self.said and (self.default or word not in self.own):
+            del self.said[word]
+        if not self.default:
+            self.own.add(word)
+        common.take(option, self.said, self.names, self.copy)
+
+    def _tensor(self, word: str, value: ast.Value) -> None:
+        if not isinstance(value, ast.TensorName):
+            raise error("wrong-value", f"`{word}` names a tensor by its label", value.span, help=f"write `{word}=@…`")
+        if word in self.tensors and not self.default:
+            raise error("twice", f"`{word}` of `{self.cls.word}` is set twice", value.span)
+        self.tensors[word] = value
+
+    def _on(self, value: ast.Value) -> bool:
+        return bool(kinds.read(bool, self.cls.word, value, self.names, self.copy))
+
+    def _switch(self, found: type[Layer], name: ast.Name, value: ast.Value, span: Span) -> None:
+        """`leaky=0.2`, `tanh=no` (RULINGS 11, 22)."""
+        if found.positional is not None and not _yes_no(value):
+            self._activate(_with_value(found, value, self.names, self.copy), span)
+        elif isinstance(value, ast.Number) and value.value not in (0, 1):
+            raise error("unknown-setting", f"`{found.word}` takes no value", value.span)
+        elif self._on(value):
+            self._activate(found(), span)
+        elif isinstance(self.usual, found):
+            self.usual = None
+
+    def _switch_norm(self, norm: type[Layer], name: ast.Name, value: ast.Value) -> None:
+        """`gn=32`, `bn=no`."""
+        if norm.positional is not None and not _yes_no(value):
+            self._normalise(norm, name, value)
+        elif self._on(value):
+            self._normalise(norm, name, None)
+        elif self.inner is not None and self.inner.cls is norm:
+            self.inner = None
+
+    def _normalise(self, norm: type[Layer], name: ast.Name, value: ast.Value | None) -> None:
+        if not self.default:
+            if self.activation is not None:
+                said = self.activation.span.text
+                raise error(
+                    "order",
+                    "the order is always sum, norm, activation",
+                    name.span,
+                    f"but here `{name.text}` comes behind `{said}`",
+                    help=f"as a step of its own: `{self.word.text}… {said}, {name.text}`",
+                )
+            if "norm" in self.own:
+                raise error("twice", f"`{self.cls.word}` has two norms", name.span, help="a second one is a step")
+            self.own.add("norm")
+        self.inner = Settings(norm, name, self.names, self.copy, self.scope, activations=False).preset()
+        if value is not None:
+            self.inner.put(str(norm.positional), value, name.span.to(value.span))
 
     def _act(self, value: ast.Value, span: Span) -> None:
         inner = value.value if isinstance(value, ast.Call) else None
@@ -132,9 +230,12 @@ class Settings:
                 value.span,
                 help=f"did you mean `{near}`?" if near else f"there are {either(known_words, 'and')}",
             )
-        self._activate(_with_value(found, inner, self.scope) if inner else found(), span)
+        self._activate(_with_value(found, inner, self.names, self.copy) if inner else found(), span)
 
     def _activate(self, layer: Layer, span: Span) -> None:
+        if self.default:
+            self.usual = layer
+            return
         if self.activation is not None:
             raise error(
                 "twice",
@@ -146,8 +247,9 @@ class Settings:
 
     def _near(self, word: str) -> str | None:
         options = [*hints(self.cls), *(c for h in hints(self.cls).values() for c in kinds.choices(h))]
-        near = closest(word, [*options, *(words.activations() if self.activations else [])])
-        if near:
+        options += words.activations() if self.activations else []
+        options += words.norms() if self.cls.activated else []
+        if near := closest(word, options):
             return f"did you mean `{near}`?"
         return (
             f"it takes {either(hints(self.cls), 'and')}" if hints(self.cls) else f"`{self.cls.word}` takes no settings"
@@ -155,6 +257,8 @@ class Settings:
 
     def _example(self, missing: str) -> str:
         """The step with the setting it lacks."""
+        if missing == self.cls.positional:
+            return f"{self.word.text} 2"
         width = f"-{self.values.get('width', 64)}" if "width" in hints(self.cls) else ""
         return f"{self.word.text}{'3' if missing == 'kernel' else ''}{width}"
 
@@ -163,19 +267,27 @@ class Settings:
         missing = [f for f in _fields(self.cls) if f.default is MISSING and f.name not in self.values]
         if missing:
             name = missing[0].name
-            form = self._example(name)
             raise error(
                 "missing-setting",
                 f"`{self.word.text}` does not say its {name}",
                 self.word.span,
-                help=f"for example `{form}`",
+                help=f"for example `{self._example(name)}`",
             )
+        if self.inner is not None and self.inner.cls.centred and BIAS in hints(self.cls) and BIAS not in self.at:
+            self.values[BIAS] = False
         try:
             return self.cls(**self.values)
         except Misfit as misfit:
             raise error(
                 "setting", str(misfit), self.at.get(misfit.setting or "", self.word.span), help=misfit.help
             ) from None
+
+    @property
+    def norm(self) -> Norm | None:
+        """The norm between the sum and the activation."""
+        if self.inner is None:
+            return None
+        return Norm(self.inner.layer(), self.inner.word.span, self.inner.at)
 
 
 def hints(cls: type[Layer]) -> dict[str, Any]:
@@ -197,11 +309,15 @@ def _fields(cls: type[Layer]) -> "tuple[Field[Any], ...]":
     return fields(cls)
 
 
-def _with_value(cls: type[Layer], value: ast.Value, scope: Scope) -> Layer:
+def _yes_no(value: ast.Value) -> bool:
+    return isinstance(value, ast.Word) and value.text.lower() in kinds.YES_NO
+
+
+def _with_value(cls: type[Layer], value: ast.Value, names: Names, copy: Copy) -> Layer:
     """An activation with its positional setting, as `leaky=0.2` or `act=leaky(0.2)` writes it."""
     if cls.positional is None:
         raise error("unknown-setting", f"`{cls.word}` takes no value", value.span)
-    found = kinds.read(hints(cls)[cls.positional], cls.positional, value, scope.constants, scope.copy)
+    found = kinds.read(hints(cls)[cls.positional], cls.positional, value, names, copy)
     return cls(**{cls.positional: found})
 
 

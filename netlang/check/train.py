@@ -1,13 +1,13 @@
 """The `train:` statement: known words, and values of the right kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from fractions import Fraction
 from typing import Any, get_type_hints
 
 from netlang.check import kinds
 from netlang.check.problems import Problems
-from netlang.check.values import Value
+from netlang.check.values import Names
 from netlang.diagnostics import either, error, meant
 from netlang.layer import Layer, Misfit
 from netlang.layers import loss, optimizer
@@ -30,40 +30,36 @@ LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
 REGISTRIES: dict[str, Any] = {"optimizer": optimizer, "loss": loss}
 
 
-def settings(
-    statement: ast.Train, constants: Mapping[str, Value], last: Layer | None, problems: Problems
-) -> dict[str, Any]:
-    """The settings by name, as plain values. last: the layer the net ends in, which the loss must suit."""
+def settings(statement: ast.Train, names: Names, lasts: Iterable[Layer], problems: Problems) -> dict[str, Any]:
+    """The settings by name, as plain values. lasts: the layers the net ends in, which the loss must suit."""
     found: dict[str, Any] = {}
     at: dict[str, Span] = {}
     known = WORDS | _of_parts(statement)
     before = len(problems.errors)
     for option in statement.settings:
         with problems.collected():
-            name, value = _setting(option, known, constants)
+            name, value = _setting(option, known, names)
             if name in found:
                 raise error("twice", f"`{name}` is set twice in `train:`", option.span)
             found[name], at[name] = value, option.span
     if len(problems.errors) == before:
         with problems.collected():
-            _together(found, at, last, statement.span)
+            _together(found, at, lasts, statement.span)
     return found
 
 
-def _together(found: dict[str, Any], at: dict[str, Span], last: Layer | None, otherwise: Span) -> None:
+def _together(found: dict[str, Any], at: dict[str, Span], lasts: Iterable[Layer], otherwise: Span) -> None:
     """Raise NetError for settings that do not go together, or a loss that does not suit the last layer."""
     try:
         if cls := optimizer.find(found.get("optimizer", "")):
             cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
-        if last is not None:
+        for last in lasts:
             loss.chosen(found.get("loss"), last)
     except Misfit as misfit:
         raise error("train", str(misfit), at.get(misfit.setting or "", otherwise), help=misfit.help) from None
 
 
-def _setting(
-    option: ast.Option | ast.Arguments, known: Mapping[str, Any], constants: Mapping[str, Value]
-) -> tuple[str, Any]:
+def _setting(option: ast.Option | ast.Arguments, known: Mapping[str, Any], names: Names) -> tuple[str, Any]:
     if isinstance(option, ast.Arguments) or option.name is None:
         raise error(
             "train-form", "`train:` takes `name=value`", option.span, help=f"the names are {either(known, 'and')}"
@@ -81,7 +77,7 @@ def _setting(
         raise error("missing-value", f"`{name}` needs a value", option.span, help=f"write `{name}=…`")
     if isinstance(value, ast.Quantity):
         value = ast.Number(_exact(value.digits * value.unit), value.span)
-    found = kinds.read(known[name], name, value, constants)
+    found = kinds.read(known[name], name, value, names)
     _right(name, found, value)
     return name, found
 

@@ -1,11 +1,16 @@
-"""The net with every word looked up and every repeat written out, before any shape is known."""
+"""The net with every word looked up and every block, group and repeat written out, before any shape is known.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+The steps stand in one list, in the order of the text; each knows the steps whose outputs it reads.
+"""
 
-from netlang.layer import Layer
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from netlang.check.values import Names
+from netlang.layer import Common, Layer
 from netlang.source import Span
 from netlang.syntax import ast
+from netlang.types import Dim
 
 
 @dataclass(frozen=True)
@@ -18,33 +23,114 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Placed:
-    """One layer in its place. layer is None where the step is wrong: its output is unknown.
+class Norm:
+    """A norm between a layer's sum and its activation, as its option."""
 
-    at: where each setting is written, so that a caret lands on it
-    inside: the repeats it stands in, for messages
-    """
-
-    layer: Layer | None
-    activation: Activation | None
+    layer: Layer
     span: Span
     at: Mapping[str, Span]
+
+
+@dataclass(frozen=True)
+class Start:
+    """An input of the net: its name, its shape without the batch, and for tokens how many words there are."""
+
+    name: str
+    shape: tuple[Dim, ...]
+    classes: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is said of a step's weights.
+
+    common: the settings of `Common`; at: where each is written
+    file, below: pretrained weights, and the number of leading names in a weight's name that the file leaves out
+    init: how weights start where the layer has no setting for it
+    """
+
+    common: Common = field(default_factory=Common)
+    at: Mapping[str, Span] = field(default_factory=dict)
+    file: str | None = None
+    below: int = 0
+    init: str | None = None
+
+
+@dataclass(eq=False)
+class Op:
+    """One layer in its place. what is None where the step is wrong: its output is unknown.
+
+    inputs: the steps it reads, tensors that settings name (`like=@a`) last
+    skipped: what a merge that `skips` reads beside its branches
+    path: block, instance, copy and layer
+    span: of the whole step; word: of its first word; at: where each setting is written, so that a caret lands on it
+    usual: the activation it gets unless the next thing settles the matter
+    inside: the blocks and repeats it stands in, innermost first
+    readers: who reads its output, in the order of the text; None is an output of the net
+    tied: the step whose weights it shares, and whether transposed
+    """
+
+    what: Layer | Start | None
+    span: Span
+    word: Span
+    path: tuple[str, ...] = ()
+    inputs: list["Op"] = field(default_factory=list)
+    skipped: "Op | None" = None
+    at: Mapping[str, Span] = field(default_factory=dict)
+    norm: Norm | None = None
+    activation: Activation | None = None
+    usual: Layer | None = None
+    inside: tuple[str, ...] = ()
+    training: Training = field(default_factory=Training)
+    readers: list["Op | None"] = field(default_factory=list)
+    skips: int = 0  # readers that do not count for the default activation
+    tied: "tuple[Op, bool, Span] | None" = None
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer, if it is one."""
+        return self.what if isinstance(self.what, Layer) else None
+
+    @property
+    def read(self) -> bool:
+        """Whether anything reads its output."""
+        return bool(self.readers) or self.skips > 0
+
+
+@dataclass(frozen=True)
+class Promise:
+    """`-> 14x14x6`: what stands before must have this shape."""
+
+    shape: ast.Shape
+    op: Op
+    names: Names
     inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Fork:
-    """Branches that read the same tensor, and the layer that merges them."""
+class Output:
+    """`output aux1 side weight=0.3` as written."""
 
-    merge: Placed
-    branches: tuple["Steps", ...]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """`-> 14x14x6`: what stands before must have this shape."""
-
-    shape: ast.Shape
+    name: str
+    op: Op
+    side: bool
+    weight: float
+    loss: str | None
+    span: Span
+    at: Mapping[str, Span] = field(default_factory=dict)
 
 
-Steps = tuple[Placed | Fork | Checked, ...]
+@dataclass
+class Steps:
+    """All steps and promises, in the order in which they are computed, and the net's outputs.
+
+    calls: where each use of a block stands, by its path
+    """
+
+    items: list[Op | Promise] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    calls: dict[tuple[str, ...], Span] = field(default_factory=dict)
+
+    def ops(self) -> Iterator[Op]:
+        """The steps alone."""
+        return (item for item in self.items if isinstance(item, Op))

@@ -1,10 +1,11 @@
 """Expressions to values: exact arithmetic on constants (RULINGS 10, 21, 26, 32)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
-from netlang.diagnostics import error, meant
+from netlang.diagnostics import error
 from netlang.source import Span
 from netlang.syntax import ast
 
@@ -14,7 +15,21 @@ Value = Exact | tuple[int, ...] | list["Value"]  # a number; sizes joined by `x`
 LARGEST = 10**15  # more than any size, count or seed; keeps products from filling the memory
 
 
-@dataclass(frozen=True)
+class Names(Protocol):
+    """What a word may stand for where an expression is written: constants, and the parameters of a block."""
+
+    def look_up(self, word: ast.Word) -> Value:
+        """The value of a word. Raises NetError where there is none."""
+        ...
+
+    def names(self) -> Iterable[str]:
+        """All that could be looked up, for a message."""
+        ...
+
+    def __contains__(self, text: object) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """Which copy of the nearest repeat an expression stands in, from 0; times 0: in none."""
 
@@ -25,9 +40,9 @@ class Copy:
 NO_COPY = Copy()
 
 
-def evaluate(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> Exact | tuple[int, ...]:
+def evaluate(value: ast.Value, names: Names, copy: Copy = NO_COPY) -> Exact | tuple[int, ...]:
     """The number or sizes of an expression; of a list, the value for this copy."""
-    result = listed(value, constants)
+    result = listed(value, names)
     while isinstance(result, list):
         if not copy.times:
             raise error(
@@ -40,7 +55,7 @@ def evaluate(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_C
     return result
 
 
-def listed(value: ast.Value, constants: Mapping[str, Value]) -> Value:
+def listed(value: ast.Value, names: Names) -> Value:
     """The value of an expression; a list stays one."""
     match value:
         case ast.Number():
@@ -48,27 +63,27 @@ def listed(value: ast.Value, constants: Mapping[str, Value]) -> Value:
         case ast.Pair():
             return value.sizes
         case ast.Word():
-            return _constant(value, constants)
+            return names.look_up(value)
         case ast.Items():
-            return [listed(item, constants) for item in value.items]
+            return [listed(item, names) for item in value.items]
         case ast.Negative():
-            return _negated(value, constants)
+            return _negated(value, names)
         case ast.Chained():
-            return _chained(value, constants)
+            return _chained(value, names)
     raise error("value", "here stands a number or a constant", value.span, f"not `{value.span.text}`")
 
 
-def number(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> Exact:
+def number(value: ast.Value, names: Names, copy: Copy = NO_COPY) -> Exact:
     """Like `evaluate`, for one number."""
-    result = evaluate(value, constants, copy)
+    result = evaluate(value, names, copy)
     if isinstance(result, tuple):
         raise error("value", "here stands one number, not sizes joined by `x`", value.span)
     return result
 
 
-def integer(value: ast.Value, constants: Mapping[str, Value], copy: Copy = NO_COPY) -> int:
+def integer(value: ast.Value, names: Names, copy: Copy = NO_COPY) -> int:
     """Like `evaluate`, for one whole number."""
-    result = number(value, constants, copy)
+    result = number(value, names, copy)
     if not isinstance(result, int):
         raise error("value", "here stands a whole number", value.span, f"this is {shown(result)}")
     return result
@@ -83,42 +98,32 @@ def shown(value: Value) -> str:
     return str(value) if isinstance(value, int) else f"{float(value):g}"
 
 
-def _constant(word: ast.Word, constants: Mapping[str, Value]) -> Value:
-    if word.text not in constants:
-        raise error(
-            "unknown-constant",
-            f"no constant is called `{word.text}`",
-            word.span,
-            help=meant(word.text, constants, f"write `{word.text} = …` on a line above"),
-        )
-    return constants[word.text]
-
-
-def _number(value: ast.Value, constants: Mapping[str, Value]) -> Exact:
-    result = listed(value, constants)
+def _number(value: ast.Value, names: Names) -> Exact:
+    result = listed(value, names)
     if isinstance(result, tuple | list):
         raise error("value", "numbers are computed with, lists and joined sizes are not", value.span)
     return result
 
 
-def _negated(value: ast.Negative, constants: Mapping[str, Value]) -> Exact:
+def _negated(value: ast.Negative, names: Names) -> Exact:
     """In a loop: thousands of signs must not overflow Python's stack."""
     sign, inner = -1, value.value
     while isinstance(inner, ast.Negative):
         sign, inner = -sign, inner.value
-    return sign * _number(inner, constants)
+    return sign * _number(inner, names)
 
 
-def _chained(chain: ast.Chained, constants: Mapping[str, Value]) -> Exact:
-    result = _number(chain.first, constants)
+def _chained(chain: ast.Chained, names: Names) -> Exact:
+    result = _number(chain.first, names)
     for sign, value in chain.rest:
-        result = _apply(sign, result, _number(value, constants), chain.span, value.span)
+        result = applied(sign, result, _number(value, names), chain.span, value.span)
         if not -LARGEST <= result <= LARGEST:
             raise error("value", "this is larger than any number a net needs", chain.span)
     return result
 
 
-def _apply(sign: str, a: Exact, b: Exact, span: Span, right: Span) -> Exact:
+def applied(sign: str, a: Exact, b: Exact, span: Span, right: Span) -> Exact:
+    """A op b, exact. span: of both; right: of b."""
     if sign == "+":
         return a + b
     if sign == "-":

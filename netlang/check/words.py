@@ -1,6 +1,7 @@
 """Words: which layer they name, and what a user may not call a constant (RULINGS 12, 17, 20)."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from netlang import layers as _registered  # noqa: F401  importing it makes the layers known
@@ -15,7 +16,7 @@ _SIZED = re.compile(r"([A-Za-z_]+?)(\d+(?:[x×]\d+)*)")
 _REPEAT = re.compile(r"[xX×](\d+|[A-Za-z_]\w*)?")
 
 
-def split(word: ast.Name) -> tuple[type[Layer], Kernel]:
+def split(word: ast.Name, blocks: Iterable[str] = ()) -> tuple[type[Layer], Kernel]:
     """The layer a word names, and the kernel written behind it: `conv3x3` is `conv` and 3x3.
 
     A whole word comes first: `relu6` is no `relu` with a kernel.
@@ -26,11 +27,13 @@ def split(word: ast.Name) -> tuple[type[Layer], Kernel]:
     if parts and (cls := find(parts[1])):
         sizes = tuple(int(s) for s in re.split("[x×]", parts[2][:20]) if s)
         return cls, ast.Pair(sizes, word.span) if len(sizes) > 1 else ast.Number(sizes[0], word.span)
-    raise error("unknown-layer", f"there is no layer called `{word.text}`", word.span, help=_near(word.text, parts))
+    raise error(
+        "unknown-layer", f"there is no layer called `{word.text}`", word.span, help=_near(word.text, parts, blocks)
+    )
 
 
-def _near(word: str, parts: "re.Match[str] | None") -> str:
-    near = closest(word, names()) or (closest(parts[1], names()) if parts else None)
+def _near(word: str, parts: "re.Match[str] | None", blocks: Iterable[str]) -> str:
+    near = closest(word, [*names(), *blocks]) or (closest(parts[1], names()) if parts else None)
     return f"did you mean `{near}`?" if near else "`netlang layers` lists the layers there are"
 
 
@@ -64,6 +67,23 @@ def activation(word: str) -> type[Layer] | None:
 def activations() -> list[str]:
     """The words that may stand as the option of a layer."""
     return [cls.word for cls in all_layers() if cls.activation]
+
+
+@cache
+def usual() -> Layer | None:
+    """The activation that stands where none is written."""
+    return next((kind() for kind in all_layers() if kind.usual), None)
+
+
+def norm(word: str) -> type[Layer] | None:
+    """The norm of a word, if it is one that may stand as an option."""
+    cls = find(word)
+    return cls if cls and cls.norm else None
+
+
+def norms() -> list[str]:
+    """The norms that may stand as the option of a layer."""
+    return [cls.word for cls in all_layers() if cls.norm]
 
 
 def free(name: ast.Name) -> None:

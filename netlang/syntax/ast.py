@@ -226,17 +226,65 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Train:
-    """`train: lr=0.1`."""
+class Variant:
+    """`variant D: n1=2 n3=3`."""
 
+    name: Name
+    constants: tuple[Option | Arguments, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """`default conv fc: bn`."""
+
+    kinds: tuple[Name, ...]
+    options: tuple[Option | Arguments, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`w`, `s=1` or `@skip` of a block; value is None where a use must give one, label says whether it is a tensor."""
+
+    name: Name
+    value: Value | None
+    label: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`block bottleneck(w, s=1):` and its lines; span: of all of it."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    lines: tuple[Line, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`use "blocks/resnet.net"`."""
+
+    path: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """`train: lr=0.1`; variant: the only one it holds for, None for all."""
+
+    variant: Name | None
     settings: tuple[Option | Arguments, ...]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """`expect parameters=61706`."""
+    """`expect parameters=61706`; variant: the only one it holds for, None for all."""
 
+    variant: Name | None
     figures: tuple[Option | Arguments, ...]
     span: Span
 
@@ -249,7 +297,7 @@ class Later:
     span: Span
 
 
-Statement = Version | Input | Constant | Train | Expect | Later | Line
+Statement = Version | Input | Constant | Variant | Default | Block | Use | Train | Expect | Later | Line
 
 
 @dataclass(frozen=True, slots=True)

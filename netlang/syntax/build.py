@@ -67,11 +67,39 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
     def constant(self, meta: Meta, parts: Parts) -> ast.Constant:
         return ast.Constant(self.name(parts[0]), parts[1], self.at(parts[0]).to(parts[1].span))
 
+    def variant(self, meta: Meta, parts: Parts) -> ast.Variant:
+        return ast.Variant(self.name(parts[1]), tuple(parts[2:]), self.at(parts[0]).to(self.at(parts[1])))
+
+    def default(self, meta: Meta, parts: Parts) -> ast.Default:
+        return ast.Default(parts[1], tuple(parts[2:]), self.at(parts[0]))
+
+    def kinds(self, meta: Meta, parts: Parts) -> tuple[ast.Name, ...]:
+        return tuple(map(self.name, parts))
+
+    def block(self, meta: Meta, parts: Parts) -> ast.Block:
+        word, name, parameters, lines = parts
+        last = lines[-1] if lines else name
+        span = self.at(word).to(last.span if lines else self.at(name))
+        return ast.Block(self.name(name), parameters or (), lines, span)
+
+    def parameters(self, meta: Meta, parts: Parts) -> tuple[ast.Parameter, ...]:
+        return tuple(_parameter(p) for p in parts if p is not None)
+
+    def body(self, meta: Meta, parts: Parts) -> tuple[ast.Line, ...]:
+        return tuple(parts)
+
+    def use(self, meta: Meta, parts: Parts) -> ast.Use:
+        text = parts[1]
+        return ast.Use(ast.Text(str(text)[1:-1], self.at(text)), self.at(parts[0]).to(self.at(text)))
+
+    def column(self, meta: Meta, parts: Parts) -> ast.Name:
+        return self.name(parts[0])
+
     def train(self, meta: Meta, parts: Parts) -> ast.Train:
-        return ast.Train(tuple(p for p in parts[1:] if not isinstance(p, lark.Token)), self.at(parts[0]))
+        return ast.Train(parts[1], tuple(parts[2:]), self.at(parts[0]))
 
     def expect(self, meta: Meta, parts: Parts) -> ast.Expect:
-        return ast.Expect(tuple(parts[1:]), self.at(parts[0]))
+        return ast.Expect(parts[1], tuple(parts[2:]), self.at(parts[0]))
 
     def later(self, meta: Meta, parts: Parts) -> ast.Later:
         start = self.at(parts[0]).start
@@ -192,3 +220,10 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
 
     def shape(self, meta: Meta, parts: Parts) -> ast.Shape:
         return ast.Shape(tuple(p for p in parts if not isinstance(p, lark.Token)), self.span(meta))
+
+
+def _parameter(option: ast.Option) -> ast.Parameter:
+    if isinstance(option.value, ast.TensorName) and option.name is None:
+        return ast.Parameter(ast.Name(option.value.text, option.span), None, True, option.span)
+    assert option.name is not None
+    return ast.Parameter(option.name, option.value, False, option.span)

@@ -48,12 +48,14 @@ def syntax(problem: lark.UnexpectedInput, tokens: Layout, source: Source) -> Dia
     last = tokens.previous if tokens.last is refused else tokens.last
     table = problem.state.parse_conf.parse_table.states[problem.state.position]
     accepts = frozenset(t for t in table if t.isupper())
-    return _token(refused, last, State(accepts, last.type if last else "", _within(problem.state.value_stack)), source)
+    return _token(
+        refused, last, State(accepts, last.type if last is not None else "", _within(problem.state.value_stack)), source
+    )
 
 
 def _within(stack: list[Any]) -> tuple[str, ...]:
     """What is open: tokens still on the parser's stack, for a finished rule has become a tree."""
-    opening = ("INPUT", "TRAIN", "EXPECT", "LPAR", "LSQB", ARROW)
+    opening = ("INPUT", "TRAIN", "EXPECT", "VARIANT", "DEFAULT", "BLOCK", "LPAR", "LSQB", ARROW)
     closed = {"RPAR": "LPAR", "RSQB": "LSQB"}
     found: list[str] = []
     for value in stack:
@@ -68,7 +70,10 @@ def _within(stack: list[Any]) -> tuple[str, ...]:
 def _token(token: lark.Token, last: lark.Token | None, state: State, source: Source) -> Diagnostic:
     if token.type == "_INDENT":
         row = Span(source, token.end_pos or 0, token.end_pos or 0)
-        advice = "a line goes on after a comma or inside brackets; only `train:` is followed by indented lines"
+        advice = (
+            "a line goes on after a comma or inside brackets; "
+            "only `block …:` and `train:` are followed by indented lines"
+        )
         return Diagnostic("syntax", "this line is indented, but no line above opens a block", Label(row), help=advice)
     place = situation(state)
     assert place is not None, state

@@ -1,5 +1,6 @@
 """Text to tree, with grammars/netlang.lark."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def parse(source: Source) -> ast.File:
             if (bracket := unclosed(text, found.at.span.start)) is not None:
                 raise NetError(*problems, messages.never_closed(bracket, source)) from None
             problems.append(found)
-            rest = _without(text, found.at.span.start)
+            indented = isinstance(problem, lark.UnexpectedToken) and problem.token.type == "_INDENT"
+            rest = _without(text, found.at.span.start, indented=indented)
             if rest == text or len(problems) == MOST:
                 raise NetError(*problems) from None
             text = rest
@@ -70,15 +72,27 @@ def _grammar() -> str:
     raise FileNotFoundError("this installation of netlang lacks grammars/netlang.lark: install it again")
 
 
-def _without(text: str, offset: int) -> str:
-    """The text with the line at an offset blanked, but for the brackets that other lines need."""
+def _without(text: str, offset: int, *, indented: bool) -> str:
+    """The text with a bare word in place of the line at an offset, and nothing in place of what is indented below it.
+
+    indented: whether the line should not be, and those that are indented as far go too
+    The text as it is, where the line opens or closes brackets that other lines need.
+    """
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
     end = len(text) if end < 0 else end
     line = text[start:end]
-    if line.count("[") != line.count("]") or line.count("(") != line.count(")"):
+    indent = len(line) - len(line.lstrip())
+    below = end
+    for row in text[end + 1 :].split("\n"):
+        if row.strip() and len(row) - len(row.lstrip()) <= indent - indented:
+            break
+        below += len(row) + 1
+    lost = line + text[end:below]
+    if lost.count("[") != lost.count("]") or lost.count("(") != lost.count(")") or not line.strip():
         return text
-    return text[:start] + " " * (end - start) + text[end:]
+    word = "" if indented else line[:indent] + "_"
+    return text[:start] + word + re.sub(r"[^\n]", " ", lost[len(word) :]) + text[below:]
 
 
 def _in_order(problems: list[Diagnostic]) -> list[Diagnostic]:

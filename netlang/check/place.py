@@ -1,0 +1,154 @@
+"""One step in its place: its layer with all settings, its name, and whose weights it shares."""
+
+from collections.abc import Mapping, Sequence
+
+from netlang.check import common
+from netlang.check.problems import Problems
+from netlang.check.scope import Labelled, Place
+from netlang.check.settings import Settings, hints
+from netlang.check.tree import Activation, Op, Promise
+from netlang.check.words import Kernel, usual
+from netlang.diagnostics import NetError, error
+from netlang.layer import Layer
+from netlang.syntax import ast
+
+INIT = "init"
+
+
+def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label: str | None) -> Op:
+    """The step of a layer, without the tensor it reads first."""
+    settings = _settings(cls, step, kernel, here)
+    said = {**here.said, **settings.said}
+    if INIT in said and INIT in hints(cls) and INIT not in settings.values:
+        settings.values[INIT] = said[INIT].value
+    layer, norm = settings.layer(), settings.norm
+    tensors = [here.labels.look_up(t.text, t.span, here.lines).op for t in settings.tensors.values()]
+    path = here.called(cls.word, label)
+    op = Op(
+        layer,
+        step.span,
+        step.word.span,
+        path,
+        list(tensors),
+        at=settings.at,
+        norm=norm,
+        activation=settings.activation,
+        usual=settings.usual if cls.activated else None,
+        inside=here.inside,
+        training=common.training(said, settings.said, len(path)),
+    )
+    for tensor in tensors:
+        tensor.readers.append(op)
+    if tie := settings.said.get(common.TIE):
+        tie_all([op], tie, "", here)
+    return op
+
+
+def merge(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label: str | None) -> Op:
+    """A merge without its branches. The option behind the bracket is an activation of the merged."""
+    behind = _behind(cls, step, here)
+    op = placed(cls, step, kernel, here, label)
+    op.activation = behind
+    return op
+
+
+def _settings(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place) -> Settings:
+    settings = Settings(cls, step.word, here.names, here.copy, here.scope, activations=cls.activated)
+    settings.usual = usual() if cls.activated else None
+    settings.preset()
+    problems = Problems()
+    with problems.collected():
+        _suffixes(settings, step, kernel)
+    for option in options(step.options, settings.word):
+        with problems.collected():
+            settings.take(option)
+    if problems.errors:
+        raise NetError(*problems.errors)
+    return settings
+
+
+def _suffixes(settings: Settings, step: ast.Step, kernel: Kernel) -> None:
+    """`kernel`, `-width` and `/stride`, for layers that have them."""
+    takes, word = hints(settings.cls), step.word
+    written = {"kernel": kernel, "width": step.width, "stride": step.stride}
+    for name, value in written.items():
+        if value is None:
+            continue
+        if name not in takes:
+            raise error(
+                "suffix", f"`{settings.cls.word}` takes no {name}", value.span, help=_instead(name, step, takes)
+            )
+        if name == "width" and isinstance(value, ast.Pair):
+            raise error(
+                "repeat",
+                "a repeat needs a blank before its `x`",
+                value.span,
+                help=f"write `{word.text}-{value.sizes[0]} x{value.sizes[1]}`",
+            )
+        settings.put(name, value, value.span if name != "kernel" else word.span)
+
+
+def _instead(name: str, step: ast.Step, takes: Mapping[str, object]) -> str | None:
+    """How to write what a suffix may have meant."""
+    if name == "stride" and step.width is not None and "width" in takes:
+        assert step.stride is not None
+        return f"a quotient stands in brackets: `{step.word.text}-({step.width.span.text}/{step.stride.span.text})`"
+    if name == "width" and step.width is not None and not takes:
+        return "did you mean a comma?" if isinstance(step.width, ast.Word) else None
+    return None
+
+
+def options(written: tuple[ast.Option | ast.Arguments, ...], word: ast.Name) -> list[ast.Option]:
+    """The options, with `dropout(0.5)` as `dropout 0.5`."""
+    found: list[ast.Option] = []
+    for option in written:
+        if isinstance(option, ast.Option):
+            found.append(option)
+            continue
+        if not option.items:
+            raise error("value", f"there is nothing in the brackets of `{word.text}`", option.span)
+        if sum(item.name is None for item in option.items) > 1:
+            raise error("value", f"`{word.text}` takes one value in its brackets", option.items[1].span)
+        found += option.items
+    return found
+
+
+def _behind(cls: type[Layer], step: ast.Step, here: Place) -> Activation | None:
+    taken = Settings(cls, step.word, here.names, here.copy, here.scope, activations=True)
+    for option in options(step.after, step.word):
+        taken.take(option)
+        if option.name is None or taken.at:
+            raise error(
+                "unknown-option",
+                "behind the branches stands an activation or nothing",
+                option.span,
+                help=f"settings of `{cls.word}` stand before the `[`",
+            )
+    return taken.activation
+
+
+def tie_all(new: Sequence[Op | Promise], tie: common.Said, block: str, here: Place) -> None:
+    """Let steps share the weights of those that a label stands for, pair by pair (RULINGS 53)."""
+    found: common.Tie = tie.value
+    labelled = here.labels.look_up(found.label.text, found.label.span, here.lines)
+    ops = [op for op in new if isinstance(op, Op)]
+    if found.transposed and len(ops) == len(labelled.made) == 1:
+        ops[0].tied = (labelled.made[0], True, tie.span)
+        return
+    if [_kind(op) for op in ops] != [_kind(op) for op in labelled.made] or (block and labelled.what != block):
+        raise error("tie", f"`@{found.label.text}` is made by other layers", tie.span, help=_alike(block, labelled))
+    for op, of in zip(ops, labelled.made, strict=True):
+        op.tied = (of, found.transposed, tie.span)
+
+
+def _kind(op: Op) -> str | None:
+    return op.layer.word if op.layer is not None else None
+
+
+def _alike(block: str, labelled: Labelled) -> str:
+    what = f"use of the block `{block}`" if block else "layer of the same kind"
+    return (
+        f"weights are shared with a {what}, which `@{labelled.what or 'a'}` is not"
+        if labelled.what
+        else (f"weights are shared with a {what}")
+    )
