@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netlang.check import common
+from netlang.check import shared
 from netlang.check.scope import Known, Labelled, Parameters, Place
 from netlang.check.values import Value, evaluate, shown
 from netlang.diagnostics import either, error, meant
@@ -17,7 +17,7 @@ class Use:
 
     names: Parameters
     labels: Mapping[str, Labelled]
-    said: Mapping[str, common.Said]
+    said: Mapping[str, shared.Said]
     text: str
 
 
@@ -67,22 +67,22 @@ def _no_suffixes(step: ast.Step, block: ast.Block) -> None:
         )
 
 
-def _options(step: ast.Step, block: ast.Block, here: Place) -> tuple[list[ast.Option], dict[str, common.Said]]:
+def _options(step: ast.Step, block: ast.Block, here: Place) -> tuple[list[ast.Option], dict[str, shared.Said]]:
     """What stands in the brackets, and the settings behind them."""
     items: list[ast.Option] = []
-    said: dict[str, common.Said] = {}
+    said: dict[str, shared.Said] = {}
     seen = False
     for option in step.options:
         if isinstance(option, ast.Arguments):
             if seen:
                 raise error("argument", f"`{block.name.text}` has its arguments already", option.span)
             items, seen = list(option.items), True
-        elif option.name is not None and common.takes(option.name.text.lower()):
-            common.take(option, said, here.names, here.copy)
+        elif option.name is not None and shared.takes(option.name.text.lower()):
+            shared.take(option, said, here.names, here.copy)
         else:
             raise error(
                 "unknown-option",
-                f"a use of a block takes {either(common.WORDS, 'and')} behind its brackets",
+                f"a use of a block takes {either(shared.WORDS, 'and')} behind its brackets",
                 option.span,
                 help=f"its arguments stand in brackets: `{_signature(block)}`",
             )

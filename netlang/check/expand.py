@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from netlang.check import blocks, common, outputs, place, words
+from netlang.check import blocks, outputs, place, shared, words
 from netlang.check.problems import Problems, limit
 from netlang.check.scope import Known, Labelled, Labels, Place
 from netlang.check.tree import Op, Promise, Steps
@@ -221,14 +221,14 @@ class Expansion:
             NO_COPY,
             path,
             inside=(where, *here.inside),
-            said={**here.said, **common.below(use.said, len(path))},
+            said={**here.said, **shared.below(use.said, len(path))},
             lines=block.lines,
         )
         start = len(self.steps.items)
         end = current
         for line in block.lines:
             end = self.line(line, end, inner)
-        if tie := use.said.get(common.TIE):
+        if tie := use.said.get(shared.TIE):
             place.tie_all(self.steps.items[start:], tie, block.name.text, here)
         return end
 

@@ -15,7 +15,7 @@ def unused(graph: Graph, problems: Problems) -> None:
     """
     for node in graph.made_by(Layer):
         kernel = getattr(node.made_by, "kernel", None)
-        if not node.made_by.slides or len(node.type.shape) != 4:
+        if kernel is None or not node.made_by.slides or len(node.type.shape) != 4:
             continue
         left = [_unread(graph, node, kernel, axis) for axis in (0, 1)]
         if any(left):
@@ -38,7 +38,7 @@ def _unread(graph: Graph, node: Node, kernel: tuple[int, int], axis: int) -> int
     stride = (getattr(layer, "stride", None) or kernel)[axis]
     reach = (kernel[axis] - 1) * getattr(layer, "dilation", (1, 1))[axis] + 1
     size, windows = graph[node.inputs[0]].type.shape[1 + axis], node.type.shape[1 + axis]
-    assert isinstance(size, int)
-    assert isinstance(windows, int)
+    if not (isinstance(size, int) and isinstance(windows, int)):
+        return 0
     left = size - ((windows - 1) * stride - before + reach)
     return max(left, 0) if kernel[axis] >= stride else 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from netlang.check import common
+from netlang.check import shared
 from netlang.check.problems import Problems
 from netlang.check.scope import Labelled, Place
 from netlang.check.settings import Settings, hints
@@ -35,11 +35,11 @@ def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label:
         activation=settings.activation,
         usual=settings.usual if cls.activated else None,
         inside=here.inside,
-        training=common.training(said, settings.said, len(path)),
+        training=shared.training(said, settings.said, len(path)),
     )
     for tensor in tensors:
         tensor.readers.append(op)
-    if tie := settings.said.get(common.TIE):
+    if tie := settings.said.get(shared.TIE):
         tie_all([op], tie, "", here)
     return op
 
@@ -127,9 +127,9 @@ def _behind(cls: type[Layer], step: ast.Step, here: Place) -> Activation | None:
     return taken.activation
 
 
-def tie_all(new: Sequence[Op | Promise], tie: common.Said, block: str, here: Place) -> None:
+def tie_all(new: Sequence[Op | Promise], tie: shared.Said, block: str, here: Place) -> None:
     """Let steps share the weights of those that a label stands for, pair by pair (RULINGS 53)."""
-    found: common.Tie = tie.value
+    found: shared.Tie = tie.value
     labelled = here.labels.look_up(found.label.text, found.label.span, here.lines)
     ops = [op for op in new if isinstance(op, Op)]
     if found.transposed and len(ops) == len(labelled.made) == 1:

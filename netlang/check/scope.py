@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from netlang.check.common import Said
 from netlang.check.constants import Constants
+from netlang.check.shared import Said
 from netlang.check.tree import Op
 from netlang.check.values import NO_COPY, Copy, Names, Value
 from netlang.diagnostics import error, meant
@@ -143,7 +143,7 @@ class Place:
     """Where a chain stands.
 
     path: of the block's use; counts: how often each word has been used in it; taken: the names given in it
-    inside: the uses and repeats around, innermost first; said: settings of `common` that a use of a block gives
+    inside: the uses and repeats around, innermost first; said: settings of `shared` that a use of a block gives
     lines: of the block or file, for messages
     """
 

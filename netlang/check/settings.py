@@ -3,7 +3,7 @@
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
-from netlang.check import common, kinds, words
+from netlang.check import kinds, shared, words
 from netlang.check.scope import Scope
 from netlang.check.tree import Activation, Norm
 from netlang.check.values import Copy, Names
@@ -21,7 +21,7 @@ class Settings:
 
     values, at: by field, its value and where it is written; own: the fields the step sets itself
     usual: the activation that stands where none is written
-    said: settings of `common`; tensors: settings that name a tensor
+    said: settings of `shared`; tensors: settings that name a tensor
     """
 
     cls: type[Layer]
@@ -36,7 +36,7 @@ class Settings:
     own: set[str] = field(default_factory=set)
     activation: Activation | None = None
     inner: "Settings | None" = None  # of the norm
-    said: dict[str, common.Said] = field(default_factory=dict)
+    said: dict[str, shared.Said] = field(default_factory=dict)
     tensors: dict[str, ast.TensorName] = field(default_factory=dict)
     default: bool = False
 
@@ -90,7 +90,7 @@ class Settings:
             self._normalise(norm, name, None)
         elif choice := self._chosen_by(word):
             self.put(choice, ast.Word(word, name.span), name.span)
-        elif common.takes(word) and kind is None:
+        elif shared.takes(word) and kind is None:
             self._common(option)
         elif self.inner is not None and self.inner.knows(word):
             self.inner.take(option)
@@ -119,7 +119,7 @@ class Settings:
             )
         return error("unknown-option", f"`{cls}` has no option `{name.text}`", name.span, help=self._near(name.text))
 
-    def _keyed(self, option: ast.Option, name: ast.Name, value: ast.Value) -> None:  # noqa: C901  one row a kind
+    def _keyed(self, option: ast.Option, name: ast.Name, value: ast.Value) -> None:
         word = name.text.lower()
         if word in hints(self.cls):
             self.put(word, value, option.span)
@@ -131,7 +131,7 @@ class Settings:
             self._switch(found, name, value, option.span)
         elif self.cls.activated and (norm := words.norm(word)):
             self._switch_norm(norm, name, value)
-        elif common.takes(word):
+        elif shared.takes(word):
             self._common(option)
         elif self.inner is not None and self.inner.knows(word):
             self.inner.take(option)
@@ -167,7 +167,7 @@ class Settings:
             del self.said[word]
         if not self.default:
             self.own.add(word)
-        common.take(option, self.said, self.names, self.copy)
+        shared.take(option, self.said, self.names, self.copy)
 
     def _tensor(self, word: str, value: ast.Value) -> None:
         if not isinstance(value, ast.TensorName):
