@@ -13,7 +13,7 @@ from logistic import LogisticNet, LogisticProgram
 
 from netlang.checkpoint import load
 from netlang.files import Problem
-from netlang.train import data, prepare, runs
+from netlang.train import data, loop, prepare, runs
 from netlang.train.loop import Result, Training, rate
 from netlang.train.progress import Silence
 from netlang.train.settings import Settings
@@ -136,6 +136,46 @@ def test_ctrl_c_ends_after_the_step_that_runs_and_keeps_its_weights(tmp_path: Pa
     assert one.program.steps == 4
     assert load(one.run.weights).about["progress"]["batch"] == 4
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_while_the_weights_are_saved_does_not_lose_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    one = training(tmp_path / "a", epochs=50)
+    one.program.before_step = interrupt_at(3)
+    keep = runs.Run.keep
+    monkeypatch.setattr(runs.Run, "keep", lambda *args: (os.kill(os.getpid(), signal.SIGINT), keep(*args)))
+
+    result = one.go(Silence())
+
+    assert result.interrupted
+    assert load(one.run.weights).about["progress"]["batch"] == 4
+
+
+def test_weights_are_kept_when_nobody_reads_the_progress_any_more(tmp_path: Path):
+    one = training(tmp_path / "a")
+
+    class Closed(Silence):
+        def epoch(self, row: Any) -> None:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        one.go(Closed())
+
+    assert load(one.run.weights).about["progress"]["epoch"] == 1
+
+
+def test_weights_are_kept_within_an_epoch_too_so_that_a_killed_process_loses_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1.0)
+    one = training(tmp_path / "a", epochs=1)
+    kept: list[int] = []
+    one.program.before_step = lambda step: kept.append(load(one.run.weights).about["steps"]) if step else None
+
+    one.go(Silence())
+
+    assert kept == list(range(1, len(kept) + 1))
 
 
 def test_a_loss_that_is_not_finite_ends_training_with_the_last_good_weights(tmp_path: Path):

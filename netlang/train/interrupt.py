@@ -1,4 +1,8 @@
-"""Ctrl-C during training: a short step is finished first, so that the weights are those of a whole step."""
+"""Ctrl-C during training: a short step is finished first, so that the weights are those of a whole step.
+
+Once heard it is not heard again before the weights are saved, however often and fast it comes: terminals, shells and
+`timeout` like to send it twice.
+"""
 
 import signal
 import threading
@@ -15,6 +19,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.wanted = False
+        self._held = False
         self._step_began: float | None = None
 
     @contextmanager
@@ -31,10 +36,15 @@ class Interrupts:
         if self.wanted:
             raise KeyboardInterrupt
 
+    def hold(self) -> None:
+        """From here on Ctrl-C only sets `wanted`: the weights are being saved."""
+        self._held = True
+
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
-        again, self.wanted = self.wanted, True
+        self.wanted = True
         began = self._step_began
-        if again or began is None or time.monotonic() - began > PATIENCE:
+        if not self._held and (began is None or time.monotonic() - began > PATIENCE):
+            self.hold()
             raise KeyboardInterrupt
 
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from netlang.checkpoint import Checkpoint, fit
-from netlang.diagnostics import NetError
 from netlang.files import Problem
 from netlang.train.face import Array, Net, Program
 from netlang.train.interrupt import Interrupts, listening
@@ -126,7 +125,9 @@ class Training:
         self.log = log[: self.progress.epoch]
 
     def go(self, watch: Watch) -> Result:
-        """Train to the last epoch, or to Ctrl-C. Raises NetError or Problem, with the last good weights kept."""
+        """Train to the last epoch, or to Ctrl-C. Raises NetError or Problem; whatever it raises, the last good weights
+        are kept.
+        """
         began = time.monotonic() - self.progress.seconds
         interrupted = False
         with listening() as interrupts:
@@ -135,12 +136,10 @@ class Training:
                     self._epoch(epoch, interrupts, watch, began)
             except KeyboardInterrupt:
                 interrupted = True
-            except (NetError, Problem):
+            finally:  # whatever ended it, NaN or a pipe that nobody reads any more
+                interrupts.hold()
                 self._keep(began)
-                raise
-            finally:
                 watch.close()
-            self._keep(began)
         last = self.log[-1] if self.log else {}
         kept = Score(last.get("test_accuracy"), last.get("test_squared_error")) if last else None
         loss = self.progress.mean_loss if self.progress.seen else last.get("train_loss")
@@ -160,6 +159,7 @@ class Training:
                 self.progress = self.progress.stepped(len(index), loss)
             watch.step(self.progress, self._batches, loss, program.rate)
             interrupts.check()
+            self._keep_sometimes(began)
         self._close_epoch(epoch, watch, began)
 
     def _close_epoch(self, epoch: int, watch: Watch, began: float) -> None:
@@ -172,8 +172,7 @@ class Training:
         self.progress = Progress(epoch=epoch + 1)
         self.log.append(row)
         watch.epoch(row)
-        if time.monotonic() - self._saved > SAVE_EVERY:
-            self._keep(began)
+        self._keep_sometimes(began)
 
     def _check(self, loss: float, epoch: int) -> None:
         if not math.isfinite(loss):
@@ -181,6 +180,10 @@ class Training:
                 f"the loss became {loss} in epoch {epoch + 1}; the weights before it are kept in {self.run.weights}."
                 " Try a smaller --lr."
             )
+
+    def _keep_sometimes(self, began: float) -> None:
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            self._keep(began)
 
     def _keep(self, began: float) -> None:
         program = self.program
