@@ -1,11 +1,15 @@
 """Programs: compiled nets with their weights, which run and train."""
 
+import functools
 import math
-from collections.abc import Iterator, Mapping
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 from netlang import checkpoint, faults
 from netlang.backend.arena import Arena
 from netlang.backend.cpu import host_target
-from netlang.backend.executor import Team
+from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
 from netlang.graph import Graph, Input, Node, State
 from netlang.layer import Weight
@@ -25,6 +29,8 @@ from netlang.plan import NORM
 from netlang.report import summary
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
 
@@ -89,6 +95,21 @@ class Tensors:
         return ((name, self[name]) for name in self)
 
 
+def alone(method: Callable[Concatenate["Program", P], R]) -> Callable[Concatenate["Program", P], R]:
+    """For methods that write inputs, run and read answers: two of them at once would mix up their examples."""
+
+    @functools.wraps(method)
+    def called(program: "Program", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not program.caller.acquire(blocking=False):
+            raise BusyError("this program is running in another thread; compile one for each thread, or use a lock")
+        try:
+            return method(program, *args, **kwargs)
+        finally:
+            program.caller.release()
+
+    return called
+
+
 class Program:
     """A compiled net with its weights.
 
@@ -108,6 +129,8 @@ class Program:
         self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
         self.steps = 0
+        self.caller = threading.Lock()
+        _PROGRAMS.add(self)
         self.target = host_target(options.dtype, options.threads)
         self.team = Team(self.target.threads)
         self._version = 0
@@ -147,6 +170,7 @@ class Program:
         """The weights are others than those the plans prepared for."""
         self._version += 1
 
+    @alone
     def __call__(self, x: Array | Mapping[str, Array]) -> Any:
         """The output for x[n, ...] in evaluation mode, n of any size; a dict of outputs where there are several."""
         loaded = self.loaded("evaluate")
@@ -162,6 +186,7 @@ class Program:
         self._run(loaded, stop - start, Clock(self.steps, self.options.seed))
         return {name: loaded.read(buffer, stop - start) for name, buffer in loaded.plan.outputs.items()}
 
+    @alone
     def step(self, x: Array | Mapping[str, Array], target: Array) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
 
@@ -181,6 +206,7 @@ class Program:
         self.changed()
         return loss
 
+    @alone
     def gradients(self, x: Array | Mapping[str, Array], target: Array) -> tuple[float, dict[str, Array]]:
         """The loss in training mode and its gradient by every weight and input, by their names."""
         loaded = self.loaded("gradients")
@@ -237,3 +263,15 @@ class Program:
     def close(self) -> None:
         """Let the threads go; the program cannot run after."""
         self.team.close()
+
+
+_PROGRAMS: "weakref.WeakSet[Program]" = weakref.WeakSet()
+
+
+def _forked() -> None:
+    """In the child of a fork: whoever was running a program stayed with the parent."""
+    for program in list(_PROGRAMS):
+        program.caller = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -1,9 +1,12 @@
 """The Python face: what programs take, answer, keep and refuse."""
 
+import os
+
 import numpy as np
 import pytest
 
 import netlang
+from netlang.backend.executor import BusyError
 from netlang.diagnostics import NetError
 from netlang.files import Problem
 
@@ -198,3 +201,34 @@ def test_compiling_another_batch_needs_no_new_kernel(images):
 
     assert counts.compiled == before
     prog.close()
+
+
+def test_a_second_caller_is_refused_before_it_writes_its_examples(images, monkeypatch):
+    x, _ = image_batch()
+    alone = images(x)
+    loaded = images.loaded("evaluate")
+    write, refused = loaded.write, []
+
+    def written(buffer, value):
+        write(buffer, value)
+        monkeypatch.setattr(loaded, "write", write)
+        with pytest.raises(BusyError, match="running in another thread"):
+            images(-x)
+        refused.append(True)
+
+    monkeypatch.setattr(loaded, "write", written)
+
+    np.testing.assert_array_equal(images(x), alone)
+    assert refused == [True]
+
+
+def test_after_a_fork_in_the_middle_of_a_run_the_child_can_run(images):
+    x, _ = image_batch()
+    alone = images(x)
+
+    with images.caller:  # as another thread has it
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if np.array_equal(images(x), alone) else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
