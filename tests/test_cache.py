@@ -166,12 +166,45 @@ def test_a_full_disk_is_a_warning_and_the_kernel_runs(empty, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
 
-    with pytest.warns(folder.CacheWarning, match="No space left on device"):
+    with pytest.warns(folder.CacheWarning, match="No space left on device") as said:
+        assert_adds(cache.compiled(ADD))
+    assert len(said) == 1  # a kernel has two files, a net has dozens of kernels
+
+
+def test_a_file_in_place_of_a_folder_of_the_cache_is_a_warning_and_the_kernel_runs(empty):
+    (folder.folder() / cache.environment()).touch()
+
+    with pytest.warns(folder.CacheWarning, match="cannot be kept"):
         assert_adds(cache.compiled(ADD))
 
 
+def test_what_others_keep_in_the_folder_is_left_alone(empty):
+    photo = folder.folder() / "holidays" / "photo.o"
+    photo.parent.mkdir()
+    photo.write_bytes(bytes(100))
+    cache.compiled(ADD)
+
+    folder.trim(0)
+    folder.clear()
+
+    assert photo.exists()
+    assert folder.summary().entries == 0
+
+
+def test_a_folder_with_other_things_in_it_stays_open_to_others(empty):
+    empty.mkdir(mode=0o755)
+    (empty / "photo").touch()
+
+    with pytest.warns(folder.CacheWarning, match="name a folder of its own"):
+        chosen = folder.folder()
+
+    assert chosen != empty
+    assert empty.stat().st_mode & 0o777 == 0o755
+
+
 def test_what_was_used_longest_ago_goes_first_beyond_the_limit(empty):
-    files = [folder.folder() / f"{i}.o" for i in range(4)]
+    files = [folder.folder() / cache.environment() / f"{i}.o" for i in range(4)]
+    files[0].parent.mkdir()
     for age, file in enumerate(files):
         file.write_bytes(bytes(100))
         os.utime(file, (1000 - age, 1000 - age))

@@ -13,8 +13,8 @@ from netlang.cli import doctor
 @pytest.fixture
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(folder, "folder", lambda: tmp_path)
-    (tmp_path / "machine").mkdir()
-    (tmp_path / "machine" / "kernel.o").write_bytes(b"1234")
+    (tmp_path / "0123456789abcdef").mkdir()
+    (tmp_path / "0123456789abcdef" / "kernel.o").write_bytes(b"1234")
     return tmp_path
 
 

@@ -51,7 +51,7 @@ def compiled(kernel: KernelText, arity: int = 3) -> int:
 def forget() -> None:
     """Drop what this process has made ready, and its choice of a folder: the next kernel is looked up again."""
     _addresses.clear()
-    folder.folder.cache_clear()
+    folder.forget()
     counts.compiled = counts.loaded = 0
 
 

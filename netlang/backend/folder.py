@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -19,6 +20,7 @@ from pathlib import Path
 LIMIT = 1 << 30  # bytes; beyond it the entries that were used longest ago are removed
 CHECK_EVERY = 100  # entries written between two looks at the size
 _MAGIC = b"netlang kernel 1"
+_ENVIRONMENT = re.compile(r"[0-9a-f]{16}")  # what `cache.environment` names the folders
 
 
 class CacheWarning(UserWarning):
@@ -57,12 +59,21 @@ def folder() -> Path:
     return _temporary()
 
 
+def forget() -> None:
+    """Look for the folder anew, and say anew what is wrong with it."""
+    global _refused
+    _refused = False
+    folder.cache_clear()
+
+
 def _objection(path: Path) -> str:
     """Why a folder cannot be the cache; "" if it can."""
     status = path.stat()
     if status.st_uid != os.getuid():
         return f"{path} belongs to another user (number {status.st_uid})"
     if status.st_mode & 0o077:
+        if foreign := [child.name for child in path.iterdir() if not _ENVIRONMENT.fullmatch(child.name)]:
+            return f"{path} holds other things ({foreign[0]}) and others may look into it: name a folder of its own"
         path.chmod(0o700)
     with tempfile.TemporaryFile(dir=path):
         return ""
@@ -98,27 +109,36 @@ def write(path: Path, symbol: str, code: bytes) -> None:
 
 
 _written = 0
+_refused = False
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file of the cache; a full disk is a warning, not an error."""
-    global _written
+    """Write a file of the cache; a full disk is one warning, not an error."""
+    global _written, _refused
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        warnings.warn(f"a compiled kernel could not be kept: {error}", CacheWarning, stacklevel=2)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if not _refused:
+            _refused = True
+            warnings.warn(f"compiled kernels cannot be kept for the next run: {error}", CacheWarning, stacklevel=2)
         return
     if _written % CHECK_EVERY == 0:
         trim(LIMIT)
     _written += 1
 
 
+def _environments(path: Path) -> list[Path]:
+    """The folders that netlang made: whatever else somebody keeps beside them is none of our business."""
+    return [child for child in path.iterdir() if _ENVIRONMENT.fullmatch(child.name)]
+
+
 def _files(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for file in path.rglob("*"):
+    for file in (file for ours in _environments(path) for file in ours.rglob("*")):
         try:
             if file.is_file():
                 yield file, file.stat()
@@ -144,8 +164,8 @@ def summary() -> Summary:
 
 
 def clear() -> Summary:
-    """Remove everything from the cache; returns what was there."""
+    """Remove all kernels from the cache; returns what was there."""
     before = summary()
-    for child in before.path.iterdir():
+    for child in _environments(before.path):
         shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
     return before
