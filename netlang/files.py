@@ -14,11 +14,16 @@ class Problem(Exception):
 def write(path: Path, content: bytes) -> None:
     """The whole content at `path`, or, if that fails, what was there before.
 
-    Written beside the file, flushed to the disk, then renamed over it. Raises Problem.
+    Written beside the file, flushed to the disk, then renamed over it. A link stays one: what it points to is
+    replaced. Pipes and devices, which a file must not replace, are written to. Raises Problem.
     """
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file() and not place.is_dir():
+        _write_into(path, content)
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     except OSError as error:
         raise Problem(f"cannot write {path}: {reason(error)}") from None
     try:
@@ -27,7 +32,7 @@ def write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(draft).chmod(0o666 & ~_mask())
-        Path(draft).replace(path)
+        Path(draft).replace(place)
     except BaseException as error:
         with suppress(OSError):
             Path(draft).unlink()
@@ -54,6 +59,13 @@ def create(path: Path, content: bytes) -> None:
         raise Problem(f"cannot write {path}: {reason(error)}") from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _write_into(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {reason(error)}") from None
 
 
 def read(path: Path) -> bytes:

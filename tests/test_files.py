@@ -40,6 +40,28 @@ def test_an_interrupted_write_leaves_the_former_file_whole(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"former")
+    (tmp_path / "link").symlink_to("file")
+
+    write(tmp_path / "link", b"newer")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"newer"
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    write(pipe, b"content")
+
+    assert pipe.is_fifo()
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+
+
 def test_folders_on_the_way_are_made(tmp_path: Path):
     write(tmp_path / "a" / "b", b"x")
 
