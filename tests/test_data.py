@@ -1,5 +1,6 @@
 """Where examples come from, and what is said of wrong ones."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,8 @@ WRONG = [
     ({"x": np.where(np.arange(10).reshape(5, 2) == 6, np.nan, 0), "y": np.zeros(5, int)}, "first in example 3, 1 in"),
     ({"x": X, "y": np.array([0, 1, -2, 0, 0])}, "`y` has the label -2 in example 2"),
     ({"x": X, "y": np.array([0, 1, np.inf, 0, 0])}, "`y` holds NaN or infinity: first in example 2"),
+    ({"x": np.full((5, 2), 1e300), "y": np.zeros(5, int)}, "numbers too large for float32: first in example 0, 5 in"),
+    ({"x": np.zeros((5, 0, 3, 1)), "y": np.zeros(5, int)}, r"`x` has the shape \(5, 0, 3, 1\)"),
     ({"x": X.astype(str), "y": np.zeros(5, int)}, "`x` holds <U32; numbers are needed"),
     ({"x": X, "y": np.zeros(5, int), "x_test": np.zeros((1, 3)), "y_test": np.zeros(1, int)}, r"\(2,\), .* \(3,\)"),
     ({"x": X, "y": np.zeros(5, int), "x_test": X, "y_test": np.zeros(5)}, "`y` is int64 .* `y_test` float32"),
@@ -83,6 +86,30 @@ def test_a_truncated_file_is_refused(tmp_path: Path):
 
     with pytest.raises(Problem, match="is not a whole"):
         data.load(str(path), "last")
+
+
+def headed(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
+@pytest.mark.parametrize("shape", ["(1000000000000, 4)", "((((", "(-4, 4)"])
+def test_a_header_that_lies_is_refused(tmp_path: Path, shape: str):
+    (tmp_path / "d.npy").write_bytes(headed(f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n"))
+
+    with pytest.raises(Problem, match=r"d\.npy (is not a whole .npy|does not fit into memory)"):
+        data.read_arrays(tmp_path / "d.npy")
+
+
+@pytest.mark.parametrize("place", range(0, 900, 23))
+def test_a_file_damaged_anywhere_is_refused_or_read(tmp_path: Path, place: int):
+    path = tmp_path / "d.npz"
+    np.savez_compressed(path, x=np.random.default_rng(0).normal(size=(20, 4)), y=np.arange(20))
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 0xFF
+    path.write_bytes(content)
+
+    with contextlib.suppress(Problem):  # and nothing else
+        assert len(data.read_arrays(path)) == 2
 
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path):

@@ -36,6 +36,13 @@ def test_a_file_in_place_of_the_folder_of_runs_is_said(tmp_path: Path):
         runs.new(tmp_path / "runs", "lenet", None, "text")
 
 
+def test_a_link_to_nowhere_in_place_of_the_folder_of_runs_is_said(tmp_path: Path):
+    (tmp_path / "runs").symlink_to(tmp_path / "gone")
+
+    with pytest.raises(Problem, match="cannot make the folder"):
+        runs.new(tmp_path / "runs", "lenet", None, "text")
+
+
 def test_what_is_no_run_is_not_resumed(tmp_path: Path):
     with pytest.raises(Problem, match="is not a training run: there is no"):
         runs.existing(tmp_path)

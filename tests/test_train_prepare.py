@@ -95,6 +95,15 @@ def test_vectors_cannot_be_shifted():
         prepare.examples(data.load("xor", "last"), tensor(2), tensor(1), False, 1)
 
 
+def test_pictures_are_not_shifted_out_of_sight():
+    with pytest.raises(Problem, match="`shift=28` moves pictures of 28x28 pixels out of sight"):
+        ready(28, 28, 1, moves=28)
+
+
+def test_neighbouring_large_seeds_give_other_orders():
+    assert not np.array_equal(prepare.draws(50, 0, 2**62, 0)[0], prepare.draws(50, 0, 2**62 + 1, 0)[0])
+
+
 def test_order_and_shifts_follow_from_seed_and_epoch_alone():
     first, again, later, other = (prepare.draws(50, 2, *key) for key in ((1, 0), (1, 0), (1, 1), (2, 0)))
 
@@ -119,6 +128,7 @@ def test_class_numbers_become_what_the_loss_takes():
         (np.array([0, 3]), True, "example 1 has label 3, but the net has 3 classes"),
         (np.array([0, 3]), False, "example 1 has label 3"),
         (np.array([0.5, 1.5]), True, "needs whole class numbers"),
+        (np.eye(3, dtype=int)[:2], True, r"the labels are \(3,\) each; the net's loss needs one class number each"),
         (np.zeros((2, 2)), False, r"the labels are \(2,\) each, the net answers 3"),
     ],
 )

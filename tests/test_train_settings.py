@@ -18,6 +18,8 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults():
     [
         ({"epochs": 0}, "`epochs` is 0, it must be at least 1"),
         ({"epochs": 2.5}, "`epochs=2.5` in `train:` is not a whole number"),
+        ({"epochs": float("inf")}, "`epochs=inf` in `train:` is not a whole number"),
+        ({"seed": 2**63}, "`seed` is 9223372036854775808, it must be at most 9223372036854775807"),
         ({"batch": "many"}, "`batch=many` in `train:` is not a number"),
         ({"lr": 0}, "`lr` is 0.0, a learning rate is a number above 0"),
         ({"lr": float("nan")}, "`lr` is nan"),
@@ -30,3 +32,7 @@ def test_wrong_settings_are_refused(train: dict[str, object], message: str):
         settle(train, {})
 
     assert message in str(caught.value)
+
+
+def test_a_large_seed_keeps_its_last_digit():
+    assert settle({"seed": 2**53 + 1}, {})[0].seed == 2**53 + 1

@@ -15,7 +15,8 @@ _CALL = re.compile(r"(\w+)\((.+)\)")
 
 def generator(seed: int, name: str) -> np.random.Generator:
     """The random numbers of one weight: told by the seed and its full name, not by what was drawn before."""
-    return np.random.Generator(np.random.Philox(key=[seed & 0xFFFFFFFFFFFFFFFF, crc32(name.encode())]))
+    key = np.array([seed & 0xFFFFFFFFFFFFFFFF, crc32(name.encode())], np.uint64)  # a list would pass through float64
+    return np.random.Generator(np.random.Philox(key=key))
 
 
 def array(

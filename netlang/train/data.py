@@ -1,7 +1,6 @@
 """Where examples come from: built-in sets and .npz files. Checked here, so that later stages may trust them."""
 
 import io
-import zipfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -66,24 +65,29 @@ def load(name: str, split: str) -> Data:
 def read_arrays(path: Path) -> dict[str, Array]:
     """The arrays of an .npy (as `x`) or .npz file. Raises Problem."""
     content = read(path)
-    try:
+    try:  # whatever NumPy, its header's parser, zip or zlib says of a damaged file
         found = np.load(io.BytesIO(content), allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {"x": found}
         return {key: found[key] for key in found.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except MemoryError as error:
+        raise Problem(f"{path} does not fit into memory ({error})") from None
+    except Exception as error:
         raise Problem(f"{path} is not a whole .npy or .npz file of plain numbers ({error})") from None
 
 
 def check_values(x: Array, what: str) -> Array:
-    """The numbers as float32. Raises Problem that names the first example that is not finite."""
+    """The numbers as float32. Raises Problem that names the first example that is not finite, or too large."""
     if x.dtype.kind not in "fiub":
         raise Problem(f"{what} holds {x.dtype}; numbers are needed")
-    finite = np.isfinite(x.reshape(len(x), -1)).all(1) if x.dtype.kind == "f" else np.ones(len(x), bool)
+    with np.errstate(over="ignore"):
+        values = x.astype(np.float32)
+    finite = np.isfinite(values.reshape(len(x), -1)).all(1)
     if not finite.all():
         first = int(np.argmin(finite))
-        raise Problem(f"{what} holds NaN or infinity: first in example {first}, {int((~finite).sum())} in all")
-    return x.astype(np.float32)
+        wrong = "numbers too large for float32" if np.isfinite(x).all() else "NaN or infinity"
+        raise Problem(f"{what} holds {wrong}: first in example {first}, {int((~finite).sum())} in all")
+    return values
 
 
 def check_labels(y: Array, classes: int, what: str) -> None:
@@ -127,8 +131,8 @@ def _part(path: Path, found: dict[str, Array], xs: str, ys: str) -> tuple[Array,
         raise Problem(f"{path}: `{xs}` has the shape {x.shape}; [n, d], [n, h, w] or [n, h, w, c] is needed")
     if y.ndim == 0 or len(x) != len(y):
         raise Problem(f"{path}: `{xs}` has {len(x)} examples, `{ys}` has {len(y) if y.ndim else 'none'}")
-    if len(x) == 0:
-        raise Problem(f"{path}: `{xs}` has no examples")
+    if x.size == 0:
+        raise Problem(f"{path}: `{xs}` has no examples" if len(x) == 0 else f"{path}: `{xs}` has the shape {x.shape}")
     y = y.astype(np.int64) if y.dtype.kind in "iub" else check_values(y, f"{path}: `{ys}`")
     if y.dtype.kind == "i" and (y < 0).any():
         raise Problem(

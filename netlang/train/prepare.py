@@ -123,6 +123,10 @@ def targets(y: Array, output: Tensor, labelled: bool, what: str) -> Array:
     if labelled:
         if y.dtype.kind != "i":
             raise Problem(f"{what}: the labels are {y.dtype}; the net's loss needs whole class numbers")
+        wanted = output.size // output.channels
+        if y.size != len(y) * wanted:
+            each = "one" if wanted == 1 else str(wanted)
+            raise Problem(f"{what}: the labels are {y.shape[1:]} each; the net's loss needs {each} class number each")
         check_labels(y, output.channels, what)
         return y
     if y.dtype.kind == "i" and y.ndim == 1:
@@ -183,6 +187,8 @@ def examples(
         moves = min(2, x.shape[1] // 14) if data.name == "digits" else 0
     if moves and x.ndim != 4:
         raise Problem(f"`shift={moves}` moves pictures, but the examples of {data.name} are not pictures")
+    if moves and moves >= max(x.shape[1:3]):
+        raise Problem(f"`shift={moves}` moves pictures of {x.shape[1]}x{x.shape[2]} pixels out of sight")
     return Examples(
         x, y, x_test, y_test, input, statistics or Statistics.of(x, data.peak), data.classes is not None, moves
     )
@@ -201,5 +207,5 @@ def stored(about: Mapping[str, Any], path: object) -> Statistics | None:
 
 def draws(n: int, moves: int, seed: int, epoch: int) -> tuple[Array, Array]:
     """Order int[n] of the examples in an epoch, and their shifts int[n, 2]: a function of seed and epoch alone."""
-    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    random = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
     return random.permutation(n), random.integers(-moves, moves + 1, (n, 2))

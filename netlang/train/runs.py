@@ -8,6 +8,7 @@ Each is written whole or not at all, and no run takes the folder of another.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,9 @@ def _numbered(parent: Path, net: str) -> Path:
         folder = parent / f"{net}-{number}"
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:
+        except FileExistsError as error:
+            if not os.path.lexists(folder):  # it is a folder on the way that is something else
+                raise Problem(f"cannot make the folder {folder}: {reason(error)}") from None
             number += 1
         except OSError as error:
             raise Problem(f"cannot make the folder {folder}: {reason(error)}") from None

@@ -7,6 +7,8 @@ from typing import Any
 from netlang.diagnostics import either
 from netlang.files import Problem
 
+LARGEST_SEED = 2**63 - 1  # kernels read it as int64
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -38,6 +40,8 @@ class Settings:
         _at_least("batch", self.batch, 1)
         _at_least("seed", self.seed, 0)
         _at_least("shift", self.shift or 0, 0)
+        if self.seed > LARGEST_SEED:
+            raise Problem(f"`seed` is {self.seed}, it must be at most {LARGEST_SEED}")
         if self.lr is not None and not 0 < self.lr < float("inf"):
             raise Problem(f"`lr` is {self.lr}, a learning rate is a number above 0")
 
@@ -60,13 +64,15 @@ def settle(train: Mapping[str, Any], flags: Mapping[str, Any]) -> tuple[Settings
 def _cast(name: str, value: Any) -> Any:
     if name in ("data", "split", "schedule"):
         return str(value)
+    if isinstance(value, int) and name != "lr":
+        return int(value)
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Problem(f"`{name}={value}` in `train:` is not a number") from None
     if name == "lr":
         return number
-    if number != int(number):
+    if not number.is_integer():
         raise Problem(f"`{name}={value}` in `train:` is not a whole number")
     return int(number)
 
