@@ -34,6 +34,13 @@ class Checkpoint:
     state: Arrays = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    def settings(self, path: Path) -> Mapping[str, Any]:
+        """Those of the training, none in a file from elsewhere. Raises Problem if they are something else."""
+        found = self.about.get("settings", {})
+        if not isinstance(found, dict):
+            raise Problem(f"{path}: the settings of the training stored with the weights cannot be read")
+        return found
+
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all. Raises Problem."""
@@ -63,7 +70,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def fit(path: Path, found: Arrays, wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Check that a file has exactly the tensors of a net. Raises Problem that lists every difference."""
+    """Check that a file has exactly the tensors of a net, all finite. Raises Problem that lists every difference."""
     wrong = [
         f"`{name}` is {_size(found[name].shape)} there and {_size(shape)} in the net"
         for name, shape in wanted.items()
@@ -79,6 +86,8 @@ def fit(path: Path, found: Arrays, wanted: Mapping[str, tuple[int, ...]]) -> Non
     for name, array in found.items():
         if array.dtype.kind != "f":
             raise Problem(f"{path}: `{name}` is {array.dtype}, weights are floating-point numbers. Nothing was loaded.")
+        if not np.isfinite(array).all():
+            raise Problem(f"{path}: `{name}` holds NaN or infinity. Nothing was loaded.")
 
 
 def _listed(head: str, items: Iterable[str]) -> str:

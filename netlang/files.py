@@ -1,10 +1,13 @@
 """Files, read and written so that nothing is ever half there."""
 
 import errno
+import json
+import math
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 class Problem(Exception):
@@ -66,6 +69,19 @@ def _write_into(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise Problem(f"cannot write {path}: {reason(error)}") from None
+
+
+def json_line(value: Any) -> str:
+    """JSON text; numbers that are not finite, which JSON does not know, become null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read(path: Path) -> bytes:

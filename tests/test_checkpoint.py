@@ -61,6 +61,11 @@ def test_long_lists_of_differences_are_cut():
         fit(Path("w"), {}, {f"w{i}": (1,) for i in range(9)})
 
 
+def test_weights_that_are_not_finite_are_refused():
+    with pytest.raises(Problem, match=r"`fc1\.w` holds NaN or infinity"):
+        fit(Path("w"), {"fc1.w": np.full_like(W, np.nan)}, {"fc1.w": W.shape})
+
+
 def test_weights_that_are_not_floating_point_are_refused():
     with pytest.raises(Problem, match="`a` is int64"):
         fit(Path("w"), {"a": np.zeros(2, np.int64)}, {"a": (2,)})

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from logistic import LogisticNet, LogisticProgram
 
+from netlang.checkpoint import Checkpoint, load, save
 from netlang.cli import evaluate, run, train
 from netlang.train import data
+from netlang.train.loop import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +148,23 @@ def test_run_reads_pictures_as_gray_values_in_the_size_of_the_net():
     assert result.stdout.startswith("digit.png: ")
 
 
+def test_run_reads_pictures_of_16_bits_as_those_of_8():
+    from PIL import Image
+
+    weights = trained()
+    pixels = (data.load("digits", "last").x_test[0, :, :, 0] * (255 / 16)).astype(np.uint8)
+    Image.fromarray(pixels).save("8.png")
+    Image.fromarray(pixels.astype(np.uint16) * 257).save("16.png")
+    Image.fromarray(pixels.astype(np.float32) / 255).save("float.tiff")
+
+    for name in ("8", "16"):
+        succeeded(run, "--weights", weights, "--input", f"{name}.png", "--output", f"{name}.npy")
+    refused = invoke(run, "--weights", weights, "--input", "float.tiff")
+
+    assert np.array_equal(np.load("8.npy"), np.load("16.npy"))
+    assert (refused.exit_code, "store it as .npy" in refused.stderr) == (1, True)
+
+
 def npy(name: str, array: np.ndarray) -> str:
     np.save(name, array)
     return name
@@ -157,6 +177,7 @@ def test_an_input_of_the_wrong_shape_or_kind_is_refused_and_nothing_written():
     wrong = {
         npy("flat.npy", np.zeros((2, 10))): "the examples are 10, the net's input is 8x8x1",
         npy("one.npy", np.zeros(3)): "the array is (3,), the net's input is ('n', 8, 8, 1)",
+        npy("empty.npy", np.zeros((2, 0, 8, 1))): "the array is (2, 0, 8, 1)",
         npy("nan.npy", np.full((2, 8, 8), np.nan)): "holds NaN or infinity: first in example 0",
         npy("words.npy", np.full((2, 8, 8), "a")): "holds <U1; numbers are needed",
         "gone.npy": "there is no such file",
@@ -185,6 +206,42 @@ def test_wrong_weights_are_refused(module: Any):
     assert "cannot read gone: there is no such file" in said["gone"].stderr
     assert "cut is not a whole safetensors file" in said["cut"].stderr
     assert "lacks `fc1.b`; `fc1.w` is 2x2 there and 64x10 in the net" in said["other"].stderr
+
+
+def remarked(name: str, **about: Any) -> str:
+    """The weights of a training with other remarks."""
+    found = load(Path("runs/logistic-1/weights.safetensors"))
+    save(Path(name), Checkpoint(found.weights, found.state, {**found.about, **about}))
+    return name
+
+
+@pytest.mark.parametrize(("about", "message"), [
+    ({"settings": "hello"}, "the settings of the training stored with the weights cannot be read"),
+    ({"settings": {"batch": "many"}}, "`batch=many`"),
+    ({"settings": {"batch": 0}}, "`batch` is 0"),
+    ({"statistics": {"mean": [0, 0], "std": [1, 1], "peak": 1}}, "of 2 channels or features, the examples have 1"),
+    ({"statistics": {"mean": [0], "std": [0], "peak": 1}}, "statistics of the data stored with the weights cannot be"),
+])  # fmt: skip
+def test_remarks_of_others_in_a_weights_file_are_refused(about: dict[str, Any], message: str):
+    trained()
+    weights = remarked("strange", **about)
+
+    result = invoke(evaluate, "--weights", weights)
+
+    assert (result.exit_code, message in result.stderr) == (1, True), result.output
+
+
+@pytest.mark.parametrize("about", [
+    {"steps": "x"}, {"progress": 5}, {"progress": {"epoch": 1}}, {"progress": {**asdict(Progress()), "epoch": -1}},
+])  # fmt: skip
+def test_a_run_whose_progress_cannot_be_read_is_not_resumed(about: dict[str, Any]):
+    trained()
+    Path("copy").mkdir()
+    remarked("copy/weights.safetensors", **about)
+
+    result = invoke(train, "--resume", "copy", "--quiet")
+
+    assert (result.exit_code, "how far training was cannot be read" in result.stderr) == (1, True), result.output
 
 
 def test_cuda_is_refused_in_words():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netlang.files import Problem, read, write
+from netlang.files import Problem, json_line, read, write
 
 
 def full_disk(*_):
@@ -83,3 +83,7 @@ def test_a_missing_file_is_said(tmp_path: Path):
 def test_a_folder_in_place_of_a_file_is_said(tmp_path: Path):
     with pytest.raises(Problem, match="it is a folder"):
         read(tmp_path)
+
+
+def test_numbers_that_are_not_finite_become_null_in_json():
+    assert json_line({"a": [float("nan"), (1.5, float("inf"))], "b": "NaN"}) == '{"a": [null, [1.5, null]], "b": "NaN"}'

@@ -43,6 +43,14 @@ def test_a_link_to_nowhere_in_place_of_the_folder_of_runs_is_said(tmp_path: Path
         runs.new(tmp_path / "runs", "lenet", None, "text")
 
 
+def test_a_log_ends_before_the_first_line_that_is_none(tmp_path: Path):
+    run = runs.new(tmp_path, "lenet", None, "text")
+    for rest in (b"5\n", b"\xff\xfe\n", b'{"epoch": 2'):
+        (run.folder / "log.jsonl").write_bytes(b'{"epoch": 1}\n' + rest)
+
+        assert run.log() == [{"epoch": 1}]
+
+
 def test_what_is_no_run_is_not_resumed(tmp_path: Path):
     with pytest.raises(Problem, match="is not a training run: there is no"):
         runs.existing(tmp_path)

@@ -1,6 +1,5 @@
 """`netlang evaluate FILE --weights W`: how good trained weights are."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import click
 
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import device, opened, plainly, weighted
+from netlang.files import json_line
 from netlang.train import data, prepare
 from netlang.train.loop import evaluate
 from netlang.train.settings import settle
@@ -40,7 +40,7 @@ def command(
         net = opened(file, settings)
         device(on)
         program, checkpoint = weighted(net, weights, batch, threads)
-        stored = checkpoint.about.get("settings", {})
+        stored = checkpoint.settings(weights)
         settled, _ = settle({**net.train, **{k: stored[k] for k in ("data", "split") if k in stored}}, options)
         source = data.load(settled.data, settled.split)
         statistics = prepare.stored(checkpoint.about, weights)
@@ -59,4 +59,4 @@ def command(
             "squared_error": score.squared_error,
             "seconds": round(time.monotonic() - began, 3),
         }
-    click.echo(json.dumps(result) if as_json else f"{net.name}: {score} on {len(examples.x_test)} examples")
+    click.echo(json_line(result) if as_json else f"{net.name}: {score} on {len(examples.x_test)} examples")

@@ -18,6 +18,7 @@ from netlang.cli.file import opened as checked
 from netlang.diagnostics import NetError
 from netlang.files import Problem
 from netlang.train.face import Net, Program
+from netlang.train.settings import settle
 
 if TYPE_CHECKING:
     from netlang import net
@@ -68,8 +69,8 @@ def weighted(net: Net, path: Path, batch: int | None, threads: int | None) -> tu
     batch: None for that of the training, whose kernels are likely to be in the cache
     """
     checkpoint = load_checkpoint(path)
-    trained = checkpoint.about.get("settings", {}).get("batch", BATCH)
-    program = net.compile(batch=batch or trained, training=False, threads=threads)
+    trained, _ = settle({"batch": checkpoint.settings(path).get("batch", BATCH)}, {})
+    program = net.compile(batch=batch or trained.batch, training=False, threads=threads)
     fit(path, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
     for name, array in checkpoint.weights.items():
         program.weights[name] = array

@@ -1,9 +1,8 @@
 """`netlang run FILE --weights W --input X`: what a trained net answers."""
 
 import io
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -11,10 +10,13 @@ from numpy.typing import NDArray
 
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import device, opened, plainly, weighted
-from netlang.files import Problem, read, write
+from netlang.files import Problem, json_line, read, write
 from netlang.train import prepare
 from netlang.train.data import check_values, read_arrays
 from netlang.train.face import Net, Program
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Array = NDArray[Any]
 ARRAYS = (".npy", ".npz")
@@ -78,7 +80,7 @@ def _examples(net: Net, inputs: tuple[Path, ...]) -> tuple[Array, list[str]]:
     x = found["x"]
     if x.ndim and x.shape == net.input.shape[1:]:  # one example without a batch axis
         x = x[None]
-    if not 2 <= x.ndim <= 4 or len(x) == 0:
+    if not 2 <= x.ndim <= 4 or x.size == 0:
         raise Problem(f"{path}: the array is {x.shape}, the net's input is {('n', *net.input.shape[1:])}")
     x = prepare.fitted(check_values(x, str(path)), net.input, str(path))
     return x, [f"example {i}" for i in range(len(x))]
@@ -86,18 +88,30 @@ def _examples(net: Net, inputs: tuple[Path, ...]) -> tuple[Array, list[str]]:
 
 def _picture(path: Path, net: Net) -> Array:
     """A picture as values 0 to 255, [h, w, c], gray where the net reads one channel. Raises Problem."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image as Pictures
+    from PIL import UnidentifiedImageError
 
     content = read(path)
     gray = len(net.input.shape) < 4 or net.input.channels == 1
     try:
-        picture = Image.open(io.BytesIO(content)).convert("L" if gray else "RGB")
+        values = _levels(Pictures.open(io.BytesIO(content)), gray)
     except UnidentifiedImageError:
         raise Problem(f"{path} is neither an .npy or .npz file nor a picture that can be read") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's ways to refuse
+    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:  # Pillow's ways to refuse
         raise Problem(f"{path} is a picture that cannot be read: {error}") from None
-    values = np.asarray(picture, np.float32)
     return values[..., None] if values.ndim == 2 else values
+
+
+def _levels(picture: "Image", gray: bool) -> Array:
+    """Pixels 0 to 255, [h, w] or [h, w, 3]. Raises ValueError, and what else Pillow does."""
+    if picture.mode == "F":
+        raise ValueError("its pixels are numbers of which nobody says what white is; store it as .npy")
+    if not picture.mode.startswith("I"):
+        return np.asarray(picture.convert("L" if gray else "RGB"), np.float32)
+    values = np.asarray(picture).astype(np.float32) / 257  # 16 bits, which Pillow's conversion cuts off at 255
+    if values.max(initial=0) > 255:
+        raise ValueError("its pixels have more than 16 bits")
+    return values if gray else np.repeat(values[..., None], 3, axis=2)
 
 
 def _answers(program: Program, x: Array) -> Array:
@@ -120,9 +134,7 @@ def _print(net: Net, names: list[str], y: Array, top: int, output: Path | None, 
                 row["top"] = [{"class": int(k), "value": float(y[i, k])} for k in best[i]]
             elif y[i].size == 1:
                 row["value"] = float(y[i].flat[0])
-        click.echo(
-            json.dumps({"net": net.name, "shape": list(y.shape), "output": output and str(output), "rows": rows})
-        )
+        click.echo(json_line({"net": net.name, "shape": list(y.shape), "output": output and str(output), "rows": rows}))
         return
     for i, name in enumerate(names):
         click.echo(f"{name}: {_answer(y[i], None if best is None else best[i], net.labelled)}")

@@ -1,7 +1,6 @@
 """`netlang train FILE`: train a net and leave a run folder."""
 
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import INTERRUPTED, device, opened, plainly
 from netlang.diagnostics import either, meant
-from netlang.files import Problem
+from netlang.files import Problem, json_line
 from netlang.train import data, prepare, runs
 from netlang.train.face import Net, Program
 from netlang.train.loop import Result, Training
@@ -65,7 +64,7 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     net = opened(file, options["settings"])
     device(options["on"])
     former = _former(net, options)
-    base = {**net.train, **(former[1].about.get("settings", {}) if former else {})}
+    base = {**net.train, **(former[1].settings(former[0].weights) if former else {})}
     settings, passed = settle(base, {name: options[name] for name in FLAGS})
     _known_optimizer(passed.get("optimizer"))
     source = data.load(settings.data, settings.split)
@@ -110,9 +109,9 @@ def _compiled(
 def _known_optimizer(word: str | None) -> None:
     from netlang.layers import optimizer
 
-    if word is not None and optimizer.find(word) is None:
+    if word is not None and optimizer.find(str(word)) is None:
         words = optimizer.words()
-        hint = meant(word, words, f"there are {either(words, 'and')}")
+        hint = meant(str(word), words, f"there are {either(words, 'and')}")
         raise Problem(f"there is no optimizer `{word}`; {hint}")
 
 
@@ -144,7 +143,7 @@ def _report(result: Result, run: runs.Run, net: Net, as_json: bool) -> None:
         }
         if result.score and result.score.squared_error is not None:
             summary["test_squared_error"] = result.score.squared_error
-        click.echo(json.dumps(summary))
+        click.echo(json_line(summary))
         return
     said = f"test {result.score}" if result.score else "not tested yet"
     if result.interrupted:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,6 +114,7 @@ class Training:
         """Go on where a checkpoint stands. Raises Problem if it is not one of this net's training."""
         if "progress" not in checkpoint.about:
             raise Problem(f"{self.run.weights} holds weights only, not how far training was: it cannot be resumed")
+        steps, progress = _stored(checkpoint.about, self.run.weights)
         program = self.program
         fit(self.run.weights, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
         fit(self.run.weights, checkpoint.state, {name: program.state[name].shape for name in program.state})
@@ -120,8 +122,7 @@ class Training:
             program.weights[name] = array
         for name, array in checkpoint.state.items():
             program.state[name] = array
-        program.steps = int(checkpoint.about["steps"])
-        self.progress = Progress(**checkpoint.about["progress"])
+        program.steps, self.progress = steps, progress
         self.log = log[: self.progress.epoch]
 
     def go(self, watch: Watch) -> Result:
@@ -199,3 +200,17 @@ class Training:
         state = {name: np.asarray(program.state[name]) for name in program.state}
         self.run.keep(Checkpoint(weights, state, about), self.log)
         self._saved = time.monotonic()
+
+
+def _stored(about: Mapping[str, Any], path: Path) -> tuple[int, Progress]:
+    """Steps and progress in a checkpoint's remarks. Raises Problem if they are damaged."""
+    try:
+        found = about["progress"]
+        whole = {name: int(found[name]) for name in ("epoch", "batch", "seen")}
+        progress = Progress(**whole, loss=float(found["loss"]), seconds=float(found["seconds"]))
+        steps = int(about["steps"])
+    except (KeyError, TypeError, ValueError):
+        steps, progress = -1, Progress()
+    if min(steps, progress.epoch, progress.batch, progress.seen) < 0:
+        raise Problem(f"{path}: how far training was cannot be read")
+    return steps, progress

@@ -36,7 +36,11 @@ class Statistics:
         return Statistics(tuple(map(float, mean)), tuple(map(float, std)), peak)
 
     def normalised(self, x: Array) -> Array:
-        """(x - mean) / std, float32."""
+        """(x - mean) / std, float32. Raises Problem if x[..., c] has other channels than the examples they are of."""
+        if x.shape[-1] != len(self.mean):
+            raise Problem(
+                f"the statistics are of {len(self.mean)} channels or features, the examples have {x.shape[-1]}"
+            )
         mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
         return ((x - mean) / std).astype(np.float32)
 
@@ -123,9 +127,9 @@ def targets(y: Array, output: Tensor, labelled: bool, what: str) -> Array:
     if labelled:
         if y.dtype.kind != "i":
             raise Problem(f"{what}: the labels are {y.dtype}; the net's loss needs whole class numbers")
-        wanted = output.size // output.channels
-        if y.size != len(y) * wanted:
-            each = "one" if wanted == 1 else str(wanted)
+        places = output.size // output.channels
+        if y.size != len(y) * places:
+            each = "one" if places == 1 else str(places)
             raise Problem(f"{what}: the labels are {y.shape[1:]} each; the net's loss needs {each} class number each")
         check_labels(y, output.channels, what)
         return y
@@ -200,9 +204,12 @@ def stored(about: Mapping[str, Any], path: object) -> Statistics | None:
     if found is None:
         return None
     try:
-        return Statistics(tuple(map(float, found["mean"])), tuple(map(float, found["std"])), float(found["peak"]))
+        mean, std = tuple(map(float, found["mean"])), tuple(map(float, found["std"]))
+        if len(mean) == len(std) and all(0 < s < math.inf for s in std) and all(map(math.isfinite, mean)):
+            return Statistics(mean, std, float(found["peak"]))
     except (KeyError, TypeError, ValueError):
-        raise Problem(f"{path}: the statistics of the data stored with the weights cannot be read") from None
+        pass
+    raise Problem(f"{path}: the statistics of the data stored with the weights cannot be read")
 
 
 def draws(n: int, moves: int, seed: int, epoch: int) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from netlang.checkpoint import Checkpoint, save
-from netlang.files import Problem, reason, write
+from netlang.files import Problem, json_line, reason, write
 
 WEIGHTS = "weights.safetensors"
 LOG = "log.jsonl"
@@ -34,17 +34,20 @@ class Run:
     def keep(self, checkpoint: Checkpoint, log: list[dict[str, Any]]) -> None:
         """Replace weights and log by newer ones. Raises Problem; what was there stays whole."""
         save(self.weights, checkpoint)
-        write(self.folder / LOG, "".join(json.dumps(row) + "\n" for row in log).encode())
+        write(self.folder / LOG, "".join(json_line(row) + "\n" for row in log).encode())
 
     def log(self) -> list[dict[str, Any]]:
-        """The epochs logged so far; a line that is not whole JSON ends them."""
+        """The epochs logged so far; a line that is no whole JSON object ends them."""
         rows: list[dict[str, Any]] = []
         path = self.folder / LOG
-        for line in path.read_text().splitlines() if path.is_file() else []:
+        for line in path.read_text(errors="replace").splitlines() if path.is_file() else []:
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 break
+            if not isinstance(row, dict):
+                break
+            rows.append(row)
         return rows
 
 
