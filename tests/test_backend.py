@@ -106,7 +106,7 @@ def test_a_number_of_threads_that_cannot_be_is_named(asked):
         thread_count(asked)
 
 
-@pytest.mark.parametrize("text", ["two", "1.5", "0", "-2"])
+@pytest.mark.parametrize("text", ["two", "1.5", "0", "-2", "²"])
 def test_a_wrong_netlang_threads_is_named(monkeypatch, text):
     monkeypatch.setenv("NETLANG_THREADS", text)
 

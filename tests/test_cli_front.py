@@ -52,6 +52,16 @@ def test_check_as_json_tells_errors_with_line_and_column(wrong):
     ]
 
 
+def test_ctrl_c_ends_every_command_with_130(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netlang.syntax.read.read", interrupt)
+    done = run("check", LENET)
+
+    assert (done.exit_code, done.stderr) == (130, "stopped by Ctrl-C\n")
+
+
 def test_notes_go_to_stderr(tmp_path):
     path = tmp_path / "s.net"
     path.write_text("input 8x8\nrelu\n")

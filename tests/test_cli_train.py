@@ -244,6 +244,17 @@ def test_a_run_whose_progress_cannot_be_read_is_not_resumed(about: dict[str, Any
     assert (result.exit_code, "how far training was cannot be read" in result.stderr) == (1, True), result.output
 
 
+@pytest.mark.parametrize("arguments", [
+    (train, "--data", "gone.npz"), (evaluate, "--weights", "gone"), (run, "--weights", "gone", "--input", "gone.npy"),
+])  # fmt: skip
+def test_a_problem_is_one_json_object_for_programs(arguments: Any):
+    result = invoke(*arguments, "--json")
+
+    (problem,) = json.loads(result.stdout)["errors"]
+    assert (result.exit_code, json.loads(result.stdout)["ok"]) == (1, False)
+    assert "cannot read gone" in problem["title"]
+
+
 def test_cuda_is_refused_in_words():
     result = invoke(train, "--device", "cuda")
 

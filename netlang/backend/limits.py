@@ -103,7 +103,7 @@ def thread_count(asked: int | None = None, groups: ControlGroups | None = None) 
 
 
 def _checked(text: str, what: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MOST_THREADS:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_THREADS:
         raise ThreadsError(f"{what} is {text!r}; it must be a whole number from 1 to {MOST_THREADS}.")
     return int(text)
 

@@ -1,9 +1,12 @@
 """The command `netlang`. Each command is a file of this folder, loaded only when it is asked for."""
 
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
+INTERRUPTED = 130  # exit status of a command ended by Ctrl-C, as shells have it
 COMMANDS = {
     "check": "Tell what is wrong with a file, all at once.",
     "summary": "A row per layer: shapes, parameters, MACs, memory.",
@@ -47,6 +50,14 @@ class Commands(click.Group):
             ctx.fail(f"there is no command `{args[0]}`; {advice}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does; Ctrl-C ends every command as it ends those that run long."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("stopped by Ctrl-C", err=True)
+            sys.exit(INTERRUPTED)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing them."""
         with formatter.section("Commands"):
@@ -58,5 +69,5 @@ class Commands(click.Group):
 def main() -> None:
     """A small text language for neural networks, and the compiler behind it.
 
-    Exit status: 0 done, 1 the file or the data is wrong, 2 the command line is wrong.
+    Exit status: 0 done, 1 the file or the data is wrong, 2 the command line is wrong, 130 stopped by Ctrl-C.
     """

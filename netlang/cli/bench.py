@@ -40,7 +40,7 @@ def command(
     ratio = the fastest peer's median / netlang's; above 1, netlang is faster.
     """
     modes = _modes(mode)
-    with plainly():
+    with plainly(as_json):
         from netlang.bench import compare, limits, peers
 
         net = opened(file, settings)

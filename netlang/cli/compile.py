@@ -41,7 +41,7 @@ def command(
     settings: tuple[str, ...],
 ) -> None:
     """Compile FILE[:VARIANT], and fill the kernel cache; or print one stage of it with --emit."""
-    with plainly():
+    with plainly(as_json):
         known_device(device)
         net = opened(file, settings)
         size = batch or int(net.train.get("batch", 1))

@@ -24,7 +24,7 @@ FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bf16",
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(only_cache: bool, clear: bool, as_json: bool) -> None:
     """Say what this machine has: versions, processor, threads, cache, Graphviz, CUDA."""
-    with plainly():
+    with plainly(as_json):
         report: dict[str, Any] = {"cache": _cache(clear)}
         if not only_cache and not clear:
             report = {

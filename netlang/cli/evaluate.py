@@ -35,7 +35,7 @@ def command(
     **options: Any,
 ) -> None:
     """Score weights on the test part of the data."""
-    with plainly():
+    with plainly(as_json):
         began = time.monotonic()
         net = opened(file, settings)
         device(on)

@@ -1,5 +1,6 @@
 """What the commands that compile share: opening a net, its weights, and saying plainly what went wrong."""
 
+import json
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from netlang.backend.features import UnknownTargetError
 from netlang.backend.limits import OutOfMemoryError, ThreadsError
 from netlang.checkpoint import Checkpoint, fit
 from netlang.checkpoint import load as load_checkpoint
-from netlang.cli.file import complain
+from netlang.cli import INTERRUPTED
+from netlang.cli.file import as_data, complain
 from netlang.cli.file import opened as checked
 from netlang.diagnostics import NetError
 from netlang.files import Problem
@@ -24,25 +26,42 @@ if TYPE_CHECKING:
     from netlang import net
 
 BATCH = 64  # examples at a time where nothing says otherwise
-INTERRUPTED = 130  # exit status of a command ended by Ctrl-C, as shells have it
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
-    """Messages for people instead of tracebacks: exit status 1 for a wrong file or wrong data, 130 for Ctrl-C."""
+def plainly(as_json: bool = False) -> Iterator[None]:
+    """Messages instead of tracebacks: exit status 1 for a wrong file or wrong data, 130 for Ctrl-C.
+
+    They go to stderr for people, and as an object like that of `check --json` to stdout for programs.
+    """
     with warnings.catch_warnings():
         warnings.showwarning = _said
         try:
             yield
         except (Problem, ThreadsError, OutOfMemoryError, UnknownTargetError) as problem:
-            click.echo(f"error: {problem}", err=True)
+            _fail(as_json, "problem", str(problem))
             sys.exit(1)
         except NetError as problem:
-            complain(problem.diagnostics)
+            if as_json:
+                _answer([as_data(found) for found in problem.diagnostics])
+            else:
+                complain(problem.diagnostics)
             sys.exit(1)
         except KeyboardInterrupt:
-            click.echo("stopped by Ctrl-C", err=True)
+            _fail(as_json, "interrupted", "stopped by Ctrl-C")
             sys.exit(INTERRUPTED)
+
+
+def _fail(as_json: bool, code: str, title: str) -> None:
+    """Tell what has no place in a file."""
+    if as_json:
+        _answer([{"code": code, "severity": "error", "title": title}])
+    else:
+        click.echo(f"error: {title}" if code == "problem" else title, err=True)
+
+
+def _answer(errors: list[dict[str, Any]]) -> None:
+    click.echo(json.dumps({"ok": False, "errors": errors}))
 
 
 def _said(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -47,7 +47,7 @@ def command(
 
     The statistics stored with the weights normalise the input, as in training.
     """
-    with plainly():
+    with plainly(as_json):
         net = opened(file, settings)
         device(on)
         x, names = _examples(net, inputs)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netlang.checkpoint import load as load_checkpoint
+from netlang.cli import INTERRUPTED
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import INTERRUPTED, device, opened, plainly
+from netlang.cli.nets import device, opened, plainly
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.train import data, prepare, runs
@@ -48,7 +49,7 @@ def command(file: str, **options: Any) -> None:
 
     The file's `train:` says how; options here win.
     """
-    with plainly():
+    with plainly(options["as_json"]):
         result, run, net = _train(file, options)
         _report(result, run, net, options["as_json"])
     if result.interrupted:
