@@ -20,7 +20,7 @@ NETS = {
     "lenet of 1998": LENET.replace("maxpool", "avgpool")
     .replace("pad=2", "pad=2 tanh")
     .replace("valid,", "valid tanh,"),
-    "mlp": (EXAMPLES / "mlp.net").read_text(),
+    "mlp": (EXAMPLES / "mlp.net").read_text().replace("dropout 0.2", "identity"),
     "convs": CONVS,
     "branches": BRANCHES,
     "perceptron": PERCEPTRON,
