@@ -241,7 +241,9 @@ class Program:
 
     @cached_property
     def _macs(self) -> int:
-        return summary(self.net.checked).macs
+        macs = summary(self.net.checked).macs
+        assert isinstance(macs, int), "a net with free sizes is not compiled"
+        return macs
 
     def _feed(self, loaded: Loaded, x: Array | Mapping[str, Array], target: Array) -> int:
         inputs = self._checked_inputs(x)
