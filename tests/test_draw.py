@@ -5,15 +5,19 @@ import shutil
 
 import pytest
 
+from netlang import catalogue
 from netlang.check import check
 from netlang.draw import render as rendering
 from netlang.draw import svg
 from netlang.draw.dot import dot
+from netlang.draw.fold import steps
+from netlang.draw.parts import Fork, Frame, Repeat, Step, Tap
 from netlang.draw.render import render
 from netlang.draw.text import text
-from netlang.draw.tree import Fork, Repeat, Step, picture
+from netlang.draw.tree import picture
 from netlang.source import Source
 from netlang.syntax.parse import parse
+from netlang.syntax.read import read
 
 NET = """input 8x8x1
 [conv3-4 x3, maxpool] x2
@@ -23,12 +27,39 @@ FC-3, softmax
 """
 
 
+BLOCKS = """input 8x8x4
+block inner(w): conv3-w
+block unit(w, s=1):
+    residual[ inner(w), conv3-w/s ] relu
+unit(4) x3 @half
+unit(8, s=2)
+FC-3, softmax, output
+@half, FC-2, softmax, output other side
+"""
+SKIPS = """input 8x8x2
+block up(w, @skip):
+    deconv2-w/2
+    concat[ @skip | identity ]
+conv3-4 @fine
+maxpool, conv3-8
+up(4, @fine)
+"""
+
+
 def net(source=NET):
     return check(parse(Source("t.net", source)))
 
 
+def main_series(source=NET, depth=0):
+    """What stands below the input."""
+    first, *rest = picture(net(source), depth).ends[0].series
+
+    assert first.family == "input"
+    return rest
+
+
 def test_repeats_are_folded_as_the_file_writes_them():
-    first, fork, *rest = picture(net()).series
+    first, fork, *rest = main_series()
 
     assert isinstance(first, Repeat)
     assert first.times == 2
@@ -40,24 +71,77 @@ def test_repeats_are_folded_as_the_file_writes_them():
 
 
 def test_copies_with_other_settings_are_not_folded():
-    series = picture(net("input 8\nw = [5, 4]\nFC-w tanh x3\n")).series
+    series = main_series("input 8\nw = [5, 4]\nFC-w tanh x3\n")
 
     assert [type(part).__name__ for part in series] == ["Step", "Repeat"]
 
 
 def test_repeated_branches_are_folded():
-    (repeat,) = picture(net("input 8\n[add[identity | FC-8] relu] x4\n")).series
+    (repeat,) = main_series("input 8\n[add[identity | FC-8] relu] x4\n")
 
     assert isinstance(repeat, Repeat)
     assert repeat.times == 4
 
 
 def test_branches_that_are_removed_leave_a_straight_line():
-    (fork,) = picture(net("input 8\nadd[FC-8 x0 | FC-8]\n")).series
+    (fork,) = main_series("input 8\nadd[FC-8 x0 | FC-8]\n")
 
     assert isinstance(fork, Fork)
     assert [len(branch) for branch in fork.branches] == [0, 1]
     assert text(picture(net("input 8\nadd[FC-8 x0 | FC-8]\n")))
+
+
+def test_a_block_is_a_box_with_its_copies_and_is_drawn_once_beside():
+    drawn = picture(net(BLOCKS))
+    unit, strided, *_ = main_series(BLOCKS)
+
+    assert (unit.series[0].text, unit.times, unit.series[0].shape) == ("unit(4)", 3, "8x8x4")
+    assert strided.text == "unit(8, s=2)"
+    assert [key.step.text.partition("(")[0] for key in drawn.keys] == ["unit", "inner"]
+    assert drawn.keys[0].input == "8x8x4"
+
+
+def test_depth_opens_blocks_one_level_at_a_time():
+    unit, strided, *_ = main_series(BLOCKS, depth=1)
+    body, shortcut = strided.series[0].branches
+
+    assert isinstance(unit.series[0], Frame)
+    assert [len(branch) for branch in unit.series[0].series[0].branches] == [2, 0]
+    assert [part.text for part in (*body, *shortcut)] == ["inner(w)", "conv3-8/2", "conv1-8/2"]
+    assert [key.step.text for key in picture(net(BLOCKS), depth=1).keys] == ["inner(w)"]
+    assert not picture(net(BLOCKS), depth=2).keys
+
+
+def test_an_output_of_training_begins_at_the_tensor_it_reads():
+    main, other = picture(net(BLOCKS)).ends
+
+    assert (main.name, main.side, other.name, other.side) == ("output", False, "other", True)
+    assert other.series[0].name == "half"
+    assert "output other, in training only" in text(picture(net(BLOCKS)))
+    assert "style=dashed" in dot(picture(net(BLOCKS)))
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_what_skips_over_layers_is_an_arrow_of_its_own(depth):
+    up = main_series(SKIPS, depth)[-1]
+    taps = up.also if depth == 0 else [b[0] for part in up.series if isinstance(part, Fork) for b in part.branches]
+
+    assert "fine" in [tap.name for tap in taps if isinstance(tap, Tap)]
+    assert "8x8x4 of fine" in text(picture(net(SKIPS), depth))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 9])
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_layer_of_the_zoo_is_drawn_once(name, depth):
+    variant = next(iter(catalogue.entry(name).variants), None)
+    found = check(parse(read(catalogue.entry(name).path)), variant=variant)
+    drawn = picture(found, depth)
+    ids = [step.id for end in drawn.ends for step in steps(end.series)]
+
+    assert len(ids) == len(set(ids))
+    assert set(found.graph.outputs.values()) <= set(ids)
+    assert dot(drawn).startswith("digraph")
+    assert text(drawn)
 
 
 def test_letters_show_boxes_per_line_and_branches_side_by_side():

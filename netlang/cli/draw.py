@@ -16,17 +16,23 @@ KINDS = (".svg", ".png", ".pdf", ".dot", ".txt")
 @file_argument
 @set_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="x.svg, x.png, x.pdf, x.dot or x.txt.")
+@click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="Open blocks so many deep.")
+@click.option("--no-blocks", is_flag=True, help="Leave out the blocks that are drawn once beside the net.")
 @json_option
-def command(file: str, settings: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Draw a net: a box per line, shapes on the edges, branches side by side.
+def command(
+    file: str, settings: tuple[str, ...], output: Path | None, depth: int, no_blocks: bool, as_json: bool
+) -> None:
+    """Draw a net as its file writes it: a box per layer or block, copies as xN, shapes on the edges.
 
-    Without -o it is drawn in letters. SVG, PNG and PDF use Graphviz where it is installed, and need nothing else.
+    Branches stand side by side, what skips over layers is drawn past them, and each block is drawn once beside the
+    net. Without -o it is drawn in letters. SVG, PNG and PDF use Graphviz where it is installed, and need nothing else.
     """
     if output is not None and output.suffix.lower() not in KINDS:
         raise click.UsageError(f"-o {output}: a picture ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
     with told(as_json):
         net, _ = opened(file, settings)
-        data = _drawn(net, output.suffix.lower() if output else ".txt")
+        kind = output.suffix.lower() if output else ".txt"
+        data = _drawn(net, kind, depth, blocks=not no_blocks)
     if output is not None:
         _write(output, data)
     if as_json:
@@ -38,10 +44,10 @@ def command(file: str, settings: tuple[str, ...], output: Path | None, as_json: 
         click.echo(f"drew {net.name} as {output}")
 
 
-def _drawn(net: Net, kind: str) -> bytes:
+def _drawn(net: Net, kind: str, depth: int, blocks: bool) -> bytes:
     from netlang.draw.tree import picture
 
-    found = picture(net)
+    found = picture(net, depth, blocks)
     if kind == ".txt":
         from netlang.draw.text import text
 

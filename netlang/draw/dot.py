@@ -7,10 +7,28 @@ from itertools import groupby
 
 import graphviz
 
-from netlang.draw.tree import Fork, Part, Picture, Repeat, Series, Step, line_of, shape_of
+from netlang.draw.fold import steps
+from netlang.draw.parts import (
+    End,
+    Fork,
+    Frame,
+    Key,
+    Part,
+    Picture,
+    Repeat,
+    Series,
+    Step,
+    Tap,
+    height,
+    line_of,
+    shape_of,
+)
+from netlang.graph import NodeId
 
+TITLE = 3  # the rows that the frame of a block takes beside its steps
 FONT = "Helvetica,Arial,sans-serif"
-INK, QUIET, LINE = "#1f2933", "#616e7c", "#9aa5b1"
+INK, QUIET, LINE, SKIP = "#1f2933", "#616e7c", "#9aa5b1", "#5b7aa8"
+STRAIGHT = 20  # the weight of an edge of a series, against 1 of those that leave it
 LETTER = 0.082  # inches a letter takes in 12 points, on average
 COLOURS = {  # background of a step by family: pale, so that black text reads well, and apart in grey too
     "window": "#d6e6f7",
@@ -18,6 +36,8 @@ COLOURS = {  # background of a step by family: pale, so that black text reads we
     "pool": "#dcefdc",
     "activation": "#fbeacb",
     "merge": "#f0e0e4",
+    "block": "#cfdcec",
+    "input": "#ffffff",
     "other": "#eef1f4",
 }
 
@@ -25,85 +45,168 @@ COLOURS = {  # background of a step by family: pale, so that black text reads we
 def dot(picture: Picture) -> str:
     """The DOT text of a picture."""
     graph = graphviz.Digraph(picture.title)
-    graph.attr(bgcolor="white", pad="0.15", nodesep="0.3", ranksep="0.15", fontname=FONT, fontsize="11")
+    graph.attr(bgcolor="white", pad="0.15", nodesep="0.3", ranksep="0.15", ordering="out", fontname=FONT, fontsize="11")
     graph.attr("node", shape="box", style="filled,rounded", color="#ffffff00", fontname=FONT, fontsize="12",
                fontcolor=INK, height="0.3", margin="0.12,0.04")  # fmt: skip
     graph.attr("edge", color=LINE, fontname=FONT, fontsize="10.5", fontcolor=QUIET, arrowsize="0.6", penwidth="1.1")
-    _Drawing(graph).whole(picture)
+    numbers = _Numbers()
+    _Drawing(graph, numbers, [end.series for end in picture.ends]).whole(picture)
+    above, room = "", 0
+    for key in picture.keys:  # below one another as far as the net is long, then beside
+        start, end = _Drawing(graph, numbers, [key.series]).key(key)
+        room -= height(key.series) + TITLE
+        if above and room >= 0:
+            graph.edge(above, start, style="invis", minlen="3")
+        else:
+            room = max(height(end.series) for end in picture.ends) - height(key.series) - TITLE
+        above = end
     return str(graph.source)
 
 
-class _Drawing:
+class _Numbers:
     """Steps and frames are numbered as they come, so that equal nets give equal text."""
 
-    def __init__(self, graph: graphviz.Digraph) -> None:
-        self.graph, self.number = graph, 0
-
-    def whole(self, picture: Picture) -> None:
-        """Input, all that follows, and the shape that comes out."""
-        self.terminal("input")
-        end, shape = self.series(self.graph, picture.series, "input", picture.input)
-        self.terminal("output")
-        self.edge("output", end, shape)
-
-    def terminal(self, name: str) -> None:
-        """Where the net begins or ends."""
-        self.graph.node(name, name, shape="plaintext", style="", fontcolor=QUIET, height="0.25", margin="0.05")
+    def __init__(self) -> None:
+        self.last = 0
 
     def new(self, kind: str) -> str:
         """A name for a step or frame."""
-        self.number += 1
-        return f"{kind}{self.number}"
+        self.last += 1
+        return f"{kind}{self.last}"
 
-    def edge(self, to: str, source: str, shape: str) -> None:
-        """An arrow with the shape of what flows."""
-        self.graph.edge(source, to, label=f"  {shape} ", minlen="2")
+
+class _Drawing:
+    """The net, or one block beside it. names: of the steps, by the node each holds."""
+
+    def __init__(self, graph: graphviz.Digraph, numbers: _Numbers, found: list[Series]) -> None:
+        self.graph, self.where, self.new = graph, graph, numbers.new
+        self.names: dict[NodeId, str] = {}
+        for series in found:
+            for step in steps(series):
+                self.names.setdefault(step.id, self.new("step"))
+
+    def whole(self, picture: Picture) -> None:
+        """All series, each with its output."""
+        for end in picture.ends:
+            above, shape = self.series(self.graph, end.series, "", "")
+            if end.name:
+                self.end(end, above, shape)
+
+    def end(self, end: End, above: str, shape: str) -> None:
+        """An output; one of training only stands on a dashed line."""
+        name = self.new("output")
+        self.terminal(self.graph, name, f"{end.name} (training)" if end.side else end.name)
+        self.edge(name, above, shape, style="dashed" if end.side else "solid")
+
+    def key(self, key: Key) -> tuple[str, str]:
+        """A block, drawn once: framed, with its call as the title; where it begins and ends."""
+        with self.graph.subgraph(name=self.new("cluster")) as frame:
+            frame.attr(label=_ascii(key.step.text), style="rounded,filled", color=LINE, fillcolor="#fafbfc",
+                       fontcolor=INK, fontsize="12", margin="12")  # fmt: skip
+            self.where = frame
+            start = self.new("input")
+            self.terminal(frame, start, "in" if key.input else "")
+            above, shape = self.series(frame, key.series, start, key.input)
+            end = self.new("output")
+            self.terminal(frame, end, "out")
+            self.edge(end, above, shape)
+        return start, end
+
+    def terminal(self, where: graphviz.Digraph, name: str, text: str) -> None:
+        """Where the net or a block begins or ends."""
+        where.node(name, _ascii(text), shape="plaintext", style="", fontcolor=QUIET, height="0.25", margin="0.05")
+
+    def edge(self, to: str, source: str, shape: str, style: str = "solid", weight: int = 1) -> None:
+        """An arrow with the shape of what flows. weight: how much Graphviz cares that it is short and straight."""
+        if source:
+            label, length = (f"  {shape} ", "2") if shape else ("", "1")
+            self.graph.edge(source, to, label=label, minlen=length, style=style, weight=str(weight))
+
+    def skip(self, to: str, source: str, shape: str = "") -> None:
+        """An arrow past other steps."""
+        label = f"  {shape} " if shape else ""
+        self.graph.edge(source, to, label=label, color=SKIP, fontcolor=SKIP, style="dashed" if shape else "solid")
 
     def series(self, where: graphviz.Digraph, series: Series, above: str, shape: str) -> tuple[str, str]:
         """Draw a series below a step; the last step and the shape it gives."""
+        inside = False  # the first edge of a series may bend: it leaves a fork, or what is drawn elsewhere
         for line, parts in groupby(series, key=line_of):
             found = list(parts)
             if line is not None:
-                above, shape = self.line(where, found, above, shape)
+                above, shape = self.line(where, found, above, shape, inside)
             else:
                 for part in found:
                     above, shape = self.part(where, part, above, shape)
+            inside = not isinstance(found[-1], Tap)
         return above, shape
 
-    def line(self, where: graphviz.Digraph, parts: list[Part], above: str, shape: str) -> tuple[str, str]:
-        """The steps of a line below one another, framed if they are several."""
+    def line(self, where: graphviz.Digraph, parts: list[Part], above: str, shape: str, inside: bool) -> tuple[str, str]:
+        """The steps of a line below one another, framed if they are several. inside: whether steps stand above."""
         texts = [_text(part) for part in parts]
         wide = f"{max(map(len, texts)) * LETTER + 0.3:.2f}"
         with where.subgraph(name=self.new("cluster")) as frame:
             frame.attr(label="", style="rounded" if len(parts) > 1 else "invis", color=LINE, margin="6")
             for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
-                name = self.new("step")
-                frame.node(name, text, fillcolor=COLOURS[_family(part)], width=wide)
+                step = _step(part)
+                name = self.names[step.id]
+                if step.family == "input":
+                    self.terminal(frame, name, text)
+                else:
+                    frame.node(name, text, fillcolor=COLOURS[step.family], width=wide)
                 if index:
                     frame.edge(above, name, arrowhead="none")
                 else:
-                    self.edge(name, above, shape)
-                above = name
+                    self.edge(name, above, shape, weight=STRAIGHT if inside else 1)
+                self.read_beside(step)
+                above, inside = name, True
         return above, shape_of(parts[-1])
 
+    def read_beside(self, step: Step) -> None:
+        """Dashed arrows from what a step reads beside what stands before it."""
+        for tap in step.also:
+            self.skip(self.names[step.id], self.named(tap), tap.shape)
+
+    def named(self, tap: Tap) -> str:
+        """The name of a step drawn elsewhere; a new start where it is not in this drawing."""
+        if tap.id not in self.names:
+            self.names[tap.id] = self.new("input")
+            self.terminal(self.where, self.names[tap.id], tap.name)
+        return self.names[tap.id]
+
     def part(self, where: graphviz.Digraph, part: Part, above: str, shape: str) -> tuple[str, str]:
-        """Branches, or a repeat of several steps."""
-        if isinstance(part, Fork):
-            return self.fork(where, part, above, shape)
-        assert isinstance(part, Repeat)
+        """Anything that is not a step."""
+        match part:
+            case Fork():
+                return self.fork(where, part, above, shape)
+            case Frame():
+                return self.framed(where, part.series, _ascii(part.title), above, shape)
+            case Repeat(series=(Frame() as frame,)):
+                return self.framed(where, frame.series, f"{_ascii(frame.title)}   x{part.times}", above, shape)
+            case Repeat():
+                return self.framed(where, part.series, f"x{part.times}", above, shape)
+            case Tap():
+                return self.named(part), part.shape
+        raise AssertionError(part)
+
+    def framed(self, where: graphviz.Digraph, series: Series, title: str, above: str, shape: str) -> tuple[str, str]:
+        """A series in a dashed frame: a repeat of several steps, or a block."""
         with where.subgraph(name=self.new("cluster")) as frame:
-            frame.attr(
-                label=f"x{part.times}", labeljust="r", style="rounded,dashed", color=LINE, fontcolor=QUIET, margin="10"
-            )
-            return self.series(frame, part.series, above, shape)
+            frame.attr(label=title, labeljust="r", style="rounded,dashed", color=LINE, fontcolor=QUIET, margin="10")
+            return self.series(frame, series, above, shape)
 
     def fork(self, where: graphviz.Digraph, fork: Fork, above: str, shape: str) -> tuple[str, str]:
-        """Branches side by side, and their merge below."""
-        ends = [self.series(where, branch, above, shape) for branch in fork.branches]
-        name = self.new("step")
-        where.node(name, _text(fork.merge), fillcolor=COLOURS["merge"])
-        for end, given in ends:
+        """Branches side by side, and their merge below; the shape that enters is written once."""
+        name = self.names[fork.merge.id]
+        where.node(name, _ascii(fork.merge.written), fillcolor=COLOURS["merge"])
+        written = False
+        for branch in fork.branches:
+            if not branch:
+                self.skip(name, above)
+                continue
+            end, given = self.series(where, branch, above, "" if written else shape)
+            written = True
             self.edge(name, end, given)
+        self.read_beside(fork.merge)
         return name, fork.merge.shape
 
 
@@ -111,11 +214,15 @@ def _text(part: Part) -> str:
     if isinstance(part, Repeat):
         return f"{_text(part.series[0])}   x{part.times}"
     assert isinstance(part, Step)
-    return f"{part.text}   {part.activation}" if part.activation else part.text
+    return _ascii("   ".join((part.text, *part.options)))
 
 
-def _family(part: Part) -> str:
+def _step(part: Part) -> Step:
     if isinstance(part, Repeat):
-        return _family(part.series[0])
+        return _step(part.series[0])
     assert isinstance(part, Step)
-    return part.family
+    return part
+
+
+def _ascii(text: str) -> str:
+    return text.replace("×", "x").encode("ascii", "replace").decode()

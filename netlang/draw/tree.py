@@ -1,183 +1,215 @@
-"""The graph as its file wrote it: series of steps, branches side by side, repeats folded."""
+"""The graph as its file wrote it: every layer drawn once, branches found again, blocks opened to a depth."""
 
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import networkx as nx
 
 from netlang.check.counts import data
-from netlang.graph import Graph, Input, Net, Node, NodeId
-from netlang.layer import Layer, Weight
+from netlang.draw.fold import folded, steps
+from netlang.draw.parts import End, Fork, Frame, Key, Part, Picture, Series, Step, Tap, family
+from netlang.graph import Input, Net, Node, NodeId
+from netlang.layer import Layer
 from netlang.types import shown
 
-
-@dataclass(frozen=True)
-class Step:
-    """One layer. text: as the file would write it; shape: of its output; line: of the file; family: see `family`."""
-
-    text: str
-    activation: str | None
-    shape: str
-    line: int
-    family: str
-    place: int  # where it is written: copies of a repeat share it
+Path = tuple[str, ...]
+ROOT = ""  # what all inputs come from: no node has this id
 
 
 @dataclass(frozen=True)
-class Fork:
-    """Branches that read the same tensor, and the layer that merges them."""
+class Unit:
+    """What is drawn as one: an input, a layer with its norm and activation, or a copy of a block.
 
-    branches: tuple["Series", ...]
-    merge: Step
+    block: its path, if it is a block; nodes: in order
+    before: what is drawn in front: of a merge all that it merges, else one tensor
+    beside: what it reads beside that
+    """
 
+    block: Path | None
+    nodes: tuple[Node, ...]
+    before: tuple[NodeId, ...]
+    beside: tuple[NodeId, ...]
 
-@dataclass(frozen=True)
-class Repeat:
-    """A series that stands `times` times."""
+    @property
+    def end(self) -> NodeId:
+        """The node that holds the output."""
+        return self.nodes[-1].id
 
-    series: "Series"
-    times: int
-
-
-Part = Step | Fork | Repeat
-LONGEST = 200  # steps of a group that is still recognised as repeated
-Series = tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """All there is to draw: the shape of the input, and what follows."""
-
-    title: str
-    input: str
-    series: Series
+    @property
+    def merges(self) -> bool:
+        """Whether it is a merge of branches."""
+        return self.block is None and _merges(self.nodes[0])
 
 
-def picture(net: Net) -> Picture:
-    """What to draw of a net."""
-    graph = net.graph
-    start = next(graph.made_by(Input))
-    end = next(iter(graph.outputs.values()))
+def picture(net: Net, depth: int = 0, keys: bool = True) -> Picture:
+    """What to draw of a net.
+
+    depth: how many blocks deep blocks are opened; keys: whether each block that is not opened is drawn once beside
+    """
+    reader = _Reader(net)
+    whole = _Level(reader, reader.nodes, (), depth)
+    side = {output.name for output in net.outputs if output.side}
+    ends = [End(name, name in side, whole.series(node, ROOT)) for name, node in net.graph.outputs.items()]
+    for unit in reversed(whole.units):  # what is read only beside other tensors leads to no output of its own
+        if unit.end not in whole.seen:
+            ends.append(End("", False, whole.series(unit.end, ROOT)))
+    read = frozenset(i for end in ends for i in _read_elsewhere(end.series))
+    ends = [replace(end, series=folded(end.series, read)) for end in ends]
     title = net.name + (f":{net.variant}" if net.variant else "")
-    return Picture(title, shown(start.type.shape), _Reader(graph, start.id).series(end, start.id))
+    return Picture(title, tuple(ends), tuple(_keys(reader, ends)) if keys else ())
 
 
-def family(layer: Layer) -> str:
-    """By what it does, never by its name: "window" and "full" train weights, "pool" slides without, ..."""
-    names = {field.name for field in fields(layer)}
-    if layer.merge:
-        return "merge"
-    if "kernel" in names:
-        return "window" if "width" in names else "pool"
-    if "width" in names:
-        return "full"
-    return "activation" if layer.activation or layer.settles else "other"
-
-
-def line_of(part: Part) -> int | None:
-    """The line of the file a part is drawn with; None for branches and for repeats of several steps."""
-    match part:
-        case Step():
-            return part.line
-        case Repeat(series=(Step() as only,)):
-            return only.line
-    return None
-
-
-def shape_of(part: Part) -> str:
-    """The shape a part gives."""
-    match part:
-        case Step():
-            return part.shape
-        case Fork():
-            return part.merge.shape
-        case Repeat():
-            return shape_of(part.series[-1])
+def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
+    """The first use of each block that the picture shows by its name, opened."""
+    told: set[str] = set()
+    waiting = [step for end in ends for step in steps(end.series)]
+    while waiting:
+        step = waiting.pop(0)
+        word = step.text.partition("(")[0]
+        if step.block is None or word in told:
+            continue
+        told.add(word)
+        level = _Level(reader, reader.inside(step.block), step.block, 0)
+        series = level.series(step.id, ROOT)
+        series = folded(series, frozenset(_read_elsewhere(series)))
+        waiting += steps(series)
+        shapes = [shown(reader.graph[node].type.shape) for node in level.sources]
+        yield Key(step, shapes[0] if len(shapes) == 1 else "", series)
 
 
 class _Reader:
-    """Reads the graph backwards: what stands between a merge and its immediate dominator are its branches."""
+    """What the levels share: the nodes that are drawn, in order, and those of each block."""
 
-    def __init__(self, graph: Graph, start: NodeId) -> None:
-        self.rows = {row[-1].id: row for row in _rows(graph)}
-        self.before = {end: [n.id for n in data(graph, row[0])] for end, row in self.rows.items()}
-        flow = nx.DiGraph([(i, end) for end, inputs in self.before.items() for i in inputs])
-        flow.add_node(start)
-        self.dominator: dict[NodeId, NodeId] = nx.immediate_dominators(flow, start)  # type: ignore[no-untyped-call]
+    def __init__(self, net: Net) -> None:
+        self.graph, self.calls = net.graph, net.calls
+        self.nodes = tuple(node for node in net.graph if isinstance(node.made_by, Layer | Input))
+        self.order = {node.id: at for at, node in enumerate(self.nodes)}
+
+    @cached_property
+    def blocks(self) -> dict[Path, list[Node]]:
+        """The nodes of each copy of a block."""
+        found: dict[Path, list[Node]] = {}
+        for node in self.nodes:
+            for length in range(1, len(node.path) + 1):
+                if node.path[:length] in self.calls:
+                    found.setdefault(node.path[:length], []).append(node)
+        return found
+
+    def inside(self, block: Path) -> tuple[Node, ...]:
+        """The nodes of a copy of a block."""
+        return tuple(self.blocks[block])
+
+    def units(self, nodes: tuple[Node, ...], path: Path) -> Iterator[Unit]:
+        """What the inside of a block, or the whole net, is drawn as."""
+        for (block, _), found in groupby(nodes, key=lambda node: self.owner(node, path)):
+            together = tuple(found)
+            inside = {node.id for node in together}
+            reads = [i.id for node in together for i in data(self.graph, node) if i.id not in inside]
+            if block is not None:  # what was made last leads into a block; the rest are its `@skip`s
+                reads = sorted(set(reads), key=lambda i: -self.order[i])
+            count = len(data(self.graph, together[0])) if block is None and _merges(together[0]) else 1
+            yield Unit(block, together, tuple(reads[:count]), tuple(dict.fromkeys(reads[count:])))
+
+    def owner(self, node: Node, path: Path) -> tuple[Path | None, Path]:
+        """The block right inside `path` that a node stands in, if any, and the path it is drawn by."""
+        for length in range(len(path) + 1, len(node.path) + 1):
+            if node.path[:length] in self.calls:
+                return node.path[:length], node.path[:length]
+        return None, node.path
+
+
+class _Level:
+    """The inside of one block, or the whole net: units, read backwards from their results."""
+
+    def __init__(self, reader: _Reader, nodes: tuple[Node, ...], path: Path, depth: int) -> None:
+        self.reader, self.path, self.depth = reader, path, depth
+        self.units = list(reader.units(nodes, path))
+        self.unit = {unit.end: unit for unit in self.units}
+        self.sources = {i for unit in self.units for i in (*unit.before, *unit.beside)} - self.unit.keys()
+        self.seen: set[NodeId] = set()
+        flow = nx.DiGraph([(i, unit.end) for unit in self.units for i in unit.before])
+        flow.add_edges_from([(ROOT, unit.end) for unit in self.units if not unit.before])
+        flow.add_edges_from([(ROOT, i) for i in self.sources])
+        self.dominator: dict[NodeId, NodeId] = nx.immediate_dominators(flow, ROOT)
 
     def series(self, end: NodeId, start: NodeId) -> Series:
-        """What leads from `start`, not included, to `end`."""
+        """What leads from `start`, not included, to `end`; it begins with a `Tap` where it meets what is drawn."""
         parts: list[Part] = []
-        while end != start:
-            row, inputs = self.rows[end], self.before[end]
-            step = _step(row)
-            if row[0].made_by.merge:
+        while end not in (start, ROOT):
+            if end in self.seen or end in self.sources:
+                if end in self.seen or len(self.sources) > 1:
+                    parts.append(self.tap(end))
+                break
+            self.seen.add(end)
+            unit = self.unit[end]
+            if unit.merges:
                 source = self.dominator[end]
-                parts.append(Fork(tuple(self.series(i, source) for i in inputs), step))
+                parts.append(Fork(tuple(self.series(i, source) for i in unit.before), self.step(unit)))
                 end = source
             else:
-                parts.append(step)
-                end = inputs[0]
-        return folded(tuple(reversed(parts)))
+                parts.append(self.part(unit))
+                end = unit.before[0] if unit.before else ROOT
+        return tuple(reversed(parts))
+
+    def part(self, unit: Unit) -> Part:
+        """A step, or a block that is opened."""
+        step = self.step(unit)
+        if unit.block is None or self.depth == 0:
+            return step
+        inner = _Level(self.reader, unit.nodes, unit.block, self.depth - 1)
+        return Frame(step, inner.series(unit.end, ROOT))
+
+    def step(self, unit: Unit) -> Step:
+        """How a unit is written."""
+        first, *options = unit.nodes
+        span = first.span if unit.block is None else self.reader.calls[unit.block]
+        made = first.made_by
+        return Step(
+            text=_text(made, options) if unit.block is None else " ".join(span.text.split()),
+            options=tuple(str(node.made_by) for node in options) if unit.block is None else (),
+            shape=shown(unit.nodes[-1].type.shape),
+            line=span.row,
+            family="block" if unit.block else family(made) if isinstance(made, Layer) else "input",
+            place=span.start,
+            id=unit.end,
+            block=unit.block,
+            also=tuple(self.tap(i) for i in unit.beside),
+        )
+
+    def tap(self, node: NodeId) -> Tap:
+        """A tensor that is drawn elsewhere."""
+        found = self.reader.graph[node]
+        here = self.path if node in self.unit else ()
+        name = self.reader.owner(found, here)[1][len(here) :]
+        return Tap(node, "/".join(name), shown(found.type.shape))
 
 
-def _rows(graph: Graph) -> list[list[Node]]:
-    """Each layer with its activation."""
-    return [list(nodes) for _, nodes in groupby(graph.made_by(Layer), key=lambda node: node.path)]
+def _merges(node: Node) -> bool:
+    return isinstance(node.made_by, Layer) and node.made_by.merge
 
 
-def _step(row: list[Node]) -> Step:
-    first, last = row[0], row[-1]
-    assert not isinstance(first.made_by, Weight)
-    return Step(
-        text=str(first.made_by),
-        activation=str(last.made_by) if len(row) > 1 else None,
-        shape=shown(last.type.shape),
-        line=first.span.row,
-        family=family(first.made_by),
-        place=first.span.start,
-    )
+def _text(made: Any, options: list[Node]) -> str:
+    """The layer as the file writes it; that a norm takes its bias away goes without saying."""
+    if isinstance(made, Input):
+        return "input" if made.name == "input" else f"input @{made.name}"
+    if options and getattr(options[0].made_by, "centred", False) and "bias" in {field.name for field in fields(made)}:
+        made = replace(made, bias=True)
+    return re.sub(r"=yes\b|\bpad=(?=[a-z])", "", str(made))  # `ceil`, `valid`
 
 
-def folded(series: Series) -> Series:
-    """The series with what is written once and repeated as a `Repeat`, the inner repeats first."""
-    while (shorter := _folded_once(series)) != series:
-        series = shorter
-    return series
-
-
-def _folded_once(series: Series) -> Series:
-    done: list[Part] = []
-    at = 0
-    while at < len(series):
-        period, times = _copies(series, at)
-        last = series[at + period * (times - 1) : at + period * times]
-        done += [Repeat(last, times)] if times > 1 else last
-        at += period * times
-    return tuple(done)
-
-
-def _copies(series: Series, at: int) -> tuple[int, int]:
-    """The shortest period that repeats from here, and how often it stands; (1, 1) if nothing repeats."""
-    key = _key(series[at])
-    for period in range(1, min(LONGEST, (len(series) - at) // 2) + 1):
-        if _key(series[at + period]) != key:
-            continue
-        block = [_key(part) for part in series[at : at + period]]
-        times = 1
-        while [_key(p) for p in series[at + period * times : at + period * (times + 1)]] == block:
-            times += 1
-        if times > 1:
-            return period, times
-    return 1, 1
-
-
-def _key(part: Part) -> object:
-    """What two copies of a step share: the place in the text and the settings, not the shape."""
-    match part:
-        case Step():
-            return part.place, part.text, part.activation
-        case Fork():
-            return _key(part.merge), tuple(tuple(map(_key, branch)) for branch in part.branches)
-        case Repeat():
-            return part.times, tuple(map(_key, part.series))
+def _read_elsewhere(series: Series) -> Iterator[NodeId]:
+    """The nodes that taps and steps read beside what stands before them."""
+    for part in series:
+        match part:
+            case Tap():
+                yield part.id
+            case Fork():
+                for branch in part.branches:
+                    yield from _read_elsewhere(branch)
+            case Frame():
+                yield from _read_elsewhere(part.series)
+    yield from (tap.id for step in steps(series) for tap in step.also)

@@ -1,0 +1,88 @@
+"""Series with what is written once and repeated drawn once: `conv3-64 x3`, `[conv3-512 x3, maxpool] x2`."""
+
+from netlang.draw.parts import Fork, Frame, Part, Repeat, Series, Step, Tap
+from netlang.graph import NodeId
+
+LONGEST = 200  # steps of a group that is still recognised as repeated
+
+
+def folded(series: Series, read: frozenset[NodeId]) -> Series:
+    """The series with repeats folded, the inner ones first.
+
+    read: the nodes that something reads from elsewhere; they must be seen, so only the last copy may hold one
+    """
+    series = tuple(_inside(part, read) for part in series)
+    while (shorter := _once(series, read)) != series:
+        series = shorter
+    return series
+
+
+def _inside(part: Part, read: frozenset[NodeId]) -> Part:
+    match part:
+        case Fork():
+            return Fork(tuple(folded(branch, read) for branch in part.branches), part.merge)
+        case Frame():
+            return Frame(part.step, folded(part.series, read))
+    return part
+
+
+def _once(series: Series, read: frozenset[NodeId]) -> Series:
+    done: list[Part] = []
+    at = 0
+    while at < len(series):
+        period, times = _copies(series, at, read)
+        last = series[at + period * (times - 1) : at + period * times]
+        done += [Repeat(last, times)] if times > 1 else last
+        at += period * times
+    return tuple(done)
+
+
+def _copies(series: Series, at: int, read: frozenset[NodeId]) -> tuple[int, int]:
+    """The shortest period that repeats from here, and how often it stands; (1, 1) if nothing repeats."""
+    key = _key(series[at])
+    for period in range(1, min(LONGEST, (len(series) - at) // 2) + 1):
+        if _key(series[at + period]) != key:
+            continue
+        block = [_key(part) for part in series[at : at + period]]
+        times = 1
+        while not _holds(series[at + period * (times - 1) : at + period * times], read) and (
+            [_key(part) for part in series[at + period * times : at + period * (times + 1)]] == block
+        ):
+            times += 1
+        if times > 1:
+            return period, times
+    return 1, 1
+
+
+def _key(part: Part) -> object:
+    """What two copies of a step share: the place in the text and the settings, not the shape."""
+    match part:
+        case Step():
+            return part.place, part.text, part.options, part.also
+        case Tap():
+            return part.id
+        case Fork():
+            return _key(part.merge), tuple(tuple(map(_key, branch)) for branch in part.branches)
+        case Frame():
+            return _key(part.step), tuple(map(_key, part.series))
+        case Repeat():
+            return part.times, tuple(map(_key, part.series))
+
+
+def _holds(series: Series, read: frozenset[NodeId]) -> bool:
+    """Whether a step of the series is read from elsewhere."""
+    return any(step.id in read for step in steps(series))
+
+
+def steps(series: Series) -> list[Step]:
+    """Every step that is drawn of a series, those inside branches, blocks and repeats included."""
+    found: list[Step] = []
+    for part in series:
+        match part:
+            case Step():
+                found.append(part)
+            case Fork():
+                found += [step for branch in part.branches for step in steps(branch)] + [part.merge]
+            case Frame() | Repeat():
+                found += steps(part.series)
+    return found

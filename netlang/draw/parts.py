@@ -1,0 +1,157 @@
+"""What a picture shows: series of steps, branches side by side, blocks and repeats folded as the file writes them."""
+
+from dataclasses import dataclass, fields
+
+from netlang.graph import NodeId
+from netlang.layer import Layer
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tensor that is drawn elsewhere. name: of the step that made it."""
+
+    id: NodeId
+    name: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer with its norm and activation, or a block that is not opened.
+
+    text: as the file writes it; options: its norm and activation; shape: of its output; line: of the file
+    family: see `family`
+    place: where it is written: copies of a repeat share it
+    id: the node that holds its output; block: the path of the block, if it is one
+    also: what it reads beside what stands before it, as `crop like=@up` does
+    """
+
+    text: str
+    options: tuple[str, ...]
+    shape: str
+    line: int
+    family: str
+    place: int
+    id: NodeId
+    block: tuple[str, ...] | None = None
+    also: tuple[Tap, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """Layer, norm and activation."""
+        return "  ".join((self.text, *self.options))
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Branches that read the same tensor, and the layer that merges them.
+
+    An empty branch passes the tensor on; one that reads a tensor drawn elsewhere begins with a `Tap`.
+    """
+
+    branches: tuple["Series", ...]
+    merge: Step
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A block that is opened: its call, and what it does."""
+
+    step: Step
+    series: "Series"
+
+    @property
+    def title(self) -> str:
+        """The name of the block; its arguments show inside."""
+        return self.step.text.partition("(")[0]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A series that stands `times` times; it is the last of them."""
+
+    series: "Series"
+    times: int
+
+
+Part = Step | Fork | Frame | Repeat | Tap
+Series = tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class End:
+    """An output, and the series that leads to it. side: whether it is there in training only."""
+
+    name: str
+    side: bool
+    series: Series
+
+
+@dataclass(frozen=True)
+class Key:
+    """A block drawn once, beside the picture that shows only its name: its call, and what it does.
+
+    input: the shape of the tensor it reads; "" where it reads several
+    """
+
+    step: Step
+    input: str
+    series: Series
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All there is to draw: the series of each output, the main one first, and the blocks that are not opened."""
+
+    title: str
+    ends: tuple[End, ...]
+    keys: tuple[Key, ...] = ()
+
+
+def family(layer: Layer) -> str:
+    """By what it does, never by its name: "window" and "full" train weights, "pool" slides without, ..."""
+    names = {field.name for field in fields(layer)}
+    if layer.merge:
+        return "merge"
+    if "kernel" in names:
+        return "window" if "width" in names else "pool"
+    if "width" in names:
+        return "full"
+    return "activation" if layer.activation or layer.settles else "other"
+
+
+def line_of(part: Part) -> int | None:
+    """The line of the file a part is drawn with; None for what is no step, and for repeats of several."""
+    match part:
+        case Step():
+            return part.line
+        case Repeat(series=(Step() as only,)):
+            return only.line
+    return None
+
+
+def shape_of(part: Part) -> str:
+    """The shape a part gives."""
+    match part:
+        case Step() | Tap():
+            return part.shape
+        case Fork():
+            return part.merge.shape
+        case Frame():
+            return part.step.shape
+        case Repeat():
+            return shape_of(part.series[-1])
+
+
+def height(series: Series) -> int:
+    """How many rows a series takes, roughly: one for a step, one for an arrow with a shape."""
+    rows = 0
+    for part in series:
+        match part:
+            case Step() | Tap():
+                rows += 2
+            case Fork():
+                rows += 2 + max(map(height, part.branches), default=0)
+            case Frame() | Repeat():
+                rows += 1 + height(part.series)
+    return rows
