@@ -4,8 +4,9 @@ import types
 from fractions import Fraction
 from typing import Any, Literal, Union, get_args, get_origin
 
-from netlang.check.values import NO_COPY, Copy, Exact, Names, evaluate, shown
+from netlang.check.values import NO_COPY, Copy, Exact, Names, evaluate, number, shown
 from netlang.diagnostics import closest, either, error
+from netlang.layers.initial import SCALED, Initial
 from netlang.syntax import ast
 
 YES_NO = {"yes": True, "no": False}
@@ -28,6 +29,8 @@ def numeric(kind: Any) -> bool:
 def read(kind: Any, name: str, value: ast.Value, names: Names, copy: Copy = NO_COPY) -> Any:
     """The value as the type wants it. Raises NetError where it does not fit."""
     words = choices(kind)
+    if isinstance(value, ast.Call) and kind is Initial and value.word.text.lower() in SCALED:
+        return f"{value.word.text.lower()}({float(number(value.value, names, copy)):g})"
     text = value.text if isinstance(value, ast.Word | ast.Text) else None
     if text is not None and text.lower() in words:
         return text.lower()

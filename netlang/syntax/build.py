@@ -199,6 +199,9 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
             return ast.Pair((1, 1), self.at(parts[0]))
         return ast.Pair(tuple(int(s) for s in parts[0].replace("×", "x").split("x")), self.at(parts[0]))
 
+    def sizes(self, meta: Meta, parts: Parts) -> ast.Pair:
+        return self.pair(meta, parts)
+
     def quantity(self, meta: Meta, parts: Parts) -> ast.Quantity:
         token = parts[0]
         if len(token) > LONGEST:

@@ -128,27 +128,27 @@ SITUATIONS = (
     Situation(_only("_NL", last="NUMBER"), "behind the version comes", "the end of the line"),
     Situation(_has("_DEDENT"), "the indented lines of `train:` hold", "settings such as `epochs=20`"),
     Situation(
-        _only("LPAR", "NUMBER", "PAIR", "STRING", "WORD"),
+        _only("LPAR", "NUMBER", "PAIR", "SIZES", "STRING", "WORD"),
         "after `expect` comes",
         "a figure such as `parameters=61706`",
     ),
     Situation(
-        _only("LPAR", "NUMBER", "STRING", "WORD", last="COLON"),
+        _only("LPAR", "NUMBER", "SIZES", "STRING", "WORD", last="COLON"),
         "after the variant of an `expect` comes",
         "a figure such as `parameters=61706`",
     ),
     Situation(
-        _only("LPAR", "NUMBER", "STRING", "WORD", within="VARIANT"),
+        _only("LPAR", "NUMBER", "SIZES", "STRING", "WORD", within="VARIANT"),
         "the indented lines of a variant begin with",
         "a constant such as `n=2`",
     ),
     Situation(
-        _only("LPAR", "NUMBER", "STRING", "WORD", within="DEFAULT"),
+        _only("LPAR", "NUMBER", "SIZES", "STRING", "WORD", within="DEFAULT"),
         "the indented lines of a `default` begin with",
         "an option such as `pad=1`",
     ),
     Situation(
-        _only("LPAR", "NUMBER", "STRING", "WORD"),
+        _only("LPAR", "NUMBER", "SIZES", "STRING", "WORD"),
         "the indented lines of `train:` begin with",
         "a setting such as `epochs=20`",
     ),
