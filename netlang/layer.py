@@ -125,6 +125,7 @@ class Layer:
     slides: ClassVar[bool] = False  # has windows: `kernel stride pad dilation`, in pixels, widen the receptive field
     norm: ClassVar[bool] = False  # may stand as an option of an `activated` layer, before its activation
     centred: ClassVar[bool] = False  # as such an option, it turns the layer's bias off (RULINGS 48)
+    final: ClassVar[bool] = False  # takes the last step of a sequence
     tokens: ClassVar[bool] = False  # reads tokens; every other layer reads numbers
     references: ClassVar[tuple[str, ...]] = ()  # settings that name a tensor, `like=@a`: inputs of `infer` by that name
     compiled: ClassVar[bool] = True  # whether `lower` says how it is computed

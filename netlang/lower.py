@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from netlang.check.counts import running
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Net, Node, NodeId
 from netlang.layer import Layer, Value, Weight
@@ -40,9 +41,14 @@ def lower(
     Raises Misfit where the loss does not go with the last layer.
     """
     lowering = _Lowering(net.graph, training, dtype)
+    ends = (
+        net.graph.outputs.items() if training else [(o, n) for o, n in net.graph.outputs.items() if n in net.running()]
+    )
+    there = running(net.graph, [of for _, of in ends])
     for node in net.graph:
-        lowering.take(node)
-    lowering.made.outputs.update({name: lowering.now[of].id for name, of in net.graph.outputs.items()})
+        if training or node.id in there or isinstance(node.made_by, Input):
+            lowering.take(node)
+    lowering.made.outputs.update({name: lowering.now[of].id for name, of in ends})
     if training and scored:
         lowering.score(net, loss)
     return lowering.made
@@ -50,8 +56,10 @@ def lower(
 
 def loss_of(net: Net, output: str | None = None) -> Loss:
     """The loss of an output, the first if not named: what the `train:` statement says, or the last layer's default."""
-    last = net.graph[net.graph.outputs[output or next(iter(net.graph.outputs))]].made_by
-    return chosen(net.train.get("loss"), last if isinstance(last, Layer) else None)
+    name = output or next(iter(net.graph.outputs))
+    last = net.graph[net.graph.outputs[name]].made_by
+    said = next((o.loss for o in net.outputs if o.name == name and o.loss is not None), net.train.get("loss"))
+    return chosen(said, last if isinstance(last, Layer) else None)
 
 
 class _Lowering:

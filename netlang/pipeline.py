@@ -62,6 +62,11 @@ def refuse_uncompiled(net: Net, purpose: str) -> None:
         if what is not None:
             title = f"this version checks, counts and draws {what}, but cannot compile it yet"
             found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, "")))
+    for output in net.outputs if purpose != "evaluate" else ():
+        if output.side or output.weight != 1:
+            what = "an output at the `side`" if output.side else "the `weight=` of an output"
+            title = f"this version checks, counts and draws {what}, but cannot train it yet"
+            found.setdefault(output.span, Diagnostic("not-compiled", title, Label(output.span, "")))
     if found:
         raise NetError(*found.values())
 

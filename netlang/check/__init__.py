@@ -59,6 +59,7 @@ def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], probl
     if not problems.errors:
         _unread(expansion, problems)
         lints.unused(build.graph, problems)
+        lints.one_direction(build.graph, problems)
     stem, text, calls = PurePath(file.source.name).stem, file.source.text, expansion.steps.calls
     return Net(stem, name, build.graph, said, figures, text, tuple(ends), calls)
 

@@ -1,4 +1,4 @@
-"""What is allowed but rarely meant (RULINGS 46)."""
+"""What is allowed but rarely meant (RULINGS 46, 58)."""
 
 from netlang.check.problems import Problems
 from netlang.graph import Graph, Node
@@ -42,3 +42,16 @@ def _unread(graph: Graph, node: Node, kernel: tuple[int, int], axis: int) -> int
         return 0
     left = size - ((windows - 1) * stride - before + reach)
     return max(left, 0) if kernel[axis] >= stride else 0
+
+
+def one_direction(graph: Graph, problems: Problems) -> None:
+    """Note steps that take the end of a sequence that was read in both directions (RULINGS 58)."""
+    for node in graph.made_by(Layer):
+        source = graph[node.inputs[0]]
+        if node.made_by.final and getattr(source.made_by, "bidirectional", False):
+            problems.note(
+                "one-direction",
+                f"at its last step, the backward half of `{source.made_by.word}` has seen one step only",
+                node.span,
+                help=f"write `{node.made_by.word}` behind `bidirectional`, without a comma: it joins both final states",
+            )

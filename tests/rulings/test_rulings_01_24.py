@@ -117,7 +117,7 @@ def test_ruling_18_after_a_comma_the_line_goes_on_inside_blocks_too():
 
 
 def test_ruling_19_the_values_that_the_sketch_lacked():
-    text = 'input 8\ndefault conv fc: tanh\nFC-4 init=normal(0.05) @a, FC-4, FC-2 lr=5E-4\nexpect macs=56\n'
+    text = "input 8\ndefault conv fc: tanh\nFC-4 init=normal(0.05) @a, FC-4, FC-2 lr=5E-4\nexpect macs=56\n"
 
     assert net(text)
     assert errors("cell a(n):\n    state h=n\ninput 8\nFC-2\n") == ["not-yet"]

@@ -32,6 +32,7 @@ class Last(Pick):
     """y[n,c] = x[n,t,c] at the last step t"""
 
     word = "last"
+    final = True
 
     def step(self, steps: int) -> int:
         return steps - 1

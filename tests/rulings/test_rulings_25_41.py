@@ -1,0 +1,177 @@
+"""Rulings 25 to 41: scope, outputs, loss, counts, residuals."""
+
+import pytest
+from rulings.said import errors, figures, layers, message, net, notes, on_image, on_vector, shape, weights
+
+from netlang.check import checked
+from netlang.diagnostics import NetError
+from netlang.source import Source
+from netlang.syntax.parse import parse
+from netlang.syntax.read import read
+
+
+def in_folder(folder, **files):
+    """The net of `main`, beside other files."""
+    for name, text in files.items():
+        (folder / f"{name}.net").write_text(text)
+    return checked(parse(read(folder / "main.net")))[0]
+
+
+def test_ruling_25_a_default_holds_for_later_lines_of_its_file():
+    assert on_vector("block b: FC-4\nFC-4\ndefault fc: tanh\nb, FC-4, FC-2")[:6] == [
+        "fc-4", "+relu", "fc-4", "+relu", "fc-4", "+tanh",
+    ]  # fmt: skip
+    assert on_image("default conv: bn\ndefault conv: pad=0\nconv3-4, gap")[:2] == ["conv3-4 pad=0 bias=no", "+bn"]
+    assert errors("input 8\nblock b:\n    default fc: tanh\n    FC-2\n") == ["syntax"]
+
+
+def test_ruling_26_set_wins_over_the_variant_and_the_variant_over_the_constant():
+    text = "w = 3\nv = 2*w\ninput 8\nvariant A: w=4\nvariant B: w=5\nFC-v\n"
+
+    assert layers(text) == ["fc-8"]
+    assert layers(text, "B") == ["fc-10"]
+    assert layers(text, "B", w="1") == ["fc-2"]
+    assert errors(text, None, u="1") == ["set"]
+    assert errors("w = 1\nw = 2\ninput 8\nFC-w\n") == ["twice"]
+    assert shape("input Tx4\nrelu\n", T="6") == (6, 4)
+
+
+def test_ruling_27_expect_and_train_may_hold_for_one_variant():
+    text = "variant A: n=2\nvariant B: n=3\ninput 8\nFC-n\nexpect A: parameters=18\nexpect B: parameters=27\n"
+    text += "train: lr=0.1 epochs=2\ntrain B: lr=0.2\n"
+
+    assert net(text).train == {"lr": 0.1, "epochs": 2}
+    assert net(text, "B").train == {"lr": 0.2, "epochs": 2}
+    assert net(text, "B").expected == {"parameters": 27}
+    assert notes(text, None, n="7") == ["expect-skipped"] * 2
+    assert errors("input 8\nw = 2\nFC-(2*w) -> (3*w)\n") == ["promise"]
+    assert shape("input 8x8x1\nw = 2\nconv3-8 -> ?x8x(4*w)\n") == (8, 8, 8)
+
+
+def test_ruling_28_names_of_a_used_file_arrive_unqualified(tmp_path):
+    blocks = "variant A: w=3\nvariant B: w=4\nblock b: FC-w\ninput 5\nFC-9\nexpect parameters=1\ntrain: lr=5\n"
+    found = in_folder(tmp_path, blocks=blocks, main='use "blocks.net"\nuse "blocks.net"\ninput 8\nb\nFC-w\n')
+
+    assert [str(n.made_by) for n in found.graph if n.id in ("b1.fc1", "fc1")] == ["fc-3", "fc-3"]
+    assert not found.train
+    with pytest.raises(NetError, match="two used files have a block"):
+        in_folder(tmp_path, other="block b: FC-1\n", main='use "blocks.net"\nuse "other.net"\ninput 8\nb\n')
+
+
+@pytest.mark.parametrize("path", ["../x.net", "/etc/passwd", "none.net", "main.net", "\0", ""])
+def test_ruling_28_a_used_file_lies_in_the_folder_and_in_no_circle(tmp_path, path):
+    with pytest.raises(NetError):
+        in_folder(tmp_path, main=f'use "{path}"\ninput 8\nFC-2\n')
+
+
+def test_ruling_29_definitions_stand_above_their_use():
+    assert errors("input 8\nFC-w\nw = 2\n") == ["unknown-constant"]
+    assert errors("input 8\nb\nblock b: FC-2\n") == ["unknown-block"]
+    assert errors("block b: b\ninput 8\nb\n") == ["unknown-block"]
+    assert errors("block b: add[@a | FC-8]\ninput 8\nFC-8 @a\nb\n") == ["unknown-label"]
+    assert layers("w = 3\nblock b(n): FC-(n*w)\ninput 8\nb(2)\n") == ["fc-6"]
+
+
+def test_ruling_30_a_parameter_takes_a_label():
+    text = "block up(w, @skip): deconv2-w/2, concat[@skip | identity]\ninput 8x8x2\nconv3-4 @e\nmaxpool\nup(6, @e)\n"
+
+    assert shape(text) == (8, 8, 10)
+    assert errors(text.replace("(6, @e)", "(6, 2)")) == ["argument"]
+
+
+def test_ruling_31_labels_are_local_to_blocks_and_copies():
+    assert shape("input 8\n[FC-8 @a, add[@a | FC-8]] x2\n") == (8,)
+    assert shape("input 8\nconcat[FC-3 @a | FC-4]\nconcat[@a | FC-2]\n") == (5,)
+    assert errors("input 8\n[FC-8 @a] x2\nadd[@a | FC-8]\n") == ["unknown-label"]
+    assert errors("input 8\nFC-8 @a, FC-8 @a\n") == ["twice"]
+
+
+def test_ruling_32_lists_go_by_the_nearest_repeat():
+    assert on_vector("block b(w): FC-w\nb([3, 4]) x3")[::2] == ["fc-3", "fc-4", "fc-4"]
+    assert on_vector("w = [3, 4, 5]\n[FC-w, relu, [FC-w, relu] x1] x2")[::2] == ["fc-3", "fc-3", "fc-4", "fc-3"]
+    assert errors("block b(w): FC-w\ninput 8\nb([3, 4])\n") == ["list"]
+    assert shape("input 8\nFC-4\nFC-3 x0 @a\nadd[@a | FC-4]\n") == (4,)
+
+
+def test_ruling_33_what_nothing_reads_is_an_error():
+    assert errors("input 8\nFC-4 @a\nFC-3\n@a, FC-2\n") == ["unread"]
+    assert errors("input 8\nFC-4, output, FC-2\n") == errors("block b: FC-2, output\ninput 8\nb\n") == ["output"]
+
+
+def test_ruling_34_inputs():
+    assert shape("input 8 @image\ninput 4 @meta\nconcat[@image | @meta]\n") == (12,)
+    assert errors("input 8\ninput 4\nFC-2\n")[0] == "input"
+    assert shape("input 4x6 RGB\nrelu\n") == (4, 6, 3)
+    assert notes("input 28x28\nrelu\n") == ["sequence"]
+
+
+def test_ruling_35_a_capital_letter_is_a_free_size():
+    assert shape("T = 5\ninput Tx4\nrelu -> 5x4\n") == (5, 4)
+    assert shape("input HxWx3\nconv3-4 -> HxWx4\n") == ("H", "W", 4)
+    text = "input HxHx3\nconv3-4 @a\nmaxpool\ndeconv2-4/2\nadd[@a | identity]\n"
+    assert notes(text) == ["condition"]
+    assert notes(text, None, H="8") == []
+    assert errors(text, None, H="7") == ["shape"]
+
+
+SIDE = "input 8\nFC-4 @a\nFC-2, softmax, output\n@a, FC-3, softmax, output aux side weight=0.3\n"
+
+
+def test_ruling_36_side_outputs_count_in_training_only():
+    assert figures(SIDE) == (46, 40, 61, 52)
+    assert [(o.name, o.side, o.weight) for o in net(SIDE).outputs] == [("output", False, 1.0), ("aux", True, 0.3)]
+    assert errors(SIDE.replace("softmax, output\n", "softmax, output one side\n", 1)) == ["output"]
+
+
+def test_ruling_37_a_loss_suits_the_output_it_is_of():
+    assert net("input 8\nFC-1 step, output loss=perceptron\n").outputs[0].loss == "perceptron"
+    assert errors("input 8\nFC-1, output loss=perceptron\n") == ["train"]
+    assert (
+        errors("input 8\nFC-1 step, output loss=mse\n") == errors("input 8\nFC-1 step\ntrain: loss=mse\n") == ["train"]
+    )
+
+
+def test_ruling_38_parameters_are_learned_numbers():
+    assert figures("input 8x8x2\nconv3-4 bn freeze, gap\n")[0] == 3 * 3 * 2 * 4 + 2 * 4
+    assert figures("input 8\nFC-8 @a, FC-8 tie=@a\n")[:2] == (72, 128)
+    assert figures("input 8x8x1\nconv3-1 valid, gap\n")[1] == 36 * 9
+    assert figures("input 4 tokens vocab=9\nembed-3\n")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "shortcut"),
+    [
+        ("residual[conv3-8/2 bn, conv3-8 bn]", ["conv1-8/2 bias=no", "+bn"]),
+        ("residual[conv3-8, maxpool, dropout]", ["conv1-8/2"]),
+        ("residual[conv3-8/2, conv3-8 bias=no, bn]", ["conv1-8/2 bias=no", "+bn"]),
+        ("residual[bn, relu, conv3-8/2 bias=no]", ["conv1-8/2 bias=no"]),
+        ("residual[conv3-8 groups=2]", ["conv1-8"]),
+    ],
+)
+def test_ruling_39_a_projection_is_as_the_last_convolution_of_the_body(line, shortcut):
+    graph = net(f"input 8x8x4\n{line}\n").graph
+    found = [n for n in graph if n.id.startswith("residual1.shortcut") and hasattr(n.made_by, "word")]
+
+    assert [str(found[0].made_by), *(f"+{n.made_by}" for n in found[1:])] == shortcut
+
+
+def test_ruling_39_other_disagreement_is_an_error():
+    assert errors("input 8x8x4\nresidual[conv3-4 valid]\n") == ["shape"]
+    assert errors("input 8x8x4\nresidual[conv3-4/2 | conv3-4]\n") == ["shape"]
+    assert weights("input 8\nresidual[FC-4]\n")[-2:] == ["residual1.shortcut.w", "residual1.shortcut.b"]
+
+
+def test_ruling_40_a_residual_adds_no_activation_of_its_own():
+    assert on_image("residual[conv3-4], gap")[-2:] == ["residual", "globalavgpool"]
+    assert on_image("bn, relu, residual[conv3-8, conv3-8]")[:2] == ["bn", "relu"]
+
+
+def test_ruling_41_option_a_and_several_branches():
+    assert figures("input 8x8x4\nresidual shortcut=pad[conv3-8/2 bias=no]\n")[0] == 3 * 3 * 4 * 8
+    assert shape("input 8x8x4\nresidual[conv3-4 | conv1-4] relu\n") == (8, 8, 4)
+
+
+def test_nothing_in_a_text_reads_outside_its_folder():
+    with pytest.raises(NetError):
+        checked(parse(Source("t.net", 'use "../../etc/passwd"\ninput 8\nFC-2\n')))
+    assert "lies in the folder of the net" in message('use "../a.net"\ninput 8\nFC-2\n')
