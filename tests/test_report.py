@@ -252,3 +252,49 @@ def test_a_table_of_long_names_and_layers_stays_within_100_columns():
     text = f"input 32x32x3\nconv3-2048 {options}, conv3-4096 {options}\nFC-10\n"
 
     assert max(map(len, str(found(text)).split("\n"))) <= 100
+
+
+def googlenet():
+    return summary(netlang.load(LENET.parent / "googlenet.net").checked)
+
+
+def test_side_heads_are_counted_apart():
+    whole = googlenet()
+
+    assert (whole.parameters, whole.training_parameters) == (6998552, 13378280)
+    assert whole.macs < whole.training_macs
+    assert {row.name.split(".")[0] for row in whole.layers if row.side} == {"aux1", "aux2"}
+    assert [(end.name, end.side) for end in whole.outputs] == [("output", False), ("aux1", True), ("aux2", True)]
+
+
+def test_blocks_fold_into_one_row_with_their_sums():
+    whole = googlenet()
+    short = folded(whole, 1)
+    row = next(row for row in short.layers if row.path == ("inception1",))
+
+    assert len(short.layers) < len(whole.layers) / 3
+    assert (row.layer, row.output, row.parameters) == ("8 layers", (28, 28, 256), 163696)
+    assert short.json()["parameters"] == whole.json()["parameters"]
+    assert short.total("memory") == whole.total("memory")
+
+
+def test_tied_weights_count_once_and_frozen_ones_are_not_trainable():
+    whole = found("input 8\nFC-8 @a freeze, FC-8, FC-8 tie=@a\n")
+
+    assert [row.parameters for row in whole.layers] == [72, 72, 0]
+    assert (whole.parameters, whole.trainable) == (144, 72)
+
+
+def test_an_option_norm_stands_with_its_layer():
+    row = found("input 8x8x1\nconv3-4 bn, gap\n").layers[0]
+
+    assert (row.layer, row.activation, row.parameters) == ("conv3-4 bn", "relu", 36 + 8)
+
+
+@pytest.mark.parametrize("path", sorted(LENET.parent.glob("*.net")), ids=lambda path: path.name)
+def test_the_table_of_every_example_stays_within_100_columns_but_for_free_sizes(path):
+    whole = summary(netlang.load(path).checked)
+
+    if isinstance(whole.macs, int):
+        assert max(map(len, str(whole).split("\n"))) <= 110
+        assert max(len(line) for line in str(whole).split("\n\n")[1].split("\n")) <= 100

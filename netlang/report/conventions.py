@@ -76,7 +76,7 @@ def _made(times: int) -> Rule:
 
 
 def _norm(plain: int, scaled: int) -> Rule:
-    """For each number, with and without a learned scale or shift."""
+    """For each number, without and with a learned scale or shift."""
     return lambda at: at.x.count * (scaled if at.layer.scale or at.layer.shift else plain)
 
 
@@ -86,12 +86,14 @@ def _upsampled(nearest: int, bilinear: int) -> Rule:
 
 def _recurrent(extra: int) -> Rule:
     """So many for each unit, step and direction beside the products; PyTorch has two biases for each gate."""
-    return lambda at: at.macs + sizes.counted(at.x.shape[1]) * (extra * at.layer.width * (1 + at.layer.bidirectional))
+    return lambda at: (
+        at.macs + sizes.counted(at.x.shape[1]) * int(extra * at.layer.width * (1 + at.layer.bidirectional))
+    )
 
 
 def _transposed(at: Place) -> Count:
     """Thop counts the window for each output, as of a convolution."""
-    return at.y.count * (at.layer.kernel[0] * at.layer.kernel[1] * at.x.channels)
+    return at.y.count * int(at.layer.kernel[0] * at.layer.kernel[1] * at.x.channels)
 
 
 def _probabilities(at: Place) -> Count:
@@ -106,7 +108,7 @@ def _averaged(at: Place) -> Count:
 
 def _squares(at: Place) -> Count:
     """Ptflops: a square, a product and a sum for each number, and the pool over channels with their padding."""
-    return at.x.count * 3 + sizes.product(at.x.shape[1:-1]) * (at.x.channels + at.layer.size - 1)
+    return at.x.count * 3 + sizes.product(at.x.shape[1:-1]) * int(at.x.channels + at.layer.size - 1)
 
 
 def _nothing(at: Place) -> Count:

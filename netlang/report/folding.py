@@ -17,17 +17,18 @@ def _row(path: tuple[str, ...], rows: list[Row]) -> Row:
     """The row of some layers of one block, in the order of the text."""
     if len(rows) == 1:
         return rows[0]
-    last = rows[-1]
     return replace(
-        last,
+        rows[-1],
         name=".".join(path),
         path=path,
         layer=count(len(rows), "layer"),
         line=rows[0].line,
         parameters=sum(row.parameters for row in rows),
         trainable=sum(row.trainable for row in rows),
-        **{name: total(getattr(row, name) for row in rows) for name in SUMMED},
+        macs=total(row.macs for row in rows),
+        flops=total(row.flops for row in rows),
+        backward_macs=total(row.backward_macs for row in rows),
+        backward_flops=total(row.backward_flops for row in rows),
+        counted=total(row.counted for row in rows),
+        memory=total(row.memory for row in rows),
     )
-
-
-SUMMED = ("macs", "flops", "backward_macs", "backward_flops", "counted", "memory")

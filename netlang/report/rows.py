@@ -6,12 +6,12 @@ input is not fixed yet, figures are polynomials of it: `65536*T`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from netlang.check.counts import data, flops_of, macs_of
+from netlang.check.counts import data, flops_of, macs_of, own, running
 from netlang.graph import Graph, Input, Net, Node, NodeId
 from netlang.layer import Layer, Weight
 from netlang.report.conventions import counted
@@ -193,7 +193,7 @@ def total(figures: Iterable[Count]) -> Count:
 def summary(net: Net, batch: int = 1, convention: str = PAPER) -> Summary:
     """What a net costs. batch: examples at once, for the memory; convention: of `conventions.py`."""
     graph = net.graph
-    sides = side_outputs(net)
+    sides = {output.name for output in net.outputs if output.side}
     rows = tuple(_Rows(net, batch, convention).rows())
     weights = sum(_bytes(node.type) for node in graph.made_by(Weight))
     return Summary(
@@ -208,25 +208,17 @@ def summary(net: Net, batch: int = 1, convention: str = PAPER) -> Summary:
     )
 
 
-def side_outputs(net: Net) -> frozenset[str]:
-    """The names of the outputs that exist only while training."""
-    return frozenset()
-
-
 class _Rows:
     """What the rows of one net are made from.
 
     learned: the values that depend on a weight, and so need a gradient; used: the nodes the net needs as it runs
-    owned: the weights that have been counted
     """
 
     def __init__(self, net: Net, batch: int, convention: str) -> None:
         self.graph, self.batch, self.convention = net.graph, batch, convention
         self.fields = receptive_fields(net.graph)
-        sides = side_outputs(net)
         self.learned = _learned(net.graph)
-        self.used = _needed(net.graph, [node for name, node in net.graph.outputs.items() if name not in sides])
-        self.owned: set[NodeId] = set()
+        self.used = running(net.graph, net.running())
 
     def rows(self) -> Iterator[Row]:
         for path, nodes in groupby(self.graph.made_by(Layer), key=lambda node: node.path):
@@ -239,11 +231,11 @@ class _Rows:
         backward = total(self._backward(node) for node in nodes)
         flops = total(flops_of(self.graph, node) for node in nodes)
         seen = self.fields[last.id]
-        weights = self._weights(nodes)
+        weights = [weight for node in nodes for weight in own(self.graph, node)]
         return Row(
             name=".".join(path),
             path=path,
-            layer=" ".join(str(node.made_by) for node in (nodes[:-1] if activated else nodes)),
+            layer=_written(nodes[:-1] if activated else nodes),
             line=first.span.row,
             activation=last.made_by.word if activated else None,
             output=last.type.shape[1:],
@@ -260,13 +252,6 @@ class _Rows:
             side=last.id not in self.used,
         )
 
-    def _weights(self, nodes: list[Node]) -> list[Node]:
-        """The weights of a layer that no earlier one has: tied ones count once (RULINGS 38)."""
-        found = [self.graph[i] for node in nodes for i in node.inputs if i not in self.owned]
-        weights = [node for node in found if isinstance(node.made_by, Weight)]
-        self.owned.update(node.id for node in weights)
-        return weights
-
     def _backward(self, node: Node) -> Count:
         """A product costs its MACs once for the gradient of its weights and once for that of its data.
 
@@ -278,22 +263,21 @@ class _Rows:
         return macs_of(self.graph, node) * (trained + passed_on)
 
 
+def _written(nodes: list[Node]) -> str:
+    """A layer and its norm as a file writes them: under a norm that centres, no bias goes without saying."""
+    layer, *norms = (node.made_by for node in nodes)
+    if any(norm.centred for norm in norms):
+        layer = replace(layer, bias=True)
+    return " ".join(map(str, (layer, *norms)))
+
+
 def _learned(graph: Graph) -> set[NodeId]:
     """The values that depend on a weight that is trained: only they need a gradient."""
     found: set[NodeId] = set()
     for node in graph:
-        weight = isinstance(node.made_by, Weight)
-        if (weight and not node.made_by.frozen) or (not weight and any(i in found for i in node.inputs)):
+        trained = isinstance(node.made_by, Weight) and not node.made_by.frozen
+        if trained or any(i in found for i in node.inputs):
             found.add(node.id)
-    return found
-
-
-def _needed(graph: Graph, ends: list[NodeId]) -> set[NodeId]:
-    """The nodes that some outputs are computed from, themselves included."""
-    found = set(ends)
-    for node in reversed(graph):
-        if node.id in found:
-            found.update(node.inputs)
     return found
 
 

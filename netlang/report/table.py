@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from netlang.report.fields import Jump
 from netlang.report.rows import PAPER, Row, Summary
 from netlang.types import Count, Dim, shown
 
 WIDE = 100  # columns: a longer name or layer is cut so that the table fits
-LEAST = 12  # columns that a cut one keeps
-NUMERIC = {"parameters", "MACs", "field", "jump", "memory"}
-CUT = ("layer", "name")  # what gives way first
+TEXTS = ("name", "layer", "act", "output")
+CUT = {"layer": 20, "name": 20}  # what gives way, in this order, and the columns it keeps
 
 
 def table(found: Summary) -> Iterator[str]:
@@ -25,7 +25,6 @@ def table(found: Summary) -> Iterator[str]:
 def _table(found: Summary) -> Iterator[str]:
     counts = "MACs" if found.convention == PAPER else found.convention
     heads = ("name", "layer", "act", "output", "parameters", counts, "field", "jump", "memory")
-    numeric = NUMERIC | {counts}
     run = [_cells(row) for row in found.run]
     side = [_cells(row) for row in found.layers if row.side]
     memory = size(found.total("memory"))
@@ -39,7 +38,7 @@ def _table(found: Summary) -> Iterator[str]:
     widths = _widths(heads, kept, every)
 
     def line(cells: tuple[str, ...]) -> str:
-        return "  ".join(_cell(cells[k], widths[k], heads[k] in numeric) for k in kept).rstrip()
+        return "  ".join(_cell(cells[k], widths[k], heads[k]) for k in kept).rstrip()
 
     rule = "  ".join("─" * widths[k] for k in kept)
     yield from (line(heads), rule, *map(line, run))
@@ -51,18 +50,19 @@ def _table(found: Summary) -> Iterator[str]:
 def _widths(heads: tuple[str, ...], kept: list[int], every: list[tuple[str, ...]]) -> dict[int, int]:
     """Columns as wide as their cells, names and layers narrower where the table would pass `WIDE`."""
     widths = {k: max(len(cells[k]) for cells in every) for k in kept}
-    for head in CUT:
+    for head, least in CUT.items():
         k = heads.index(head)
         over = sum(widths.values()) + 2 * (len(widths) - 1) - WIDE
         if over > 0:
-            widths[k] = max(widths[k] - over, min(widths[k], LEAST))
+            widths[k] = max(widths[k] - over, min(widths[k], least))
     return widths
 
 
-def _cell(text: str, width: int, numeric: bool) -> str:
+def _cell(text: str, width: int, head: str) -> str:
+    """Of a long name the end is kept, of a long layer the start."""
     if len(text) > width:
-        text = text[: width - 1] + "…"
-    return f"{text:>{width}}" if numeric else f"{text:<{width}}"
+        text = "…" + text[1 - width :] if head == "name" else text[: width - 1] + "…"
+    return f"{text:<{width}}" if head in TEXTS else f"{text:>{width}}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.parameters),
         _number(row.counted),
         _sizes(row.receptive_field),
-        "x".join(f"{float(j):g}" for j in _once(row.jump or ())),
+        _jump(row.jump),
         size(row.memory),
     )
 
@@ -83,9 +83,9 @@ def _sizes(field: tuple[Dim, ...] | None) -> str:
     return "x".join(map(str, field)) if field else ""
 
 
-def _once(jump: tuple[object, ...]) -> tuple[object, ...]:
+def _jump(jump: Jump | None) -> str:
     """One number where both axes have the same."""
-    return jump[:1] if len(set(jump)) == 1 else jump
+    return "x".join(f"{float(j):g}" for j in ((jump[:1] if len(set(jump)) == 1 else jump) if jump else ()))
 
 
 def _number(count: Count) -> str:
