@@ -127,7 +127,7 @@ def test_numpy_text_computes_what_the_term_means(name):
 
 def run_lanes(target, term, env):
     """The scalar and CUDA text, lane by lane."""
-    lane = F.EVALUATE | {"f32": float, "splat_f32": float}
+    lane = F.operations() | {"f32": float, "splat_f32": float}
     code = "\n".join(text(target, ["out"], term))
     found = []
     for k in range(64):

@@ -34,7 +34,7 @@ def checked(
     try:
         net = _net(file, variant, settings or {}, problems)
     except Limit as problem:
-        problems.add(problem.diagnostics[0])
+        problems.errors += problem.diagnostics
     problems.settle()
     return net, tuple(problems.notes)
 

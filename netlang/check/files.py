@@ -17,7 +17,7 @@ from netlang.syntax.parse import parse
 from netlang.syntax.read import read
 
 VERSION = 1
-MOST = 100  # files of one net
+MOST = 100  # files of one net, and options that are default for one layer
 DEEPEST = 20  # files that use files
 
 
@@ -104,10 +104,13 @@ class Files:
                 if not statement.options:
                     raise error("default", "this default adds nothing", statement.span, help="as in `default conv: bn`")
                 trial = Settings(cls, kind, scope.constants, Copy(0, 1), scope, activations=cls.activated, default=True)
+                rows = scope.defaults.setdefault(cls, [])
                 for option in place.options(statement.options, kind):
+                    if len(rows) >= MOST:
+                        raise limit(f"more than {MOST} options are default for `{cls.word}`", option.span)
                     with self.problems.collected():
                         trial.take(option)
-                        scope.defaults.setdefault(cls, []).append((statement.span.start, option))
+                        rows.append((statement.span.start, option))
 
 
 def main(

@@ -38,8 +38,10 @@ class Problems:
     def add(self, found: Diagnostic, inside: tuple[str, ...] = ()) -> None:
         """Keep an error; the copies of a repeat all make the same ones, of which the first is told."""
         key = (found.code, found.title, found.at.span)
-        if key in self.told or len(self.errors) >= MOST:
+        if key in self.told:
             return
+        if len(self.errors) >= MOST:
+            raise Limit(found)
         self.told.add(key)
         self.errors.append(replace(found, inside=found.inside or inside))
 

@@ -25,7 +25,6 @@ from netlang.formula.calculus import (
     trace,
 )
 from netlang.formula.term import (
-    EVALUATE,
     Call,
     Channel,
     Name,
@@ -40,6 +39,7 @@ from netlang.formula.term import (
     log,
     maximum,
     minimum,
+    operations,
     sigmoid,
     softplus,
     sqrt,
@@ -49,7 +49,6 @@ from netlang.formula.term import (
 from netlang.formula.text import text
 
 __all__ = [
-    "EVALUATE",
     "Call",
     "Channel",
     "Name",
@@ -71,6 +70,7 @@ __all__ = [
     "minimum",
     "names",
     "needs",
+    "operations",
     "order",
     "replace",
     "sigmoid",

@@ -3,10 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 
-import numpy as np
-
 from netlang.formula.term import (
-    EVALUATE,
     Array,
     Call,
     Channel,
@@ -18,6 +15,7 @@ from netlang.formula.term import (
     call,
     is_number,
     leaf,
+    operations,
     sigmoid,
     where,
 )
@@ -170,12 +168,14 @@ def evaluate(
     runtime: the value of each `Runtime`; random: stream -> uniform numbers, spread like an operand;
     channel: the channel index of each element, spread like an operand
     """
+    import numpy as np
+
     dtype = np.result_type(*(np.asarray(v) for v in env.values())) if env else np.dtype(np.float64)
     value: dict[Term, Array] = {}
     for part in order(term):
         match part:
             case Call(name, args):
-                value[part] = EVALUATE[name](*(value[a] for a in args))
+                value[part] = operations()[name](*(value[a] for a in args))
             case Name(name):
                 value[part] = env[name]
             case Number(number):

@@ -1,10 +1,9 @@
 """Terms: what a formula is made of, and how one is built and folded."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar, Self, cast
 from weakref import WeakValueDictionary
-
-import numpy as np
 
 Array = Any  # a NumPy array or scalar of float or bool
 
@@ -124,33 +123,39 @@ class Channel(Term):
     __slots__ = ()
 
 
-def _sigmoid(x: Array) -> Array:
-    small = np.exp(-np.abs(x))  # never overflows
-    return np.where(np.greater_equal(x, 0), 1 / (1 + small), small / (1 + small))
+@cache
+def operations() -> dict[str, Callable[..., Array]]:
+    """What each operation computes. Made when it is first asked for: NumPy takes 0.1 s to load."""
+    import numpy as np
+
+    def sigmoid(x: Array) -> Array:
+        small = np.exp(-np.abs(x))  # never overflows
+        return np.where(np.greater_equal(x, 0), 1 / (1 + small), small / (1 + small))
+
+    return {
+        "add": np.add,
+        "sub": np.subtract,
+        "mul": np.multiply,
+        "div": np.divide,
+        "neg": np.negative,
+        "gt": np.greater,
+        "lt": np.less,
+        "ge": np.greater_equal,
+        "le": np.less_equal,
+        "equal": np.equal,
+        "where": np.where,
+        "maximum": np.maximum,
+        "minimum": np.minimum,
+        "absolute": np.abs,
+        "exp": np.exp,
+        "log": np.log,
+        "sqrt": np.sqrt,
+        "tanh": np.tanh,
+        "sigmoid": sigmoid,
+        "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
+    }
 
 
-EVALUATE: dict[str, Callable[..., Array]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-    "neg": np.negative,
-    "gt": np.greater,
-    "lt": np.less,
-    "ge": np.greater_equal,
-    "le": np.less_equal,
-    "equal": np.equal,
-    "where": np.where,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "absolute": np.abs,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "tanh": np.tanh,
-    "sigmoid": _sigmoid,
-    "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
-}
 # how an operation is written between two operands, and how tightly it binds in Python
 SIGNS = {
     "add": ("+", 2), "sub": ("-", 2), "mul": ("*", 3), "div": ("/", 3),
@@ -163,8 +168,10 @@ def call(name: str, *args: Term | float) -> Term:
     terms = tuple(a if isinstance(a, Term) else Number(a) for a in args)
     numbers = [t.value for t in terms if isinstance(t, Number)]
     if len(numbers) == len(terms):
+        import numpy as np
+
         with np.errstate(all="ignore"):
-            return Number(EVALUATE[name](*numbers))
+            return Number(operations()[name](*numbers))
     folded = _FOLDS[name](*terms) if name in _FOLDS else None
     term: Term = Call(name, terms) if folded is None else folded
     return term

@@ -1,8 +1,7 @@
 """Terms as the text of a kernel."""
 
+import math
 from collections.abc import Iterable
-
-import numpy as np
 
 from netlang.formula.calculus import order
 from netlang.formula.term import SIGNS, Call, Number, Term, leaf
@@ -69,5 +68,5 @@ def _numpy(name: str, a: list[str]) -> str:
 
 
 def _number(target: str, dtype: str, value: float) -> str:
-    said = repr(value) if np.isfinite(value) else f"float({str(value)!r})"
+    said = repr(value) if math.isfinite(value) else f"float({str(value)!r})"
     return f"{dtype}({said})" if target in ("scalar", "cuda") else said

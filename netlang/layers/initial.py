@@ -2,10 +2,11 @@
 
 import math
 import re
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
-import numpy as np
+if TYPE_CHECKING:  # imported where it is called: NumPy takes 0.1 s to load
+    import numpy as np
 
 Initial = Literal["auto", "he", "xavier", "lecun", "orthogonal", "normal", "uniform", "zeros", "ones"]
 SCALED = ("normal", "uniform")  # words that take a number in brackets: `init=normal(0.01)`
@@ -13,14 +14,16 @@ SPREAD = 0.05  # where none is given: the standard deviation of `normal`; `unifo
 _CALL = re.compile(r"(\w+)\((.+)\)")
 
 
-def generator(seed: int, name: str) -> np.random.Generator:
+def generator(seed: int, name: str) -> "np.random.Generator":
     """The random numbers of one weight: told by the seed and its full name, not by what was drawn before."""
+    import numpy as np
+
     key = np.array([seed & 0xFFFFFFFFFFFFFFFF, crc32(name.encode())], np.uint64)  # a list would pass through float64
     return np.random.Generator(np.random.Philox(key=key))
 
 
 def array(
-    word: str, shape: tuple[int, ...], fans: tuple[int, int], rng: np.random.Generator
+    word: str, shape: tuple[int, ...], fans: tuple[int, int], rng: "np.random.Generator"
 ) -> "np.ndarray[Any, np.dtype[np.float64]]":
     """A weight at the start, in float64.
 
@@ -34,6 +37,8 @@ def array(
         auto        he where the next layer is a rectifier, else xavier: `lower` has replaced it
     fans: how many numbers each output sums over, and each input feeds
     """
+    import numpy as np
+
     fan_in, fan_out = fans
     word, number = parts(word)
     match word:
@@ -65,7 +70,9 @@ def parts(word: str) -> tuple[str, float]:
     return (found[1], float(found[2])) if found else (word, SPREAD)
 
 
-def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _orthogonal(shape: tuple[int, ...], rng: "np.random.Generator") -> "np.ndarray[Any, np.dtype[np.float64]]":
+    import numpy as np
+
     rows, columns = math.prod(shape[:-1]), shape[-1]
     q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
     q *= np.sign(np.diag(r))  # makes the rotation uniformly distributed
