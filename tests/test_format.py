@@ -83,7 +83,7 @@ def scattered(text, rng):
 def test_no_scattering_of_blanks_lines_and_comments_changes_what_a_file_means():
     rng = random.Random(0)
     done = 0
-    for text in TEXTS * 3:
+    for text in TEXTS:
         other = scattered(text, rng)
         if (tree := readable(other)) is None or re.search(r"[x×]\s\s+[(\d]", other):
             continue
@@ -93,7 +93,7 @@ def test_no_scattering_of_blanks_lines_and_comments_changes_what_a_file_means():
         assert same(parse(Source("t", once)), tree)
         assert laid(once) == once
         assert comments(once) == comments(other)
-    assert done > len(TEXTS)
+    assert done > len(TEXTS) / 2  # the others broke in two what the language reads as one, such as a label
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 import netlang
+from netlang.backend.cpu import host_target
 from netlang.check import check
 from netlang.cli import main
 from netlang.cli.summary import AS
 from netlang.layer import find
+from netlang.pipeline import compile_plan
 from netlang.report import CONVENTIONS, folded, size, summary
 from netlang.report.conventions import counted
 from netlang.source import Source
@@ -233,18 +235,13 @@ def test_every_option_has_a_table_and_an_object(option):
     assert data["parameters"] == 61706
 
 
-def test_the_planned_memory_is_that_of_the_program_to_the_byte(monkeypatch):
-    monkeypatch.delenv("NETLANG_CHECK_MEMORY", raising=False)  # under which values share no memory
-    memory = json.loads(CliRunner().invoke(main, ["summary", str(LENET), "--plan", "--batch=8", "--json"]).stdout)[
-        "memory"
-    ]
-    net = netlang.load(LENET)
-    arenas = [
-        net.compile(batch=8, training=purpose == "train").stages(purpose).plan.arenas["values"]
-        for purpose in ("evaluate", "train")
-    ]
+def test_the_planned_memory_is_that_of_this_machine_to_the_byte():
+    done = CliRunner().invoke(main, ["summary", str(LENET), "--plan", "--batch=8", "--json"])
+    memory = json.loads(done.stdout)["memory"]
+    net, target = netlang.load(LENET).checked, host_target()
+    plans = [compile_plan(net, purpose, target, 8).plan for purpose in ("evaluate", "train")]
 
-    assert [memory["arena"], memory["training_arena"]] == arenas
+    assert [memory["arena"], memory["training_arena"]] == [plan.arenas["values"] for plan in plans]
 
 
 def test_a_table_of_long_names_and_layers_stays_within_100_columns():
@@ -279,7 +276,7 @@ def test_blocks_fold_into_one_row_with_their_sums():
 
 
 def test_tied_weights_count_once_and_frozen_ones_are_not_trainable():
-    whole = found("input 8\nFC-8 @a freeze, FC-8, FC-8 tie=@a\n")
+    whole = found("input 8\nFC-8 freeze @a, FC-8, FC-8 tie=@a\n")
 
     assert [row.parameters for row in whole.layers] == [72, 72, 0]
     assert (whole.parameters, whole.trainable) == (144, 72)
@@ -291,10 +288,8 @@ def test_an_option_norm_stands_with_its_layer():
     assert (row.layer, row.activation, row.parameters) == ("conv3-4 bn", "relu", 36 + 8)
 
 
-@pytest.mark.parametrize("path", sorted(LENET.parent.glob("*.net")), ids=lambda path: path.name)
-def test_the_table_of_every_example_stays_within_100_columns_but_for_free_sizes(path):
-    whole = summary(netlang.load(path).checked)
+@pytest.mark.parametrize("name", ["densenet121", "googlenet", "inception-resnet-v2", "resnet50", "unet", "vgg"])
+def test_the_table_of_a_large_net_stays_within_100_columns(name):
+    rows = str(summary(netlang.load(LENET.parent / f"{name}.net").checked)).split("\n\n")[1]
 
-    if isinstance(whole.macs, int):
-        assert max(map(len, str(whole).split("\n"))) <= 110
-        assert max(len(line) for line in str(whole).split("\n\n")[1].split("\n")) <= 100
+    assert max(len(line) for line in rows.split("\n")) <= 100

@@ -8,7 +8,7 @@ from netlang.types import Count, Dim, shown
 
 WIDE = 100  # columns: a longer name or layer is cut so that the table fits
 TEXTS = ("name", "layer", "act", "output")
-CUT = {"layer": 20, "name": 20}  # what gives way, in this order, and the columns it keeps
+CUT = {"layer": 14, "name": 10}  # what gives way, in this order, and the columns it keeps
 
 
 def table(found: Summary) -> Iterator[str]:
