@@ -194,6 +194,8 @@ class Program:
         """
         if not self.options.training:
             raise ValueError("this program was compiled without training=True")
+        if not math.isfinite(self.rate):
+            raise ValueError(f"the learning rate is {self.rate}: the weights would be lost")
         loaded = self.loaded("train")
         n = self._feed(loaded, x, target)
         clock = Clock(self.steps + 1, self.options.seed, self.rate)

@@ -157,6 +157,15 @@ def test_a_loss_that_overflows_names_the_first_bad_line(images):
         np.testing.assert_array_equal(images.weights[name], value)
 
 
+def test_a_learning_rate_that_is_no_number_is_refused_before_the_weights_are_lost(xor):
+    xor.rate = float("nan")
+
+    with pytest.raises(ValueError, match="the learning rate is nan"):
+        xor.step(POINTS, ODD)
+
+    assert np.isfinite(xor.weights["fc1.w"]).all()
+
+
 def test_a_program_for_evaluation_does_not_step(xor):
     prog = netlang.from_text(XOR).compile(batch=4)
 

@@ -1,12 +1,12 @@
 """`netlang draw FILE [-o x.svg]`: a net as a picture, or as text in the terminal."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from netlang.cli.file import file_argument, json_option, opened, set_option, told
+from netlang.files import write
 from netlang.graph import Net
 
 KINDS = (".svg", ".png", ".pdf", ".dot", ".txt")
@@ -33,8 +33,8 @@ def command(
         net, _ = opened(file, settings)
         kind = output.suffix.lower() if output else ".txt"
         data = _drawn(net, kind, depth, blocks=not no_blocks)
-    if output is not None:
-        _write(output, data)
+        if output is not None:
+            write(output, data)
     if as_json:
         known = {"net": net.name, "output": str(output)} if output else {"net": net.name, "text": data.decode()}
         click.echo(json.dumps(known))
@@ -56,18 +56,6 @@ def _drawn(net: Net, kind: str, depth: int, blocks: bool) -> bytes:
 
     if kind == ".dot":
         return dot(found).encode()
-    from netlang.draw.render import RenderError, render
+    from netlang.draw.render import render
 
-    try:
-        return render(dot(found), kind[1:])
-    except RenderError as problem:
-        click.echo(f"error: {problem}", err=True)
-        sys.exit(1)
-
-
-def _write(output: Path, data: bytes) -> None:
-    try:
-        output.write_bytes(data)
-    except OSError as problem:
-        click.echo(f"error: {output} cannot be written: {problem.strerror}", err=True)
-        sys.exit(1)
+    return render(dot(found), kind[1:])

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from netlang.diagnostics import Diagnostic, NetError, render
+from netlang.files import Problem
 from netlang.graph import Net
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,7 +53,7 @@ def opened(file: str, settings: tuple[str, ...] = ()) -> tuple[Net, tuple[Diagno
 
 @contextmanager
 def told(as_json: bool = False) -> Iterator[None]:
-    """Tell a NetError on stderr, or as JSON on stdout, and leave with exit status 1."""
+    """Tell a NetError or a Problem on stderr, or as JSON on stdout, and leave with exit status 1."""
     try:
         yield
     except NetError as problem:
@@ -60,6 +61,13 @@ def told(as_json: bool = False) -> Iterator[None]:
             click.echo(json.dumps({"ok": False, "errors": [as_data(found) for found in problem.diagnostics]}))
         else:
             complain(problem.diagnostics)
+        sys.exit(1)
+    except Problem as problem:
+        if as_json:
+            found = {"code": "problem", "severity": "error", "title": str(problem)}
+            click.echo(json.dumps({"ok": False, "errors": [found]}))
+        else:
+            click.echo(f"error: {problem}", err=True)
         sys.exit(1)
 
 

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import tempfile
 
+from netlang.files import Problem
+
 ZOOM = 2.0  # pixels of a PNG per point of the drawing's 96 per inch
 LETTERS = "Aileron"
 FORMATS = ("svg", "png", "pdf")
 
 
-class RenderError(Exception):
+class RenderError(Problem):
     """A picture that cannot be made on this machine; the text says what to install."""
 
 
