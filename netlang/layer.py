@@ -77,6 +77,20 @@ class Common:
         return replace(weight, frozen=self.freeze, rate=self.lr, l2=self.l2 if weight.decays else 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A step of arithmetic with the numbers put in: height ceil(224/2) = 112.
+
+    text: an expression of whole numbers and the letters of sizes that are not fixed; `ceil`, `floor` and `max` are
+        its only functions
+    value: what it comes to; value and text are the same where there is nothing to compute
+    """
+
+    what: str
+    text: str
+    value: Any
+
+
 class Value:
     """A handle to a tensor while a layer is lowered or a gradient written: it has a `type`.
 
@@ -163,6 +177,10 @@ class Layer:
     def flops(self, y: Tensor, *inputs: Any, **_: Any) -> Count:
         """Two per MAC plus every other arithmetic operation, per example, forward."""
         return 2 * self.macs(y, *inputs)
+
+    def workings(self, y: Tensor, *inputs: Any, **_: Any) -> tuple[Working, ...]:
+        """How the size of the output comes about, with the numbers put in; none where it is that of the input."""
+        return ()
 
     def jump(self) -> tuple[int, int]:
         """Rows and columns from what one output sees to what the next one sees: the stride."""

@@ -10,6 +10,7 @@ INTERRUPTED = 130  # exit status of a command ended by Ctrl-C, as shells have it
 COMMANDS = {
     "check": "Tell what is wrong with a file, all at once.",
     "summary": "A row per layer: shapes, parameters, MACs, memory.",
+    "explain": "The arithmetic of one line, with the numbers put in.",
     "expand": "Write out everything that goes without saying.",
     "annotate": "Write or refresh the shapes at the ends of lines.",
     "fmt": "Lay files out in the one canonical way; comments stay.",

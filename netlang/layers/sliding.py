@@ -3,11 +3,12 @@
 A sequence is an image of one row: its window of 3 is 1x3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from netlang import sizes
-from netlang.layer import Misfit
+from netlang.layer import Misfit, Working
 from netlang.sizes import Count, Dim
 from netlang.types import BATCH, Tensor, shown
 
@@ -173,3 +174,58 @@ def _same(n: Dim, k: int, s: int, end_first: bool) -> tuple[Count, Pair]:
     if k % 2:
         return count, (more, more)
     return count, ((less, more) if end_first else (more, less))
+
+
+AXES = (("steps",), ("height", "width"))  # of a sequence, of an image
+
+
+def workings(layer: Any, x: Tensor, at: Windows) -> tuple[Working, ...]:
+    """The size of the output and the padding of windows, with the numbers put in; one line where axes are alike."""
+    axes = (1,) if len(x.shape) == 3 else (0, 1)
+    found = [_axis(layer, at, axis) for axis in axes]
+    return alike(AXES[len(axes) - 1], found)
+
+
+def alike(names: tuple[str, ...], found: list[list[Working]]) -> tuple[Working, ...]:
+    """Workings of each axis under the axes' names, those of two axes in one line where they are the same."""
+    if len(found) == 2 and found[0] == found[1]:
+        names, found = (" and ".join(names),), found[:1]
+    return tuple(
+        Working(f"{name} {w.what}".strip(), w.text, w.value)
+        for name, rows in zip(names, found, strict=True)
+        for w in rows
+    )
+
+
+def _axis(layer: Any, at: Windows, axis: int) -> list[Working]:
+    """Of one axis: the span of a dilated window, the number of windows, the padding before and behind."""
+    n, count, k, s, d = at.size[axis], at.counts[axis], at.kernel[axis], at.stride[axis], at.dilation[axis]
+    before, behind = at.pad[axis], at.pad[axis + 2]
+    span = (k - 1) * d + 1
+    found = [Working("of the window", f"({k} - 1)*{d} + 1", span)] if d > 1 else []
+    if layer.pad == "same" and not getattr(layer, "ceil", False):
+        found.append(Working("", f"ceil({n}/{s})", count))
+        if isinstance(n, int) and isinstance(count, int):
+            total = f"max(({count} - 1)*{s} + {span} - {n}, 0)"
+            found += _padded(before, behind, lambda up: f"{'ceil' if up else 'floor'}({total}/2)")
+        return found
+    rounded = "ceil" if getattr(layer, "ceil", False) else "floor"
+    padded = f"{n} + 2*{before}" if before else str(n)
+    last = isinstance(count, int) and isinstance(n, int) and rounded == "ceil" and _beyond(n, before, span, s, count)
+    text = f"{rounded}(({padded} - {span})/{s}) + 1" + (" - 1" if last else "")
+    return [*found, Working("", text, count)]
+
+
+def _padded(before: int, behind: int, text: Callable[[bool], str]) -> list[Working]:
+    """The padding of one axis: ⌈total/2⌉ and ⌊total/2⌋, or the former twice."""
+    if before == behind:
+        return [Working("padding, each side", text(True), before)]
+    return [
+        Working("padding before", text(before > behind), before),
+        Working("padding behind", text(behind > before), behind),
+    ]
+
+
+def _beyond(n: int, pad: int, span: int, s: int, count: int) -> bool:
+    """Whether `ceil` would count a window that starts at or past the end of the image (RULINGS 45)."""
+    return count == -(-(n + 2 * pad - span) // s)

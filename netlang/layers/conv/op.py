@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from netlang.formula import Name
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.initial import Initial
 from netlang.layers.sequence.row import off_row, on_row
-from netlang.layers.sliding import Pad, Pair, Windows, positive, windows
+from netlang.layers.sliding import Pad, Pair, Windows, positive, windows, workings
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Slice
 from netlang.primitives.map.op import Map
@@ -66,6 +66,9 @@ class Conv(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         return 2 * self.macs(y, x) + int(self.bias) * y.count
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return workings(self, x, self._windows(x))
 
     def jump(self) -> Pair:
         return self.stride
@@ -127,6 +130,9 @@ class DepthwiseConv(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         return 2 * self.macs(y, x) + int(self.bias) * y.count
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return workings(self, x, windows(self, x))
 
     def jump(self) -> Pair:
         return self.stride

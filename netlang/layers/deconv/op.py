@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from netlang import sizes
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.initial import Initial
 from netlang.layers.sequence.row import off_row, on_row
-from netlang.layers.sliding import Pad, Pair, Sides, along, plane, positive, slide
+from netlang.layers.sliding import AXES, Pad, Pair, Sides, alike, along, plane, positive, slide
 from netlang.primitives.contraction.op import Contraction
 from netlang.types import BATCH, Count, Dim, Tensor
 
@@ -75,6 +75,18 @@ class Deconv(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         return 2 * self.macs(y, x) + int(self.bias) * y.count
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        kernel, stride = self._settings(x)
+        size, (top, left, *_) = plane(x, self.word), self._size(x)[1]
+        cut = (top, left)
+        axes = (1,) if len(x.shape) == 3 else (0, 1)
+        found = []
+        for a in axes:
+            n = size[a] if isinstance(size[a], int | str) else f"({size[a]})"
+            text = f"({n} - 1)*{stride[a]} + {kernel[a]}" + (f" - 2*{cut[a]}" if cut[a] else "")
+            found.append([Working("", f"{n}*{stride[a]}" if self.pad == "same" else text, y.shape[1:-1][a - axes[0]])])
+        return alike(AXES[len(axes) - 1], found)
 
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
         (h, width), pad = self._size(x.type)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.initial import Initial
-from netlang.layers.shape.op import flat, flattened
+from netlang.layers.shape.op import flat, flattened, joined
 from netlang.layers.sliding import positive
 from netlang.primitives.contraction.op import Contraction
 from netlang.types import BATCH, Count, Tensor, shown
@@ -37,6 +37,9 @@ class Dense(Layer):
     def weights(self, x: Tensor) -> tuple[Weight, ...]:
         w = Weight("w", Tensor(x.dtype, (x.size, self.width)), self.init, (x.size, self.width), decays=True)
         return with_bias(self.bias, w, x.with_shape(self.width))
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return joined(x)
 
     def macs(self, y: Tensor, x: Tensor) -> Count:
         return x.size * self.width

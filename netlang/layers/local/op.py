@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from netlang.layer import Layer, Misfit, Weight, register
+from netlang.layer import Layer, Misfit, Weight, Working, register
 from netlang.layers.conv.op import with_bias
 from netlang.layers.initial import Initial
-from netlang.layers.sliding import Pad, Pair, positive, windows
+from netlang.layers.sliding import Pad, Pair, positive, windows, workings
 from netlang.types import Count, Tensor, shown
 
 
@@ -55,6 +55,9 @@ class Local(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         return 2 * self.macs(y, x) + int(self.bias) * y.count
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return workings(self, x, windows(self, x))
 
     def jump(self) -> Pair:
         return self.stride

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import reduce
 
 from netlang.formula import Name, Term, maximum
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.dense.op import vector
 from netlang.layers.initial import Initial
-from netlang.layers.shape.op import flattened
+from netlang.layers.shape.op import flattened, joined
 from netlang.layers.sliding import positive
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Reshape, Slice
@@ -44,6 +44,9 @@ class Maxout(Layer):
         f = self.kernel * self.width
         w = Weight("w", Tensor(x.dtype, (x.size, f)), self.init, (x.size, self.width), decays=True)
         return with_bias(self.bias, w, x.with_shape(f))
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return (*joined(x), Working("sums", f"{self.kernel}*{self.width}", self.kernel * self.width))
 
     def macs(self, y: Tensor, x: Tensor) -> Count:
         return x.size * self.kernel * self.width
@@ -81,6 +84,9 @@ class ChannelPool(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         return x.count
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return (Working("channels", f"{x.channels}/{self.kernel}", y.channels),)
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         count = x.type.size // self.kernel

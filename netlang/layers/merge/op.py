@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from netlang.formula import Name, Term, maximum
-from netlang.layer import Emit, Layer, Misfit, Value, register
+from netlang.layer import Emit, Layer, Misfit, Value, Working, register
 from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
 from netlang.sizes import agreement
@@ -108,6 +108,9 @@ class Concatenate(Layer):
     def infer(self, *inputs: Tensor) -> Tensor:
         y = spatial(self.word, inputs)
         return y.with_shape(*y.shape[:-1], sum(x.channels for x in inputs))
+
+    def workings(self, y: Tensor, *inputs: Tensor) -> tuple[Working, ...]:
+        return (Working("channels", " + ".join(str(x.channels) for x in inputs), y.channels),)
 
     def notes(self, *inputs: Tensor) -> tuple[str, ...]:
         return conditions(inputs)

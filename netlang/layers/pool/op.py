@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.formula import Name
-from netlang.layer import Emit, Layer, Misfit, Value, register
+from netlang.layer import Emit, Layer, Misfit, Value, Working, register
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.shape.border import bordered
-from netlang.layers.sliding import Pad, Pair, Windows, plane, windows
+from netlang.layers.sliding import Pad, Pair, Windows, plane, windows, workings
 from netlang.primitives.gather.op import Reshape
 from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
@@ -36,6 +36,9 @@ class Pool(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         return y.count * self._windows(x).places
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return workings(self, x, self._windows(x))
 
     def jump(self) -> Pair:
         return self.stride or self.kernel

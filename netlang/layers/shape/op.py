@@ -1,15 +1,16 @@
 """Layers that move numbers and compute none."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
 from netlang import sizes
 from netlang.formula import Name, Number
-from netlang.layer import Emit, Layer, Misfit, Value, register
+from netlang.layer import Emit, Layer, Misfit, Value, Working, register
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.shape.border import bordered, cut
-from netlang.layers.sliding import Pair, Sides, along, plane, positive
+from netlang.layers.sliding import AXES, Pair, Sides, alike, along, plane, positive
 from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
 from netlang.primitives.window.op import Window
@@ -26,6 +27,9 @@ class Flatten(Layer):
 
     def infer(self, x: Tensor) -> Tensor:
         return x.with_shape(BATCH, flat(x, self.word))
+
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        return joined(x)
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         return flattened(emit, x)
@@ -99,6 +103,10 @@ class Pad(Layer):
     def _sides(self, x: Tensor) -> Pair:
         return along(self, x, "by", self.by, 0)
 
+    def workings(self, y: Tensor, x: Tensor) -> tuple[Working, ...]:
+        more = (Working("channels", f"{x.channels} + {self.channels}", y.channels),) if self.channels else ()
+        return (*_changed(x, y, lambda n, by: f"{n} + 2*{by}", self._sides(x)), *more)
+
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         rows, columns = self._sides(x.type)
         y = bordered(emit, on_row(emit, x), (rows, columns, rows, columns))
@@ -141,6 +149,9 @@ class Crop(Layer):
         if any(isinstance(n, int) and n < 1 for n in left):
             raise Misfit(f"nothing is left of {shown(x.shape)}", setting="by")
         return _resized(x, left, 0)
+
+    def workings(self, y: Tensor, x: Tensor, *like: Tensor) -> tuple[Working, ...]:
+        return () if like else _changed(x, y, lambda n, by: f"{n} - 2*{by}", self._by(x))
 
     def _by(self, x: Tensor) -> Pair:
         return along(self, x, "by", self.by or (0, 0), 0)
@@ -186,6 +197,10 @@ class Upsample(Layer):
     def flops(self, y: Tensor, *_: Tensor) -> Count:
         return 7 * y.count if self.how == "bilinear" else 0  # three steps of a + t*(b - a), but for the last's t
 
+    def workings(self, y: Tensor, x: Tensor, *like: Tensor) -> tuple[Working, ...]:
+        factor = along(self, x, "kernel", self.kernel or (1, 1))
+        return () if like else _changed(x, y, lambda n, by: f"{n}*{by}", factor)
+
     def missing(self, *inputs: Tensor) -> str | None:
         if self.how == "bilinear":
             return f"`{self.word} bilinear`"
@@ -217,6 +232,21 @@ def flat(x: Tensor, word: str) -> int:
     if not x.fixed:
         raise Misfit(f"`{word}` needs a fixed size, not {shown(x.shape)}")
     return x.size
+
+
+def joined(x: Tensor) -> tuple[Working, ...]:
+    """How many numbers an image has, with the sizes put in."""
+    if len(x.shape) == 2:
+        return ()
+    return (Working("numbers", "*".join(map(str, x.shape[1:])), x.count),)
+
+
+def _changed(x: Tensor, y: Tensor, text: Callable[[str, int], str], by: Pair) -> tuple[Working, ...]:
+    """Height and width that change by some pixels each, or the steps of a sequence."""
+    axes = (1,) if len(x.shape) == 3 else (0, 1)
+    old, new = plane(x, ""), plane(y, "")
+    found = [[Working("", text(shown((old[axis],)), by[axis]), new[axis])] for axis in axes]
+    return alike(AXES[len(axes) - 1], found)
 
 
 def flattened(emit: Emit, x: Value) -> Value:
