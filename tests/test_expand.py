@@ -48,7 +48,7 @@ def form(found):
         if isinstance(node.made_by, Linear):  # computes nothing: says that nothing stands there
             keys[node.id] = keys[node.inputs[0]]
         else:
-            keys[node.id] = hash((said(node.made_by), node.type, tuple(keys[i] for i in node.inputs)))
+            keys[node.id] = hash((str(said(node.made_by)), node.type, tuple(keys[i] for i in node.inputs)))
     kept = (node for node in found.graph if not isinstance(node.made_by, Linear))
     outputs = {o.name: (keys[o.node], o.side, o.weight, o.loss) for o in found.outputs}
     return Counter(keys[node.id] for node in kept), outputs

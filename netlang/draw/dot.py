@@ -101,7 +101,7 @@ class _Drawing:
     def key(self, key: Key) -> tuple[str, str]:
         """A block, drawn once: framed, with its call as the title; where it begins and ends."""
         with self.graph.subgraph(name=self.new("cluster")) as frame:
-            frame.attr(label=_ascii(key.step.text), style="rounded,filled", color=LINE, fillcolor="#fafbfc",
+            frame.attr(label=ascii_only(key.step.text), style="rounded,filled", color=LINE, fillcolor="#fafbfc",
                        fontcolor=INK, fontsize="12", margin="12")  # fmt: skip
             self.where = frame
             start = self.new("input")
@@ -114,7 +114,7 @@ class _Drawing:
 
     def terminal(self, where: graphviz.Digraph, name: str, text: str) -> None:
         """Where the net or a block begins or ends."""
-        where.node(name, _ascii(text), shape="plaintext", style="", fontcolor=QUIET, height="0.25", margin="0.05")
+        where.node(name, ascii_only(text), shape="plaintext", style="", fontcolor=QUIET, height="0.25", margin="0.05")
 
     def edge(self, to: str, source: str, shape: str, style: str = "solid", weight: int = 1) -> None:
         """An arrow with the shape of what flows. weight: how much Graphviz cares that it is short and straight."""
@@ -179,9 +179,9 @@ class _Drawing:
             case Fork():
                 return self.fork(where, part, above, shape)
             case Frame():
-                return self.framed(where, part.series, _ascii(part.title), above, shape)
+                return self.framed(where, part.series, ascii_only(part.title), above, shape)
             case Repeat(series=(Frame() as frame,)):
-                return self.framed(where, frame.series, f"{_ascii(frame.title)}   x{part.times}", above, shape)
+                return self.framed(where, frame.series, f"{ascii_only(frame.title)}   x{part.times}", above, shape)
             case Repeat():
                 return self.framed(where, part.series, f"x{part.times}", above, shape)
             case Tap():
@@ -197,7 +197,7 @@ class _Drawing:
     def fork(self, where: graphviz.Digraph, fork: Fork, above: str, shape: str) -> tuple[str, str]:
         """Branches side by side, and their merge below; the shape that enters is written once."""
         name = self.names[fork.merge.id]
-        where.node(name, _ascii(fork.merge.written), fillcolor=COLOURS["merge"])
+        where.node(name, ascii_only(fork.merge.written), fillcolor=COLOURS["merge"])
         written = False
         for branch in fork.branches:
             if not branch:
@@ -214,7 +214,7 @@ def _text(part: Part) -> str:
     if isinstance(part, Repeat):
         return f"{_text(part.series[0])}   x{part.times}"
     assert isinstance(part, Step)
-    return _ascii("   ".join((part.text, *part.options)))
+    return ascii_only("   ".join((part.text, *part.options)))
 
 
 def _step(part: Part) -> Step:
@@ -224,5 +224,6 @@ def _step(part: Part) -> Step:
     return part
 
 
-def _ascii(text: str) -> str:
+def ascii_only(text: str) -> str:
+    """The text in letters that the built-in Graphviz and its font know."""
     return text.replace("×", "x").encode("ascii", "replace").decode()

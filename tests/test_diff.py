@@ -1,0 +1,139 @@
+"""`netlang diff`: what differs between two nets."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from netlang.check import check
+from netlang.cli import main
+from netlang.draw.changes import dot
+from netlang.expand import expanded
+from netlang.report.compare import compared
+from netlang.source import Source
+from netlang.syntax.parse import parse
+from netlang.syntax.read import divided, read
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+BYTES = "activations, bytes"  # an expansion says `linear`, and its rows count that as an output
+
+
+def net(text, variant=None):
+    return check(parse(Source("t.net", text)), variant=variant)
+
+
+def example(name):
+    path, variant = divided(str(EXAMPLES / name))
+    return check(parse(read(path)), variant=variant)
+
+
+def changed(one, other):
+    return [(pair.old and pair.old.row.name, pair.new and pair.new.row.name) for pair in one_by_one(one, other)]
+
+
+def one_by_one(one, other):
+    return [pair for pair in compared(net(one), net(other)).pairs if not pair.same]
+
+
+def figures(found):
+    return {f.name: (f.old, f.new) for f in found.figures}
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["diff", *map(str, words)])
+
+
+def test_resnet_50_and_its_later_form_differ_in_one_line_and_in_macs_alone():
+    found = compared(example("resnet.net:50"), example("resnet-v1.5.net:50"))
+    ((old, new), pairs) = next(found.changes())
+
+    assert len(list(found.changes())) == 1
+    assert old.text == "residual[ conv1-w/s, conv3-w, conv1-(4*w) ] relu"
+    assert new.text == "residual[ conv1-w, conv3-w/s, conv1-(4*w) ] relu"
+    assert len(pairs) == 6  # two layers of the first block of three stages
+    assert figures(found)["parameters"] == (25_557_032, 25_557_032)
+    assert figures(found)["macs"] == (3_857_973_248, 4_089_184_256)
+
+
+@pytest.mark.parametrize("name", ["lenet.net", "resnet.net:50", "googlenet.net", "unet.net", "vgg.net:C", "lstm.net"])
+def test_a_file_does_not_differ_from_its_expansion(name):
+    found = example(name)
+    comparison = compared(found, net(expanded(found)))
+
+    assert comparison.equal
+    assert list(comparison.changes()) == []
+    assert all(f.old == f.new for f in comparison.figures if f.name != BYTES)
+
+
+def test_an_inserted_layer_is_the_only_change():
+    assert changed("input 8x8x4\nconv3-4, maxpool\n", "input 8x8x4\nconv3-4, lrn, maxpool\n") == [(None, "lrn1")]
+
+
+def test_a_layer_taken_out_is_the_only_change():
+    assert changed("input 8\nFC-8, dropout 0.5, FC-2\n", "input 8\nFC-8, FC-2\n") == [("dropout1", None)]
+
+
+def test_a_changed_setting_is_one_layer_not_two():
+    assert changed("input 8x8x4\nconv3-4\nmaxpool", "input 8x8x4\nconv3-4 dilation=2\nmaxpool") == [("conv1", "conv1")]
+
+
+def test_an_activation_is_part_of_its_layer():
+    assert changed("input 8\nFC-8, FC-2\n", "input 8\nFC-8 tanh, FC-2\n") == [("fc1", "fc1")]
+
+
+def test_a_layer_that_reads_another_tensor_has_changed():
+    head = "input 8\nFC-8 @a\nFC-8 @b\nFC-8 @c\n"
+
+    assert changed(head + "add[@a | @c]", head + "add[@b | @c]") == [("add1", "add1")]
+
+
+def test_names_and_constants_do_not_matter():
+    one, other = "input 8\nFC-8 @a, FC-2\n", "w = 8\nblock b(n): FC-n\ninput 8\nb(w)\nFC-2\n"
+
+    assert compared(net(one), net(other)).equal
+
+
+def test_the_page_shows_both_lines_and_the_figures():
+    found = run(EXAMPLES / "vgg.net:A", EXAMPLES / "vgg.net:B")
+
+    assert found.exit_code == 0
+    assert "only in B: conv2   conv3-64 relu   224x224x64" in found.output
+    assert "+184,512" in found.output
+
+
+def test_equal_nets_are_said_to_be_one():
+    assert run(EXAMPLES / "lenet.net", EXAMPLES / "lenet.net").output.endswith("are the same net\n")
+
+
+def test_json_has_both_sides():
+    found = json.loads(run(EXAMPLES / "vgg.net:A", EXAMPLES / "vgg.net:B", "--json").output)
+
+    assert found["equal"] is False
+    assert found["figures"]["parameters"] == {"a": 132_863_336, "b": 133_047_848}
+    assert [change["layers"][0]["a"] for change in found["changes"]] == [None, None]
+
+
+def test_the_drawing_folds_what_is_the_same_and_colours_the_rest(tmp_path):
+    text = dot(compared(example("resnet.net:50"), example("resnet-v1.5.net:50")), ("one", "other"))
+
+    assert text.count("layers the same") == 4
+    assert (text.count("#f7d4d2"), text.count("#d5ecd4")) == (6, 6)
+    assert run(EXAMPLES / "lenet.net", EXAMPLES / "lenet5.net", "-o", tmp_path / "x.svg").exit_code == 0
+    assert (tmp_path / "x.svg").read_text().count("<svg") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["none.net", EXAMPLES / "lenet.net"], 1, "there is no file"),
+        ([EXAMPLES / "lenet.net"], 2, "Missing argument"),
+        ([EXAMPLES / "lenet.net", EXAMPLES / "lenet.net", "-o", "x.txt"], 2, "drawn as one of"),
+    ],
+)
+def test_wrong_words_are_told(words, status, said):
+    found = run(*words)
+
+    assert found.exit_code == status
+    assert said in found.output
