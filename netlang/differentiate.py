@@ -5,12 +5,14 @@ from typing import Any
 
 from netlang.formula import Channel, Name, Number, Random, Term, names, order
 from netlang.graph import Graph, Node, NodeId, State
-from netlang.layer import Weight
+from netlang.layer import Kept, Weight
 from netlang.layers.optimizer import Optimizer
-from netlang.lower import Handle
+from netlang.lower import NEXT, Handle
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
 from netlang.types import Tensor
+
+KEEP = Update((Name("i1"),))  # a kept tensor becomes its next value
 
 
 def differentiate(graph: Graph, of: str = "loss", wrt: Iterable[NodeId] | None = None) -> Graph:
@@ -27,8 +29,11 @@ def differentiate(graph: Graph, of: str = "loss", wrt: Iterable[NodeId] | None =
 
 
 def updates(graph: Graph, optimizer: Optimizer) -> Graph:
-    """The differentiated graph, and behind it one step of the optimizer on every weight that has a gradient."""
-    updated = Graph(dict(graph.outputs))
+    """The differentiated graph, and behind it one step of the optimizer on every weight that has a gradient.
+
+    Kept tensors become what the outputs `next.bn1.mean` say, which are outputs no longer.
+    """
+    updated = Graph({name: of for name, of in graph.outputs.items() if not name.startswith(NEXT)})
     for node in graph:
         updated.add(node)
     rule = Update(optimizer.update())
@@ -41,6 +46,9 @@ def updates(graph: Graph, optimizer: Optimizer) -> Graph:
             updated.add(Node(state, State(weight.id, name), (), weight.type, weight.span, weight.path))
         inputs = (weight.id, gradient, *states)
         updated.add(Node(f"update.{weight.id}", rule, inputs, weight.type, weight.span, weight.path))
+    for kept in graph.made_by(Kept):
+        inputs = (kept.id, graph.outputs[NEXT + kept.id])
+        updated.add(Node(f"update.{kept.id}", KEEP, inputs, kept.type, kept.span, kept.path))
     return updated
 
 
@@ -73,6 +81,10 @@ class _Backward:
         if isinstance(primitive, Map) and not names(primitive.term) and not _placed(primitive.term):
             return Handle("", type_, primitive.term)
         return self._add(primitive, read, type_)
+
+    def keep(self, kept: Any, value: Any) -> None:
+        """What layers do, and gradients do not."""
+        raise TypeError("a gradient keeps nothing")
 
     def _add(self, primitive: Primitive, inputs: list[Handle], type_: Tensor) -> Handle:
         name = f"?d.{self.at.id}.{sum(node.id.startswith(f'?d.{self.at.id}.') for node in self.nodes)}"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from netlang.graph import Graph, Input, NodeId, State
-from netlang.layer import Weight
+from netlang.layer import Kept, Weight
 from netlang.primitives.map.op import Update
 from netlang.primitives.map.reference import updated
 from netlang.primitives.reference import Run, reference
@@ -18,7 +18,7 @@ DTYPES = {"f32": np.float32, "f64": np.float64}
 def interpret(graph: Graph, feeds: Mapping[NodeId, Array], run: Run | None = None) -> dict[NodeId, Array]:
     """The value of every node, each in its own float type.
 
-    feeds: inputs, weights and states by the ids of their nodes; states not given are zero
+    feeds: inputs, weights and states by the ids of their nodes; states not given are zero, kept tensors as they start
     run: the step the program is in; by default the first, with as many examples as the inputs have
     """
     if run is None:
@@ -26,10 +26,11 @@ def interpret(graph: Graph, feeds: Mapping[NodeId, Array], run: Run | None = Non
         run = Run(examples=len(inputs[0]) if inputs else 1)
     values: dict[NodeId, Array] = {}
     for node in graph:
-        if isinstance(node.made_by, Input | Weight | State):
-            given = feeds.get(node.id) if isinstance(node.made_by, State) else feeds[node.id]
+        if isinstance(node.made_by, Input | Weight | State | Kept):
+            given = feeds.get(node.id) if isinstance(node.made_by, State | Kept) else feeds[node.id]
             shape = node.type.arrayed(run.examples)
-            value = np.zeros(shape) if given is None else np.asarray(given)
+            start = node.made_by.start if isinstance(node.made_by, Kept) else 0.0
+            value = np.full(shape, start) if given is None else np.asarray(given)
             assert value.shape == shape, f"{node.id} is {node.type}, and was fed {value.shape}"
             values[node.id] = value.astype(DTYPES[node.type.dtype])
         else:

@@ -54,6 +54,21 @@ class Weight:
         return ", ".join([f"weight that starts as {self.init}", *said])
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A tensor that training carries along and evaluation reads: the running mean of a norm. It is not learned.
+
+    name: its full name is path and name, as a weight's; start: every number of it before the first step
+    """
+
+    name: str
+    type: Tensor
+    start: float
+
+    def __str__(self) -> str:
+        return f"kept, {self.start:g} at the start"
+
+
 @dataclass(frozen=True)
 class Common:
     """What may be said of every layer that trains something, beside its own settings.
@@ -113,6 +128,10 @@ class Emit(Protocol):
         """The result of a primitive on these."""
         ...
 
+    def keep(self, kept: Value, value: Value) -> None:
+        """What a kept tensor becomes when a step of training is taken."""
+        ...
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -142,6 +161,7 @@ class Layer:
     final: ClassVar[bool] = False  # takes the last step of a sequence
     tokens: ClassVar[bool] = False  # reads tokens; every other layer reads numbers
     references: ClassVar[tuple[str, ...]] = ()  # settings that name a tensor, `like=@a`: inputs of `infer` by that name
+    per_example: ClassVar[bool] = True  # in training, a batch of n gives what n batches of one give
     compiled: ClassVar[bool] = True  # whether `lower` says how it is computed
 
     def infer(self, *inputs: Any, **_: Any) -> Tensor:
@@ -170,6 +190,10 @@ class Layer:
         """What the layer trains, in the order `lower` takes it."""
         return ()
 
+    def kept(self, *inputs: Any, **_: Any) -> tuple[Kept, ...]:
+        """What training carries along beside the weights; `lower` takes it behind them."""
+        return ()
+
     def macs(self, y: Tensor, *inputs: Any, **_: Any) -> Count:
         """Multiply-adds of its products per example, forward, biases not counted."""
         return 0
@@ -191,7 +215,7 @@ class Layer:
         return None if self.compiled else f"`{self.word}`"
 
     def lower(self, emit: Emit, training: bool, *values: Any, **_: Any) -> Value:
-        """The layer in primitives; `values` are its inputs, then its weights."""
+        """The layer in primitives; `values` are its inputs, then its weights, then what it keeps."""
         raise TypeError(f"{type(self).__name__} must say how it is computed")
 
     @classmethod

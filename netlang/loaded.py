@@ -105,6 +105,6 @@ class Loaded:
 
 
 def store(arenas: Mapping[str, int], guarded: bool) -> Arena:
-    """Memory for weights and optimizer states, zero at first. Raises OutOfMemoryError."""
-    kept = {name: size for name, size in arenas.items() if name == "weights" or name.startswith("state.")}
+    """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
+    kept = {name: size for name, size in arenas.items() if name in ("weights", "kept") or name.startswith("state.")}
     return arena(kept, guarded, "the weights")

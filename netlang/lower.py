@@ -10,13 +10,15 @@ from typing import Any
 from netlang.check.counts import running
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Net, Node, NodeId
-from netlang.layer import Layer, Value, Weight
+from netlang.layer import Kept, Layer, Value, Weight
 from netlang.layers.loss import Loss, chosen
 from netlang.primitives.gather.op import Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.source import Span
 from netlang.types import Tensor
+
+NEXT = "next."  # outputs of a training graph: what its kept tensors become, `next.bn1.mean`
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ def lower(
 ) -> Graph:
     """The primitives of a net, its weights' nodes copied.
 
-    Evaluation has the net's outputs. Training has them too, an input "target" (labels or values) and the scalar
-    output "loss"; a net with several outputs has an input `target.NAME` for each, and their losses are added.
+    Evaluation has the net's outputs. Training has them too, what kept tensors become (`NEXT`), an input "target"
+    (labels or values) and the scalar output "loss"; a net with several outputs has an input `target.NAME` for each,
+    and their losses are added.
 
     loss: by output if there are several; what the `train:` statement says, or the default of the last layer, if None
     scored: whether a training graph gets its targets and its loss
@@ -73,10 +76,7 @@ class _Lowering:
     def take(self, node: Node) -> None:
         """Lower one node of the graph of layers."""
         if isinstance(node.made_by, Layer):
-            inputs = [self.now[i] for i in node.inputs]
-            emitted = Emitted(node.path)
-            result = node.made_by.lower(emitted, self.training, *inputs)
-            self.now[node.id] = emitted.put(self.made, result, node.id, node.span)
+            self._layer(node, node.made_by)
             return
         type_ = replace(node.type, dtype=self.dtype)
         made_by = node.made_by
@@ -90,6 +90,18 @@ class _Lowering:
             made_by = replace(made_by, type=type_, init=init)
         self.made.add(replace(node, made_by=made_by, type=type_))
         self.now[node.id] = Handle(node.id, type_)
+
+    def _layer(self, node: Node, layer: Layer) -> None:
+        inputs = [self.now[i] for i in node.inputs]
+        types = [self.now[i].type for i in node.inputs if not isinstance(self.layers[i].made_by, Weight)]
+        kept = [self._kept(node, each) for each in layer.kept(*types)]
+        emitted = Emitted(node.path)
+        result = layer.lower(emitted, self.training, *inputs, *kept)
+        self.now[node.id] = emitted.put(self.made, result, node.id, node.span)
+
+    def _kept(self, node: Node, kept: Kept) -> Handle:
+        made = self.made.add(Node(f"{node.id}.{kept.name}", kept, (), kept.type, node.span, node.path))
+        return Handle(made.id, made.type)
 
     def score(self, net: Net, losses: Loss | Mapping[str, Loss] | None) -> None:
         """Add the targets and the loss."""
@@ -124,12 +136,17 @@ class Emitted:
     def __init__(self, path: tuple[str, ...]) -> None:
         self.path = path
         self.pending: list[tuple[Handle, Primitive, tuple[Handle, ...]]] = []
+        self.next: list[tuple[Handle, Handle]] = []
 
     def __call__(self, primitive: Primitive, *inputs: Any) -> Handle:
         """The result of a primitive on these; its type is inferred."""
         made = Handle(f"?{len(self.pending)}", primitive.infer(*(x.type for x in inputs)))
         self.pending.append((made, primitive, inputs))
         return made
+
+    def keep(self, kept: Any, value: Any) -> None:
+        """The graph gets an output `next.bn1.mean`: what the kept tensor becomes."""
+        self.next.append((kept, value))
 
     def put(self, graph: Graph, result: Any, name: str, span: Span) -> Handle:
         """Append to a graph: the result under `name`, what leads to it as `name.0`, `name.1`, ..."""
@@ -139,6 +156,7 @@ class Emitted:
         for made, primitive, inputs in self.pending:
             read = tuple(ids.get(x.id, x.id) for x in inputs)
             graph.add(Node(ids[made.id], primitive, read, made.type, span, self.path))
+        graph.outputs.update({f"{NEXT}{kept.id}": ids[value.id] for kept, value in self.next})
         return Handle(ids.get(result.id, result.id), result.type)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf, prod
 
 from netlang.graph import Graph, Input, Node, State
-from netlang.layer import Weight
+from netlang.layer import Kept, Weight
 from netlang.primitives.gather.op import Convert, Reshape
 from netlang.primitives.launch import LANES, Operand
 from netlang.primitives.map.op import Update
@@ -18,7 +18,8 @@ ITEM = {"f32": 4, "f64": 8}  # bytes of an element
 class Buffer:
     """A stretch of an arena. Offsets and sizes in bytes.
 
-    arena: "weights", "gradients", "state.<name>" (all laid out alike, weight by weight), or "values"
+    arena: "weights", "gradients", "state.<name>" (all laid out alike, weight by weight), "kept" and "next" (likewise),
+        or "values"
     """
 
     id: str
@@ -61,11 +62,11 @@ def lanes_of(graph: Graph) -> dict[str, str]:
 
 
 def constants(graph: Graph) -> set[str]:
-    """The weights and what depends on nothing else: computed once for as long as the weights stay."""
+    """The weights, what is kept, and what depends on nothing else: computed once for as long as the weights stay."""
     found: set[str] = set()
     for node in graph:
         derived = isinstance(node.made_by, Primitive) and not isinstance(node.made_by, Update)
-        if isinstance(node.made_by, Weight) or (derived and node.inputs and found.issuperset(node.inputs)):
+        if isinstance(node.made_by, Weight | Kept) or (derived and node.inputs and found.issuperset(node.inputs)):
             found.add(node.id)
     return found
 
@@ -109,14 +110,30 @@ class Memory:
             self._put(node, node.id, "weights", offset)
             offset += self.buffers[node.id].size
         self.arenas["weights"] = offset
+        self._place_kept()
         for node in self.graph.made_by(Update):
             weight, gradient, *states = node.inputs
+            if isinstance(self.graph[weight].made_by, Kept):
+                continue
             self._put(self.graph[gradient], gradient, "gradients", offsets[weight])
             self.arenas["gradients"] = offset
             for state in states:
                 made_by: State = self.graph[state].made_by
                 self._put(self.graph[state], state, f"state.{made_by.name}", offsets[weight])
                 self.arenas[f"state.{made_by.name}"] = offset
+
+    def _place_kept(self) -> None:
+        """Kept tensors one after another, and what they become at the same offsets of an arena of its own."""
+        next_ = {n.inputs[0]: n.inputs[1] for n in self.graph.made_by(Update)}
+        offset = 0
+        for node in self.graph.made_by(Kept):
+            self._put(node, node.id, "kept", offset)
+            if node.id in next_:
+                self._put(self.graph[next_[node.id]], next_[node.id], "next", offset)
+            offset += self.buffers[node.id].size
+        if offset:
+            self.arenas["kept"] = offset
+            self.arenas |= {"next": offset} if any(b.arena == "next" for b in self.buffers.values()) else {}
 
     def _put(self, node: Node, buffer: str, arena: str, offset: int) -> None:
         assert buffer not in self.buffers, f"{buffer} would lie in two places"

@@ -10,7 +10,7 @@ from netlang.graph import Graph, Input, Net, Node
 from netlang.layer import Layer, Misfit, Weight
 from netlang.layers import optimizer
 from netlang.layers.optimizer import Optimizer
-from netlang.lower import lower
+from netlang.lower import NEXT, lower
 from netlang.passes import optimise
 from netlang.plan import Plan, plan
 from netlang.primitives.launch import Target
@@ -48,6 +48,8 @@ def compile_plan(net: Net, purpose: str, target: Target, batch: int, *, share: b
         inputs = [node.id for node in net.graph.made_by(Input)]
         weights = [node.id for node in primitives if node.id in net.graph and not node.inputs]
         gradient = differentiate(primitives, wrt=dict.fromkeys([*inputs, *weights]))
+        for name in [name for name in gradient.outputs if name.startswith(NEXT)]:
+            del gradient.outputs[name]
     elif purpose == "train":
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
     optimised = optimise(gradient, batch)

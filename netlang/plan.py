@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
+from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, constants
 from netlang.primitives.launch import Draft, Operand, Target, draft
 from netlang.primitives.map.op import Map, Update
@@ -120,9 +121,14 @@ def _drafted(memory: Memory, node: Node, target: Target, device: str) -> Launch:
 
 
 def _updates(memory: Memory, nodes: list[Node], target: Target, device: str) -> list[Launch]:
-    """The squared norm of all gradients, then one pass of the optimizer over the whole arena of weights."""
+    """The squared norm of all gradients, then one pass of the optimizer over the whole arena of weights.
+
+    Behind it, one pass over all kept tensors.
+    """
     if not nodes:
         return []
+    kept = [n for n in nodes if isinstance(memory.graph[n.inputs[0]].made_by, Kept)]
+    nodes = [n for n in nodes if n not in kept]
     rule = nodes[0].made_by
     assert all(n.made_by == rule for n in nodes), "all weights follow one update rule"
     arenas = ["weights", "gradients", *(a for a in memory.arenas if a.startswith("state."))]
@@ -136,7 +142,14 @@ def _updates(memory: Memory, nodes: list[Node], target: Target, device: str) -> 
     return [
         Launch(NORM, squares, ("gradients",), (NORM,), NOWHERE),
         Launch("update", stepped, names, changed, NOWHERE),
+        *(_kept(memory, kept[0], target, device) for _ in kept[:1]),
     ]
+
+
+def _kept(memory: Memory, node: Node, target: Target, device: str) -> Launch:
+    whole = tuple(memory.whole(arena, target.dtype) for arena in ("kept", "next"))
+    made = draft(device, node.made_by, whole, whole[0], target, memory.batch)
+    return Launch("keep", made, ("kept", "next"), ("kept",), NOWHERE)
 
 
 def _with_barriers(launches: list[Launch], buffers: Mapping[str, Buffer]) -> tuple[Launch, ...]:

@@ -20,7 +20,7 @@ from netlang.backend.cpu import host_target
 from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
 from netlang.graph import Graph, Input, Node, State
-from netlang.layer import Weight
+from netlang.layer import Kept, Weight
 from netlang.layers import initial
 from netlang.loaded import NUMPY, Clock, Loaded, store
 from netlang.net import Net
@@ -139,7 +139,7 @@ class Program:
         self._stages: dict[str, Stages] = {}
         home = self.loaded("train" if options.training else "evaluate")
         graph = self._stages["train" if options.training else "evaluate"].optimised
-        self.weights = Tensors(self, list(graph.made_by(Weight)), home)
+        self.weights = Tensors(self, [*graph.made_by(Weight), *graph.made_by(Kept)], home)
         self.state = Tensors(self, list(graph.made_by(State)), home)
         self.rate = float(settings.get("lr") or optimizer_of(settings).rate)
         self._initialise(graph)
@@ -149,6 +149,8 @@ class Program:
             weight: Weight = node.made_by
             rng = initial.generator(self.options.seed, node.id)
             self.weights[node.id] = initial.array(weight.init, node.type.arrayed(0), weight.fans, rng)
+        for node in graph.made_by(Kept):
+            self.weights[node.id] = np.full(node.type.arrayed(0), node.made_by.start)
 
     def stages(self, purpose: str) -> Stages:
         """What the compiler made for a purpose: "evaluate", "train" or "gradients"."""

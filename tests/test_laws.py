@@ -14,9 +14,10 @@ from netlang.graph import Input
 from netlang.interpret import interpret
 from netlang.layer import Layer, all_layers
 from netlang.layers import loss, optimizer
+from netlang.lower import lower
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
-from netlang.primitives.map.op import Map, Update
+from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
 from netlang.primitives.primitive import Primitive, named
 from netlang.primitives.reference import Run
@@ -38,7 +39,20 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
     assert {type(c.what) for c in cases.LAYERS} == {cls for cls in all_layers() if cls.compiled}
     assert {type(c.what) for c in cases.LOSSES} == set(loss.LOSSES)
     assert {type(o) for o in cases.OPTIMIZERS} == set(optimizer.OPTIMIZERS)
-    primitives = {Map, Sum, Contraction, Window, Reshape, Concat, Slice, Transpose, Region, Update, Convert}
+    primitives = {
+        Map,
+        Standardise,
+        Sum,
+        Contraction,
+        Window,
+        Reshape,
+        Concat,
+        Slice,
+        Transpose,
+        Region,
+        Update,
+        Convert,
+    }
     assert {type(p) for p, _, _ in cases.launches()} == primitives - {
         Convert
     }  # the layout pass makes it; no layer does
@@ -109,7 +123,7 @@ def test_the_gradient_agrees_with_a_central_difference(case):
 
 @pytest.mark.parametrize("case", [c for c in cases.CASES if not isinstance(c.what, loss.Loss)], ids=str)
 def test_a_batch_of_n_is_n_batches_of_one(case):
-    graph = cases.primitives(case)
+    graph = cases.primitives(case, training=case.what.per_example)  # of batch statistics only in evaluation
     output = graph[graph.outputs["output"]]
     inputs = [n.id for n in graph.made_by(Input)]
     if not output.type.batched:
@@ -141,7 +155,7 @@ def test_macs_equal_a_counted_loop(case):
 def over_all(graph, case):
     """Operations on as many numbers as the input has; a norm's sums of sums are few beside them."""
     size = case.types()[0].size
-    maps = sum(count(n.made_by.term) for n in graph.made_by(Map) if n.type.size == size)
+    maps = sum(count(n.made_by.term) for n in graph.made_by(Map) if n.type.batched and n.type.size == size)
     sums = (n for n in graph.made_by(Sum) if graph[n.inputs[0]].type.size == size)
     return size * (maps + sum(count(n.made_by.term) + 1 for n in sums))
 
@@ -150,7 +164,7 @@ def over_all(graph, case):
 def test_flops_equal_the_operations_of_the_primitives(case):
     if case.what.word in ("softmax", "logsoftmax", "upsample"):
         return  # exponentials are computed twice rather than kept; copies are made by a division and a product
-    graph = cases.primitives(case, training=False)
+    graph = lower(cases.net(case), training=not case.what.per_example, scored=False)
 
     counted = 2 * case.what.macs(case.what.infer(*case.types()), *case.types())
     if case.what.norm:

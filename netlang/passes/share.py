@@ -7,7 +7,7 @@ after:   a = Map(exp(i0))(x)                             y = Map(i0 + i1)(a, a)
 from dataclasses import replace
 
 from netlang.graph import Graph, Input
-from netlang.layer import Weight
+from netlang.layer import Kept, Weight
 from netlang.primitives.map.op import Update
 from netlang.primitives.primitive import Primitive
 
@@ -31,10 +31,10 @@ def share(graph: Graph, batch: int) -> Graph:
 
 
 def _wanted(graph: Graph) -> set[str]:
-    """What leads to an output or an update; inputs and weights stay whatever reads them."""
+    """What leads to an output or an update; inputs, weights and kept tensors stay whatever reads them."""
     wanted = set(graph.outputs.values())
     for node in reversed(graph):
-        if node.id in wanted or isinstance(node.made_by, (Update, Input, Weight)):
+        if node.id in wanted or isinstance(node.made_by, (Update, Input, Weight, Kept)):
             wanted.add(node.id)
             wanted.update(node.inputs)
     return wanted

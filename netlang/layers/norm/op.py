@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from netlang.formula import Name, Term, count, sqrt
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.formula import Name, Runtime, Term, count, maximum, sqrt
+from netlang.layer import Emit, Kept, Layer, Misfit, Value, Weight, register
 from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Reshape
-from netlang.primitives.map.op import Map
+from netlang.primitives.map.op import Map, Standardise
 from netlang.primitives.sum.op import Sum
 from netlang.types import BATCH, Count, Tensor
 
-i0, i1 = Name("i0"), Name("i1")
+i0, i1, i2 = Name("i0"), Name("i1"), Name("i2")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class BatchNorm(Norm):
 
     word = "bn"
     centred = True
-    compiled = False
+    per_example = False
     momentum: float = 0.1
     eps: float = 1e-5
     scale: bool = True
@@ -89,6 +89,46 @@ class BatchNorm(Norm):
         if not 0 < self.momentum <= 1:
             raise Misfit("momentum is the share of the new batch: above 0, and 1 at most", setting="momentum")
         return super().infer(x)
+
+    def kept(self, x: Tensor) -> tuple[Kept, ...]:
+        type_ = x.with_shape(x.channels)
+        return Kept("mean", type_, 0.0), Kept("variance", type_, 1.0)
+
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        """For each number: added up; centred, squared and added up; centred and divided; scaled and shifted."""
+        return y.count * (1 + 3 + 2 + self.scale + self.shift)
+
+    def lower(self, emit: Emit, training: bool, x: Value, *values: Value) -> Value:
+        *weights, mean, variance = values
+        if training:
+            mean, variance = self._measured(emit, x, mean, variance)
+        divisor = emit(Map(1 / sqrt(i0 + self.eps)), variance)
+        if training:
+            y = emit(Standardise((i0 - i1) * i2, over="batch"), x, mean, divisor)
+            return emit(Map(self._scaled(i0)), y, *weights) if weights else y
+        if self.scale:  # a*x + b of numbers that depend on no example
+            divisor = emit(Map(i0 * i1), divisor, weights.pop(0))
+        shift = emit(Map(i1 - i0 * i2), mean, *weights, divisor) if weights else emit(Map(-i0 * i1), mean, divisor)
+        return emit(Map(i0 * i1 + i2), x, divisor, shift)
+
+    def _scaled(self, y: Term) -> Term:
+        names = iter((i1, i2))
+        y = y * next(names) if self.scale else y
+        return y + next(names) if self.shift else y
+
+    def _measured(self, emit: Emit, x: Value, mean: Value, variance: Value) -> tuple[Value, Value]:
+        """The mean and variance of the batch, taken in two passes; what is kept moves towards them.
+
+        The kept variance is that of the population: divided by one less than the numbers there are (as in PyTorch).
+        """
+        size = Runtime("examples") * x.type.positions
+        of_batch = emit(Map(i0 / size), emit(Sum(i0, "batch"), x))
+        squares = emit(Sum((i0 - i1) * (i0 - i1), "batch"), x, of_batch)
+        spread = emit(Map(i0 / size), squares)
+        emit.keep(mean, emit(Map(i0 + (i1 - i0) * self.momentum), mean, of_batch))
+        population = i1 / maximum(size - 1, 1)
+        emit.keep(variance, emit(Map(i0 + (population - i0) * self.momentum), variance, squares))
+        return of_batch, spread
 
 
 @register

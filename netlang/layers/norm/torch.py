@@ -5,7 +5,7 @@ import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 from torch import nn
 
 from netlang.layers.norm.local import LocalResponseNorm
-from netlang.layers.norm.op import GroupNorm, InstanceNorm, LayerNorm
+from netlang.layers.norm.op import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
 from netlang.layers.twin import to_netlang, to_torch, twin_of
 
 
@@ -53,3 +53,23 @@ def response(layer, x):
         return F.local_response_norm(wide(x), layer.size, alpha, layer.beta, layer.k).reshape(x.shape)
 
     return normed
+
+
+class _BatchNorm(_Norm):
+    """F.batch_norm with its running statistics under netlang's names."""
+
+    def __init__(self, layer, channels):
+        super().__init__(None, layer, channels)
+        self.layer = layer
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+
+    def forward(self, x):
+        scale, shift, layer = self.weight, self.bias, self.layer
+        return F.batch_norm(x, self.mean, self.variance, scale, shift, self.training, layer.momentum, layer.eps)
+
+
+@twin_of(BatchNorm)
+def batch(layer, x):
+    """F.batch_norm over examples and places."""
+    return _BatchNorm(layer, x.channels)

@@ -1,11 +1,12 @@
 """Maps and updates on the CPU: one loop over the vectors of the result."""
 
 from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
-from netlang.primitives.map.op import Map, Update
+from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 
 
 @drafts("cpu", Map)
+@drafts("cpu", Standardise)
 def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """Write y = term(i0, i1, ...), threads over the positions."""
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from netlang.formula import Term
+from netlang.formula import Name, Runtime, Term
 from netlang.layer import Emit, Value
-from netlang.primitives.map.gradient import slopes
+from netlang.primitives.map.gradient import formula, slopes
 from netlang.primitives.primitive import Primitive, broadcast
+from netlang.primitives.sum.op import Sum
 from netlang.types import Dim, Tensor
+
+i0, i1, i2, i3, i4 = (Name(f"i{k}") for k in range(5))
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,26 @@ class Map(Primitive):
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
         return slopes(self.term, emit, inputs, y.type, dy, y)
+
+
+@dataclass(frozen=True)
+class Standardise(Map):
+    """y = (x - mean) / deviation: inputs x, the mean of x over axes, and one over its deviation there.
+
+    The gradient is the whole one, through mean and deviation too, which themselves get none:
+    dx = (dy - (sum of dy + y * sum of dy * y) / size) / deviation, size the numbers a sum has
+    (Ioffe and Szegedy 2015, section 3, simplified: the sum of y is 0, that of y*y is size * variance / deviation^2).
+    """
+
+    over: str = "batch"
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
+        x, _, divisor = inputs
+        full = formula(emit, Name("dy") if dy.known is None else dy.known, {"": x, "dy": dy}, x.type)
+        both = emit(Sum(i0, self.over), full), emit(Sum(i0 * i1, self.over), full, y)
+        size = Runtime("examples") * x.type.positions
+        share = (i1 + i2 * i3) / size
+        return emit(Map((i0 - share) * i4), full, both[0], y, both[1], divisor), None, None
 
 
 @dataclass(frozen=True)
