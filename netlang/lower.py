@@ -57,12 +57,15 @@ def lower(
     return lowering.made
 
 
-def loss_of(net: Net, output: str | None = None) -> Loss:
-    """The loss of an output, the first if not named: what the `train:` statement says, or the last layer's default."""
+def loss_of(net: Net, output: str | None = None, targets: str = "values") -> Loss:
+    """The loss of an output, the first if not named: what the `train:` statement says, or the last layer's default.
+
+    targets: what the data has, "labels" or "values". Raises Misfit.
+    """
     name = output or next(iter(net.graph.outputs))
     last = net.graph[net.graph.outputs[name]].made_by
     said = next((o.loss for o in net.outputs if o.name == name and o.loss is not None), net.train.get("loss"))
-    return chosen(said, last if isinstance(last, Layer) else None)
+    return chosen(said, last if isinstance(last, Layer) else None, targets)
 
 
 class _Lowering:

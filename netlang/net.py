@@ -59,6 +59,10 @@ class Net:
         """Whether its loss takes class numbers [n] rather than values in the shape of the output."""
         return loss_of(self.checked).target == "labels"
 
+    def suited(self, targets: str) -> None:
+        """Raise Misfit where neither the loss nor the last layer is made for data of "labels" (RULINGS 37)."""
+        loss_of(self.checked, targets=targets)
+
     @cached_property
     def identity(self) -> str:
         """Changes when what is computed changes, not when comments, `train:` or names of constants do."""

@@ -19,6 +19,9 @@ class LogisticNet:
         self.identity = identity
         self.train = {"lr": 0.1, "epochs": 3, **train}
 
+    def suited(self, targets: str) -> None:
+        """Its loss suits classes and values."""
+
     def compile(self, batch: int, training: bool = False, seed: int = 0, **options: Any) -> "LogisticProgram":
         return LogisticProgram(self, batch, seed)
 

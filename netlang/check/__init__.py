@@ -188,7 +188,7 @@ def _train(file: ast.File, scope: Scope, build: Build, ends: list[Output], chose
     problems = build.problems
     nodes = [build.graph[end.node].made_by for end in ends if end.loss is None]
     lasts = [last for last in nodes if isinstance(last, Layer)]
-    found: dict[str | None, dict[str, Any]] = {}
+    found: dict[str | None, train.Said] = {}
     seen: set[str | None] = set()
     for statement in file.statements:
         if not isinstance(statement, ast.Train):
@@ -208,7 +208,14 @@ def _train(file: ast.File, scope: Scope, build: Build, ends: list[Output], chose
             settings = train.settings(statement, scope.constants, lasts if holds else [], problems)
             if holds:
                 found[name] = settings
-    return {**found.get(None, {}), **found.get(chosen, {})}
+    said: train.Said = ({}, {})
+    for name in (None, chosen):
+        values, at = found.get(name, ({}, {}))
+        said = {**said[0], **values}, {**said[1], **at}
+    if not problems.errors:
+        with problems.collected():
+            train.suited(said, lasts)
+    return said[0]
 
 
 def _expect(

@@ -24,6 +24,7 @@ class Build:
     """The graph as it grows. A node of None is the output of a wrong layer: nothing more is said of what reads it.
 
     nodes: the last node of each step; weights: those of each step, in order, for what is tied to it
+    places: how many steps stand before each
     jumps: pixels of the input from one row or column of a step's output to the next
     """
 
@@ -31,6 +32,7 @@ class Build:
     letters: Letters
     graph: Graph = field(default_factory=Graph)
     nodes: dict[Op, Node | None] = field(default_factory=dict)
+    places: dict[Op, int] = field(default_factory=dict)
     weights: dict[Op, list[NodeId]] = field(default_factory=dict)
     jumps: dict[Op, Jump] = field(default_factory=dict)
 
@@ -41,6 +43,7 @@ class Build:
                 with self.problems.collected(item.inside):
                     self.promised(item)
             else:
+                self.places[item] = len(self.places)
                 self.nodes[item] = None
                 self.jumps[item] = (Fraction(1), Fraction(1))
                 with self.problems.collected(item.inside):
@@ -123,7 +126,7 @@ class Build:
         strides = [self.stride(end, op) for end in op.inputs]
         if len({s for s in strides if s is not None}) > 1:
             raise error("shape", f"the branches of `{layer.word}` have different strides", op.word)
-        bias, norm = shortcut.as_in(op.inputs[0], op.skipped)
+        bias, norm = shortcut.as_in(op.inputs, op.skipped, self.places, self.axes)
         try:
             layers = shortcut.layers(layer, past.type, ends[0].type, strides[0] or (1, 1), bias, norm)
         except Misfit as misfit:
@@ -135,6 +138,11 @@ class Build:
         for k, one in enumerate(layers):
             past = self.layer(f"{name}.{one.word}" if k else name, one, [past], on, pool)
         return past
+
+    def axes(self, op: Op) -> int:
+        """How many axes the output of a step has; 0 where it is wrong."""
+        node = self.nodes[op]
+        return 0 if node is None else len(node.type.shape)
 
     def stride(self, end: Op, op: Op) -> tuple[int, int] | None:
         """Pixels between neighbours at a branch's end, in pixels of what its merge skips; None if not whole."""

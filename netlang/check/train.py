@@ -27,10 +27,14 @@ WORDS: dict[str, Any] = {
     "loss": str,
 }
 LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
+LABELLED = ("digits", "xor")  # the data that ship with netlang: classes
 REGISTRIES: dict[str, Any] = {"optimizer": optimizer, "loss": loss}
 
 
-def settings(statement: ast.Train, names: Names, lasts: Iterable[Layer], problems: Problems) -> dict[str, Any]:
+Said = tuple[dict[str, Any], dict[str, Span]]  # values of settings, and where they are written
+
+
+def settings(statement: ast.Train, names: Names, lasts: Iterable[Layer], problems: Problems) -> Said:
     """The settings by name, as plain values. lasts: the layers the net ends in, which the loss must suit."""
     found: dict[str, Any] = {}
     at: dict[str, Span] = {}
@@ -45,7 +49,19 @@ def settings(statement: ast.Train, names: Names, lasts: Iterable[Layer], problem
     if len(problems.errors) == before:
         with problems.collected():
             _together(found, at, lasts, statement.span)
-    return found
+    return found, at
+
+
+def suited(said: Said, lasts: Iterable[Layer]) -> None:
+    """Raise NetError where data of classes meets neither a loss nor an end for them (RULINGS 37)."""
+    found, at = said
+    if found.get("data") not in LABELLED or "loss" in found:
+        return
+    for last in lasts:
+        try:
+            loss.default_for(last, "labels")
+        except Misfit as misfit:
+            raise error("train", str(misfit), at["data"], help=misfit.help) from None
 
 
 def _together(found: dict[str, Any], at: dict[str, Span], lasts: Iterable[Layer], otherwise: Span) -> None:

@@ -13,6 +13,7 @@ from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import device, opened, plainly
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
+from netlang.layer import Misfit
 from netlang.train import data, prepare, runs
 from netlang.train.face import Net, Program
 from netlang.train.loop import Result, Training
@@ -69,6 +70,7 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     settings, passed = settle(base, {name: options[name] for name in FLAGS})
     _known_optimizer(passed.get("optimizer"))
     source = data.load(settings.data, settings.split)
+    _suited(net, source)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
     console = Console(stderr=options["as_json"])
     program = _compiled(net, settings, passed, examples, options, console)
@@ -114,6 +116,14 @@ def _known_optimizer(word: str | None) -> None:
         words = optimizer.words()
         hint = meant(str(word), words, f"there are {either(words, 'and')}")
         raise Problem(f"there is no optimizer `{word}`; {hint}")
+
+
+def _suited(net: Net, source: data.Data) -> None:
+    """Raise Problem for classes where neither the loss nor the end of the net is made for them (RULINGS 37)."""
+    try:
+        net.suited("labels" if source.classes is not None else "values")
+    except Misfit as misfit:
+        raise Problem(f"{source.name}: {misfit}" + (f"; {misfit.help}" if misfit.help else "")) from None
 
 
 def _former(net: Net, options: dict[str, Any]) -> tuple[runs.Run, Any] | None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netlang.check.train import LABELLED
 from netlang.files import Problem, read
 
 Array = NDArray[Any]
 DIGITS_TEST = 360  # the last in file order: other writers than the training part
-BUILT_IN = ("digits", "xor")
+BUILT_IN = LABELLED
 
 
 @dataclass(frozen=True)

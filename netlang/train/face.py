@@ -93,6 +93,10 @@ class Net(Protocol):
         """See above."""
         ...
 
+    def suited(self, targets: str) -> None:
+        """Raise Misfit where neither the loss nor the last layer is made for data of "labels"."""
+        ...
+
     def compile(
         self,
         batch: int,

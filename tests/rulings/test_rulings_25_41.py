@@ -5,6 +5,7 @@ from rulings.said import errors, figures, layers, message, net, notes, on_image,
 
 from netlang.check import checked
 from netlang.diagnostics import NetError
+from netlang.layer import Weight
 from netlang.source import Source
 from netlang.syntax.parse import parse
 from netlang.syntax.read import read
@@ -175,3 +176,80 @@ def test_nothing_in_a_text_reads_outside_its_folder():
     with pytest.raises(NetError):
         checked(parse(Source("t.net", 'use "../../etc/passwd"\ninput 8\nFC-2\n')))
     assert "lies in the folder of the net" in message('use "../a.net"\ninput 8\nFC-2\n')
+
+
+RESNET = """# ResNet-50 (He et al. 2016, table 1)
+input 224x224x3
+default conv: bn
+
+block bottleneck(w, s=1):
+    residual shortcut=identity [ conv1-w/s, conv3-w, conv1-(4*w) ] relu
+
+conv7-64/2                        -> 112x112x64
+maxpool3/2, conv1-256             -> 56x56x256
+bottleneck(64) x3                 -> 56x56x256
+bottleneck(128, s=[2,1]) x4       -> 28x28x512
+avgpool7, FC-1000, soft-max
+"""
+
+
+def test_a_residual_that_does_not_add_up_is_told_as_the_specification_prints_it():
+    with pytest.raises(NetError) as error:
+        checked(parse(Source("resnet.net", RESNET)))
+
+    assert str(error.value) == (
+        "error[shape]: the branches of `residual` do not add up\n"
+        "  --> resnet.net:6:5\n"
+        "   6 |     residual shortcut=identity [ conv1-w/s, conv3-w, conv1-(4*w) ] relu\n"
+        "     |     ^^^^^^^^ through the branch: 28x28x512; past it: 56x56x256\n"
+        "  in bottleneck(w=128, s=2), copy 1 of 4, from resnet.net:11\n"
+        "  help: drop `shortcut=identity` to get a 1x1/2 projection (+132,096 parameters)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "added"),
+    [
+        ("input 8x8x4\nresidual{}[conv3-6/2x1]\n", "a 1x1/2x1 projection"),
+        ("input 8x8x4\nresidual{}[conv3-6 ln]\n", "a 1x1 projection"),
+        ("input 8\nresidual{}[FC-6]\n", "an `FC` projection"),
+    ],
+)
+def test_what_a_projection_would_cost_is_what_it_costs(text, added):
+    said = message(text.format(" shortcut=identity"))
+    projected, alone = figures(text.format(""))[0], figures(text.format(" shortcut=project"))[0]
+    body = sum(n.type.size for n in net(text.format("")).graph.made_by(Weight) if "shortcut" not in n.id)
+
+    assert projected == alone
+    assert f"to get {added} (+{projected - body:,} parameters)" in said
+
+
+@pytest.mark.parametrize("data", ["digits", "xor"])
+def test_ruling_37_data_of_classes_needs_a_loss_for_them(data):
+    text = f"input 8x8x1\nFC-2\ntrain: epochs=1 data={data}\n"
+
+    assert "the data has classes, and the net does not end in `softmax` or `sigmoid`" in message(text)
+    for right in (
+        text.replace("FC-2", "FC-2, softmax"),
+        text.replace("FC-2", "FC-2 sigmoid"),
+        text + "train: loss=mse",
+    ):
+        net(right.replace("\ntrain: loss", " loss"))
+    net("variant A: n=2\ninput 8x8x1\nFC-n\ntrain: data=digits\ntrain A: loss=hinge\n")
+    net('input 8x8x1\nFC-2\ntrain: data="other.npz"\n')
+
+
+@pytest.mark.parametrize("gated", ["gap, FC-2, FC-8 sigmoid | identity", "identity | gap, FC-2, FC-8 sigmoid"])
+@pytest.mark.parametrize("tail", ["", ", dropout", ", scale 0.1", ", residual[relu]"])
+def test_ruling_39_the_last_convolution_is_found_through_merges_in_any_order(gated, tail):
+    graph = net(f"input 8x8x4\nresidual[conv3-8/2 bn, conv3-8 bn, mul[{gated}]{tail}] relu\n").graph
+
+    assert str(graph["residual1.shortcut"].made_by) == "conv1-8/2 bias=no"
+    assert graph["residual1.shortcut.bn"].type.shape == ("n", 4, 4, 8)
+
+
+@pytest.mark.parametrize("branches", ["conv3-8 bn | conv1-8", "conv1-8 | conv3-8 bn"])
+def test_ruling_39_of_branches_with_convolutions_the_last_in_the_text_is_the_model(branches):
+    graph = net(f"input 8x8x4\nresidual[add[{branches}]]\n").graph
+
+    assert ("residual1.shortcut.bn" in graph) == branches.endswith("bn")

@@ -8,11 +8,13 @@ from netlang.formula import Term
 from netlang.layer import Layer, Misfit, register
 from netlang.layers.conv.op import Conv
 from netlang.layers.dense.op import Dense
-from netlang.layers.merge.op import Merge, against
+from netlang.layers.merge.op import Merge
 from netlang.layers.pool.op import MaxPool
 from netlang.layers.shape.op import Pad
 from netlang.layers.sliding import Pair
 from netlang.types import Tensor, shown
+
+UNEQUAL = "the branches of `residual` do not add up"
 
 
 @register
@@ -45,20 +47,21 @@ class Residual(Merge):
         """
         if self.shortcut == "identity" or (self.shortcut == "auto" and x.shape == y.shape):
             if x.shape != y.shape:
-                raise Misfit(
-                    f"the branches of `residual` do not add up: {against([y, x])}",
-                    setting="shortcut",
-                    help="drop `shortcut=identity` to get a projection",
-                )
+                raise Misfit(UNEQUAL, help=self._instead(x, y, stride, bias=bias, norm=norm))
             return ()
         self._strided(x, y, stride)
         if self.shortcut == "pad":
             return self._padded(x, y, stride)
-        if len(x.shape) == 2:
-            projection: Layer = Dense(y.channels, bias=bias)
-        else:
-            projection = Conv((1, 1), y.channels, stride, bias=bias)
-        return (projection,) if norm is None else (projection, norm)
+        return _projection(y, stride, bias, norm)
+
+    def _instead(self, x: Tensor, y: Tensor, stride: Pair, *, bias: bool, norm: Layer | None) -> str:
+        """What a projection would be and cost, where the tensor itself cannot be added."""
+        self._strided(x, y, stride)
+        layers = _projection(y, stride, bias, norm)
+        cost = layers[0].weights(x) + (norm.weights(y) if norm is not None else ())
+        steps = "" if stride == (1, 1) else f"/{stride[0]}" if stride[0] == stride[1] else f"/{stride[0]}x{stride[1]}"
+        what = "an `FC` projection" if len(x.shape) == 2 else f"a 1x1{steps} projection"
+        return f"drop `shortcut=identity` to get {what} (+{sum(w.type.size for w in cost):,} parameters)"
 
     def _strided(self, x: Tensor, y: Tensor, stride: Pair) -> None:
         """`Misfit` unless y has one place for every stride of x."""
@@ -66,7 +69,7 @@ class Residual(Merge):
         wanted = tuple(sizes.dim(sizes.ceil_div(n, s)) for n, s in zip(x.shape[1:-1], steps, strict=True))
         if len(x.shape) != len(y.shape) or y.shape[1:-1] != wanted:
             raise Misfit(
-                f"the branches of `residual` do not add up: {against([y, x])}",
+                UNEQUAL,
                 help=f"a shortcut with the branches' strides would make {shown(('n', *wanted, y.channels))}",
             )
 
@@ -78,3 +81,12 @@ class Residual(Merge):
             )
         thinned = (MaxPool((1, 1), stride),) if stride != (1, 1) else ()
         return (*thinned, Pad(channels=more)) if more else thinned
+
+
+def _projection(y: Tensor, stride: Pair, bias: bool, norm: Layer | None) -> tuple[Layer, ...]:
+    """A layer without a window of its own from anything to the shape of y, and its norm."""
+    if len(y.shape) == 2:
+        sums: Layer = Dense(y.channels, bias=bias)
+    else:
+        sums = Conv((1, 1), y.channels, stride, bias=bias)
+    return (sums,) if norm is None else (sums, norm)
