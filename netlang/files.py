@@ -92,6 +92,19 @@ def read(path: Path) -> bytes:
         raise Problem(f"cannot read {path}: {reason(error)}") from None
 
 
+def inside(text: str, base: Path, root: Path) -> Path:
+    """The file that a text of another names, from the folder `base`. Raises Problem for what lies outside of `root`."""
+    if not text.strip() or "\0" in text:
+        raise Problem("names a file")
+    try:
+        place = (base / text).resolve()
+    except (OSError, RuntimeError):
+        raise Problem("leads nowhere") from None
+    if Path(text).is_absolute() or not place.is_relative_to(root.resolve()):
+        raise Problem("stays in the folder of the net or below it")
+    return base / text
+
+
 def reason(error: OSError) -> str:
     """Why the system refused, in plain words."""
     words = {

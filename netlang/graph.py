@@ -7,6 +7,7 @@ feeds. Only this file knows that.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import networkx
@@ -128,6 +129,18 @@ class Output:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where a pretrained tensor is read from.
+
+    path: the file, as it is reached from here; written: as the text of the net says it; name: the tensor's in it
+    """
+
+    path: Path
+    written: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Net:
     """A checked net: the graph of its layers and what its file says beside them.
@@ -136,6 +149,7 @@ class Net:
     outputs: all of them, those that exist only in training last; `graph.outputs` has the same names in this order
     train: the settings of its `train:` statement, by name, as plain Python values
     expected: the figures of its `expect` statements that hold for this variant
+    pretrained: the weights, and tensors kept beside them, that start as files have them (`weights=`)
     """
 
     name: str
@@ -146,6 +160,7 @@ class Net:
     text: str
     outputs: tuple[Output, ...] = ()
     calls: Mapping[tuple[str, ...], Span] = field(default_factory=dict)
+    pretrained: Mapping[NodeId, Stored] = field(default_factory=dict)
 
     def running(self) -> list[NodeId]:
         """The nodes of the outputs that a net has when it is run, and not trained."""

@@ -30,7 +30,6 @@ class Weight:
     decays: whether `l2=` is for it: weights decay, biases, scales and shifts do not (RULINGS 54)
     frozen, rate, l2: whether training leaves it alone, the factor on the learning rate, and how much of the weight
         is added to its gradient
-    file: where it is read from instead, a file and the name in it (`weights=`)
     transposes: the id of the weight it is the transpose of; it has no numbers of its own (`tie=@a transposed`)
     """
 
@@ -42,14 +41,12 @@ class Weight:
     frozen: bool = False
     rate: float = 1.0
     l2: float = 0.0
-    file: tuple[str, str] | None = None
     transposes: str | None = None
 
     def __str__(self) -> str:
         said = ["frozen"] if self.frozen else []
         said += [f"rate={self.rate:g}"] if self.rate != 1 else []
         said += [f"l2={self.l2:g}"] if self.l2 else []
-        said += [f"from {':'.join(self.file)}"] if self.file else []
         said += ["transposed"] if self.transposes else []
         return ", ".join([f"weight that starts as {self.init}", *said])
 

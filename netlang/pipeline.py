@@ -80,8 +80,6 @@ def _missing(graph: Graph, node: Node, *, training: bool) -> str | None:
             return "an input of tokens"
         case Input() if not node.type.fixed:
             return f"a size that is not fixed, `{letters(*node.type.shape[1:])[0]}`"
-        case Weight() as weight if weight.file:
-            return "`weights=`"
         case Weight() as weight if training:
             said = {"`freeze`": weight.frozen, "`lr=`": weight.rate != 1, "`l2=`": weight.l2 != 0}
             return next((name for name, is_said in said.items() if is_said), None)

@@ -151,6 +151,20 @@ class Program:
             self.weights[node.id] = initial.array(weight.init, node.type.arrayed(0), weight.fans, rng)
         for node in graph.made_by(Kept):
             self.weights[node.id] = np.full(node.type.arrayed(0), node.made_by.start)
+        for name, value in self._pretrained():
+            self.weights[name] = value
+
+    def _pretrained(self) -> Iterator[tuple[str, Array]]:
+        """The tensors that `weights=` reads from files. Raises Problem."""
+        files: dict[Path, dict[str, str]] = {}
+        for name, stored in self.checked.pretrained.items():
+            if name in self.weights:
+                files.setdefault(stored.path, {})[name] = stored.name
+        for path, names in files.items():
+            there = checkpoint.load(path).weights
+            found = {name: there[there_called] for name, there_called in names.items() if there_called in there}
+            checkpoint.fit(path, found, {name: self.weights[name].shape for name in names})
+            yield from found.items()
 
     def stages(self, purpose: str) -> Stages:
         """What the compiler made for a purpose: "evaluate", "train" or "gradients"."""

@@ -5,8 +5,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 
 from netlang.check import check, files
 from netlang.check.counts import macs, parameters
@@ -113,6 +115,14 @@ def test_a_projection_is_a_branch_of_its_own():
     ]
 
 
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """A file of weights in the folder where the tests' texts are."""
+    monkeypatch.chdir(tmp_path)
+    arrays = {"w": np.ones((8, 8), np.float32), "b": np.ones(8, np.float32)}
+    save_file({f"{at}{name}": a for at in ("", "fc1.", "fc2.") for name, a in arrays.items()}, "w.safetensors")
+
+
 def test_an_identity_shortcut_says_so():
     assert lines("input 8x8x4\nresidual[ conv3-4 ] relu\n") == [
         "residual shortcut=identity [ conv3-4 pad=same bias=yes linear ] relu, output  -> 8x8x4"
@@ -126,7 +136,6 @@ def test_an_identity_shortcut_says_so():
         "input 8\nFC-8 @a, FC-8, FC-8 tie=@a\n",
         "input 8 @p\nFC-4 @a, tanh, FC-8 tie=@a transposed\n",
         "input 8\nFC-8 l2=0.5 lr=0.1 init=orthogonal, FC-8 freeze leaky=0.2, FC-2\n",
-        'input 8\nFC-8 weights="w.safetensors", FC-2\n',
         "input 8x8x2\nconv3-4 @a, maxpool, conv3-4, upsample like=@a\nadd[ identity | @a ]\n",
         "input HxWx3\nconv3-4/2, deconv4-4/2, softmax\n",
         "input T tokens vocab=9\nembed-4, lstm-5 bidirectional last, FC-2, softmax\n",
@@ -147,8 +156,17 @@ def test_figures_of_the_file_are_written_to_the_last_digit():
     assert "expect parameters=36 macs=32" in lines("input 8\nFC-4\nexpect parameters=36 macs=32\n")
 
 
-def test_a_block_of_pretrained_weights_cannot_be_expanded():
-    text = 'input 8\nblock b: FC-8, FC-2\nb weights="w.safetensors"\n'
+def test_pretrained_weights_of_a_layer_survive(stored):
+    found = net('input 8\nFC-8 weights="w.safetensors", FC-2\n')
+    again = net(expanded(found))
+
+    assert_same_net(found, again)
+    assert again.pretrained == found.pretrained
+    assert set(found.pretrained) == {"fc1.w", "fc1.b"}
+
+
+def test_a_block_of_pretrained_weights_cannot_be_expanded(stored):
+    text = 'input 8\nblock b: FC-8, FC-8\nb weights="w.safetensors"\n'
 
     with pytest.raises(NetError, match="cannot name the weights"):
         expanded(net(text))

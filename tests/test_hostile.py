@@ -99,7 +99,7 @@ def test_a_link_does_not_lead_out_of_the_folder(tmp_path):
     (tmp_path / "inside" / "link.net").symlink_to(tmp_path / "outside.net")
     (tmp_path / "inside" / "a.net").write_text('use "link.net"\ninput 8\nfc-n')
 
-    assert "lies in the folder" in refused(tmp_path / "inside" / "a.net")
+    assert "stays in the folder" in refused(tmp_path / "inside" / "a.net")
 
 
 def test_nothing_of_a_file_outside_is_quoted(tmp_path):

@@ -91,7 +91,7 @@ def test_every_code_has_its_page():
 
     root = Path(__file__).parents[1] / "netlang"
     found = set()
-    for path in (*(root / "check").glob("*.py"), *(root / "syntax").glob("*.py"), root / "pipeline.py"):
+    for path in root.rglob("*.py"):
         found |= set(re.findall(r'(?:error|Diagnostic|note|_no_file)\(\s*"([a-z-]+)"', path.read_text(encoding="utf8")))
     found |= {problem.code for path in FILES for problem in problems(path)}
 

@@ -1,10 +1,23 @@
 """Tree to graph of layers: words are looked up, settings read, defaults filled in, shapes computed."""
 
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
-from netlang.check import activation, constants, counts, expect, files, inputs, lints, outputs, shapes, train, words
+from netlang.check import (
+    activation,
+    constants,
+    counts,
+    expect,
+    files,
+    inputs,
+    lints,
+    outputs,
+    pretrained,
+    shapes,
+    train,
+    words,
+)
 from netlang.check.build import Build
 from netlang.check.expand import Expansion
 from netlang.check.problems import Limit, Problems, not_yet
@@ -60,8 +73,9 @@ def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], probl
         _unread(expansion, problems)
         lints.unused(build.graph, problems)
         lints.one_direction(build.graph, problems)
+    stored = pretrained.found(build.wanted, Path(file.source.name).parent, problems) if not problems.errors else {}
     stem, text, calls = PurePath(file.source.name).stem, file.source.text, expansion.steps.calls
-    return Net(stem, name, build.graph, said, figures, text, tuple(ends), calls)
+    return Net(stem, name, build.graph, said, figures, text, tuple(ends), calls, stored)
 
 
 def _refuse(file: ast.File, problems: Problems) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from netlang.check import shapes, shortcut
+from netlang.check.pretrained import Wanted
 from netlang.check.problems import Problems
 from netlang.check.shapes import Letters
 from netlang.check.tree import Op, Promise, Start, Steps, Training
@@ -26,6 +27,7 @@ class Build:
     nodes: the last node of each step; weights: those of each step, in order, for what is tied to it
     places: how many steps stand before each
     jumps: pixels of the input from one row or column of a step's output to the next
+    wanted: tensors that are read from files
     """
 
     problems: Problems
@@ -35,6 +37,7 @@ class Build:
     places: dict[Op, int] = field(default_factory=dict)
     weights: dict[Op, list[NodeId]] = field(default_factory=dict)
     jumps: dict[Op, Jump] = field(default_factory=dict)
+    wanted: list[Wanted] = field(default_factory=list)
 
     def steps(self, steps: Steps) -> None:
         """Add all steps, and compare what is promised."""
@@ -93,6 +96,8 @@ class Build:
         except Misfit as misfit:
             raise _misfit(misfit, layer, types, op) from None
         nodes = [self.weight(id_, weight, op, pool) for weight in weights]
+        for kept in layer.kept(*types):
+            self.stored(f"{id_}.{kept.name}", kept.type, op)
         sources = (*(node.id for node in inputs), *nodes)
         return self.graph.add(Node(id_, layer, sources, type_, op.span, op.path))
 
@@ -115,9 +120,16 @@ class Build:
                 pool.used.append(tied)
                 return tied
             weight, source = replace(weight, transposes=tied), (tied,)
-        made = trained(weight, name, op.training)
+        made = trained(weight, op.training)
         pool.used.append(name)
+        if not source:
+            self.stored(name, made.type, op)
         return self.graph.add(Node(name, made, source, made.type, op.span, op.path)).id
+
+    def stored(self, name: str, type_: Tensor, op: Op) -> None:
+        """Keep in mind what a tensor is read from, where that is said."""
+        if op.training.file is not None:
+            self.wanted.append(Wanted(name, type_, op.training.file))
 
     def around(self, op: Op, layer: Layer, inputs: list[Node], pool: "_Pool") -> Node:
         """The shortcut past the branches of a merge that skips: the tensor itself, or layers of its own."""
@@ -197,13 +209,11 @@ def replace_at(op: Op, span: Span, at: "dict[str, Span] | object", path: tuple[s
     return replace(op, span=span, word=span, at=at, path=path or op.path)  # type: ignore[arg-type]
 
 
-def trained(weight: Weight, name: str, said: Training) -> Weight:
-    """A weight with what its step or block says of it. name: the weight's, in full."""
+def trained(weight: Weight, said: Training) -> Weight:
+    """A weight with what its step or block says of it."""
     made = said.common.on(weight)
     if said.init is not None and weight.decays:
         made = replace(made, init=said.init)
-    if said.file is not None:
-        made = replace(made, file=(said.file, ".".join(name.split(".")[said.below :])))
     return made
 
 

@@ -11,6 +11,7 @@ from netlang.check.scope import Known, Scope
 from netlang.check.settings import Settings
 from netlang.check.values import Copy, Value
 from netlang.diagnostics import NetError, either, error, meant
+from netlang.files import Problem, inside
 from netlang.source import Source, Span
 from netlang.syntax import ast
 from netlang.syntax.parse import parse
@@ -76,21 +77,11 @@ class Files:
 
     def path(self, statement: ast.Use, file: ast.File) -> Path:
         """Where a used file is. Raises NetError for what lies outside the folder of the net."""
-        text, span = statement.path.text, statement.path.span
-        if not text.strip() or "\0" in text:
-            raise error("use", "`use` names a file", span, help='as in `use "blocks/resnet.net"`')
         try:
-            path = (Path(file.source.name).parent / text).resolve()
-        except (OSError, RuntimeError):
-            raise error("use", "this path leads nowhere", span) from None
-        if Path(text).is_absolute() or not path.is_relative_to(self.root):
-            raise error(
-                "use",
-                "a used file lies in the folder of the net or below it",
-                span,
-                help="its path is relative to the file that uses it, and `..` may not leave the folder",
-            )
-        return path
+            return inside(statement.path.text, Path(file.source.name).parent, self.root).resolve()
+        except Problem as problem:
+            example = 'as in `use "blocks/resnet.net"`, relative to the file that uses it'
+            raise error("use", f"`use` {problem}", statement.path.span, help=example) from None
 
     def default(self, statement: ast.Default, scope: Scope) -> None:
         """Keep the options of a `default` that are right."""

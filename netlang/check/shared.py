@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
 from netlang.check import kinds
-from netlang.check.tree import Training
+from netlang.check.tree import Stored, Training
 from netlang.check.values import Copy, Names
 from netlang.diagnostics import error
 from netlang.layer import Common, Misfit
@@ -30,7 +30,7 @@ class Tie:
 class File:
     """`weights="net.safetensors"`; below: leading names that the file leaves out."""
 
-    path: str
+    path: ast.Text
     below: int = 0
 
 
@@ -79,7 +79,7 @@ def _value(word: str, value: ast.Value, names: Names, copy: Copy) -> Any:
             raise error(
                 "wrong-value", f"`{word}` is a file in quotes", value.span, help=f'write `{word}="net.safetensors"`'
             )
-        return File(value.text)
+        return File(value)
     return kinds.read(KINDS[word], word, value, names, copy)
 
 
@@ -103,8 +103,7 @@ def training(said: Mapping[str, Said], own: Mapping[str, Said], names: int) -> T
     return Training(
         common,
         {name: one.span for name, one in own.items()},
-        file.path if file else None,
-        (names if FILE in own else file.below) if file else 0,
+        None if file is None else Stored(file.path, names if FILE in own else file.below),
         said["init"].value if "init" in said else None,
     )
 

@@ -41,18 +41,29 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A file of pretrained weights; below: the number of leading names in a weight's name that the file leaves out."""
+
+    path: ast.Text
+    below: int
+
+    def name(self, of: str) -> str:
+        """What the file calls a weight."""
+        return ".".join(of.split(".")[self.below :])
+
+
+@dataclass(frozen=True)
 class Training:
     """What is said of a step's weights.
 
     common: the settings of `Common`; at: where each is written
-    file, below: pretrained weights, and the number of leading names in a weight's name that the file leaves out
+    file: of pretrained weights
     init: how weights start where the layer has no setting for it
     """
 
     common: Common = field(default_factory=Common)
     at: Mapping[str, Span] = field(default_factory=dict)
-    file: str | None = None
-    below: int = 0
+    file: Stored | None = None
     init: str | None = None
 
 

@@ -161,8 +161,8 @@ class Text:
         yield " freeze" if first.frozen else ""
         yield f" lr={write.value(first.rate)}" if first.rate != 1 else ""
         yield f" l2={write.value(first.l2)}" if first.l2 else ""
-        if first.file is not None:
-            yield f' weights="{self._file(step, [node for *_, node in mine])}"'
+        if (file := self._file(step, [node.id for *_, node in mine])) is not None:
+            yield f' weights="{file}"'
 
     def _start(self, step: Step, weights: list[Weight]) -> Iterator[str]:
         """`init=`, where the weights start otherwise than the layer says."""
@@ -173,14 +173,17 @@ class Text:
                 yield f" init={weight.init}"
                 return
 
-    def _file(self, step: Step, weights: list[Node]) -> str:
-        """The file of its weights. Raises NetError where their names in it are those of a block."""
+    def _file(self, step: Step, weights: list[NodeId]) -> str | None:
+        """The file of its weights, if they have one. Raises NetError where their names in it are those of a block."""
+        stored = self.net.pretrained
+        if not any(name in stored for name in weights):
+            return None
         path = ".".join(step.nodes[0].path)
-        for node in weights:
-            if node.made_by.file is None or node.made_by.file[1] != node.id.removeprefix(f"{path}."):
+        for name in weights:
+            if name not in stored or stored[name].name != name.removeprefix(f"{path}."):
                 title = "expanded text has no blocks, and cannot name the weights of one in a file"
                 raise error("expand", title, step.nodes[0].span, help="expand the net without `weights=`")
-        return str(weights[0].made_by.file[0])
+        return stored[weights[0]].written
 
     def _tied(self, step: Step) -> NodeId | None:
         """The step whose weights this one shares."""

@@ -175,7 +175,7 @@ def test_ruling_41_option_a_and_several_branches():
 def test_nothing_in_a_text_reads_outside_its_folder():
     with pytest.raises(NetError):
         checked(parse(Source("t.net", 'use "../../etc/passwd"\ninput 8\nFC-2\n')))
-    assert "lies in the folder of the net" in message('use "../a.net"\ninput 8\nFC-2\n')
+    assert "stays in the folder of the net" in message('use "../a.net"\ninput 8\nFC-2\n')
 
 
 RESNET = """# ResNet-50 (He et al. 2016, table 1)

@@ -94,12 +94,11 @@ def test_ruling_54_names_of_weights():
 
 
 def test_ruling_54_settings_of_a_block_hold_for_all_its_weights():
-    text = 'block b: FC-4, FC-2\ninput 8\nb freeze lr=0.1 l2=5e-4 weights="w.safetensors"\n'
+    text = "block b: FC-4, FC-2\ninput 8\nb freeze lr=0.1 l2=5e-4\n"
     found = {n.id: n.made_by for n in net(text).graph.made_by(Weight)}
 
     assert all(w.frozen and w.rate == 0.1 for w in found.values())
     assert (found["b1.fc1.w"].l2, found["b1.fc1.b"].l2) == (5e-4, 0)
-    assert found["b1.fc2.w"].file == ("w.safetensors", "fc2.w")
     assert errors("block b: FC-4\ninput 8\nb tanh\n") == ["unknown-option"]
 
 
