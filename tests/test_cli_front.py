@@ -133,6 +133,14 @@ def test_layers_lists_settings_and_tells_about_one():
     assert "pad" in run("layers", "CONV").stdout
     assert "did you mean" in run("layers", "conf").stderr
     assert run("layers", "conf").exit_code == 1
+    assert json.loads(run("layers", "conf", "--json").stdout)["errors"][0]["severity"] == "error"
+
+
+def test_layers_shows_what_must_be_given_by_its_name():
+    listed = {line.split()[0]: line.split()[1:] for line in run("layers").stdout.splitlines() if line}
+
+    assert (listed["reshape"], listed["scale"], listed["crop"]) == (["SHAPE"], ["FACTOR"], ["[BY]"])
+    assert not [word for word, settings in listed.items() if "None" in " ".join(settings)]
 
 
 def test_draw_writes_what_the_ending_asks_for(tmp_path):

@@ -21,7 +21,7 @@ from netlang.check import (
 from netlang.check.build import Build
 from netlang.check.expand import Expansion
 from netlang.check.problems import Limit, Problems, not_yet
-from netlang.check.scope import Labelled, Labels, Place, Scope
+from netlang.check.scope import Labelled, Place, Scope
 from netlang.check.shapes import Letters
 from netlang.check.tree import Op
 from netlang.diagnostics import Diagnostic, NetError, either, error, meant
@@ -90,7 +90,7 @@ def _steps(file: ast.File, scope: Scope, letters: Letters, expansion: Expansion)
     """Write out all inputs and lines; the last line is an output."""
     problems = expansion.problems
     lines = tuple(s for s in file.statements if isinstance(s, ast.Line))
-    here = Place(scope, scope.constants, Labels(), lines=lines)
+    here = Place(scope, scope.constants, scope.labels, lines=lines)
     current: Op | None = None
     several = sum(isinstance(s, ast.Input) for s in file.statements) > 1
     for statement in file.statements:

@@ -229,7 +229,7 @@ class Expansion:
         for line in block.lines:
             end = self.line(line, end, inner)
         if tie := use.said.get(shared.TIE):
-            place.tie_all(self.steps.items[start:], tie, block.name.text, here)
+            place.tie_all(self.steps.items[start:], tie, block.name.text, here.labelled(tie.value.label, step))
         return end
 
 

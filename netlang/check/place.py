@@ -22,7 +22,7 @@ def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label:
     if INIT in said and INIT in hints(cls) and INIT not in settings.values:
         settings.values[INIT] = said[INIT].value
     layer, norm = settings.layer(), settings.norm
-    tensors = [here.labels.look_up(t.text, t.span, here.lines).op for t in settings.tensors.values()]
+    tensors = [here.labelled(t, step).op for t in settings.tensors.values()]
     path = here.called(cls.word, label)
     op = Op(
         layer,
@@ -40,7 +40,7 @@ def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label:
     for tensor in tensors:
         tensor.readers.append(op)
     if tie := settings.said.get(shared.TIE):
-        tie_all([op], tie, "", here)
+        tie_all([op], tie, "", here.labelled(tie.value.label, step))
     return op
 
 
@@ -127,10 +127,9 @@ def _behind(cls: type[Layer], step: ast.Step, here: Place) -> Activation | None:
     return taken.activation
 
 
-def tie_all(new: Sequence[Op | Promise], tie: shared.Said, block: str, here: Place) -> None:
+def tie_all(new: Sequence[Op | Promise], tie: shared.Said, block: str, labelled: Labelled) -> None:
     """Let steps share the weights of those that a label stands for, pair by pair (RULINGS 53)."""
     found: shared.Tie = tie.value
-    labelled = here.labels.look_up(found.label.text, found.label.span, here.lines)
     ops = [op for op in new if isinstance(op, Op)]
     if found.transposed and len(ops) == len(labelled.made) == 1:
         ops[0].tied = (labelled.made[0], True, tie.span)

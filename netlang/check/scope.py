@@ -16,66 +16,6 @@ from netlang.syntax import ast
 
 
 @dataclass(frozen=True)
-class Known:
-    """A block: what it is, the file it is written in, and from where it may be used in the file that sees it."""
-
-    block: ast.Block
-    home: "Scope"
-    visible: Span
-
-
-@dataclass
-class Scope:
-    """The names of one file. defaults: by layer, the options of `default` and where they stand, in order."""
-
-    constants: Constants
-    blocks: dict[str, Known] = field(default_factory=dict)
-    defaults: dict[type[Layer], list[tuple[int, ast.Option]]] = field(default_factory=dict)
-
-    def block(self, word: ast.Name) -> Known | None:
-        """The block a word names, if it names one. Raises NetError where it is defined below."""
-        found = self.blocks.get(word.text)
-        if found is None:
-            return None
-        if found.visible.source is word.span.source and found.visible.end > word.span.start:
-            inside = found.visible.start < word.span.start
-            raise error(
-                "unknown-block",
-                f"`{word.text}` uses itself" if inside else f"the block `{word.text}` is defined below",
-                word.span,
-                help="a block may use those above it"
-                if inside
-                else f"move it above this line, from line {found.visible.row}",
-            )
-        return found
-
-    def added(self, cls: type[Layer], at: Span) -> list[ast.Option]:
-        """The options that `default` statements above add to a layer."""
-        rows = self.defaults.get(cls)
-        return [option for _, option in rows[: bisect_left(rows, at.start, key=lambda row: row[0])]] if rows else []
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """The names a block's expressions see: its parameters, then the constants of its file."""
-
-    values: Mapping[str, Value]
-    constants: Constants
-
-    def look_up(self, word: ast.Word) -> Value:
-        """The value of a parameter or constant."""
-        found = self.values.get(word.text)
-        return self.constants.look_up(word) if found is None else found
-
-    def names(self) -> Iterable[str]:
-        """All of them."""
-        return [*self.values, *self.constants.names()]
-
-    def __contains__(self, text: object) -> bool:
-        return text in self.values or text in self.constants
-
-
-@dataclass(frozen=True)
 class Labelled:
     """A labelled tensor. made: the steps of the one that made it, for `tie=`; what: its layer or block."""
 
@@ -139,6 +79,70 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A block: what it is, the file it is written in, and from where it may be used in the file that sees it."""
+
+    block: ast.Block
+    home: "Scope"
+    visible: Span
+
+
+@dataclass
+class Scope:
+    """The names of one file.
+
+    defaults: by layer, the options of `default` and where they stand, in order; labels: those of the file's lines
+    """
+
+    constants: Constants
+    blocks: dict[str, Known] = field(default_factory=dict)
+    defaults: dict[type[Layer], list[tuple[int, ast.Option]]] = field(default_factory=dict)
+    labels: Labels = field(default_factory=Labels)
+
+    def block(self, word: ast.Name) -> Known | None:
+        """The block a word names, if it names one. Raises NetError where it is defined below."""
+        found = self.blocks.get(word.text)
+        if found is None:
+            return None
+        if found.visible.source is word.span.source and found.visible.end > word.span.start:
+            inside = found.visible.start < word.span.start
+            raise error(
+                "unknown-block",
+                f"`{word.text}` uses itself" if inside else f"the block `{word.text}` is defined below",
+                word.span,
+                help="a block may use those above it"
+                if inside
+                else f"move it above this line, from line {found.visible.row}",
+            )
+        return found
+
+    def added(self, cls: type[Layer], at: Span) -> list[ast.Option]:
+        """The options that `default` statements above add to a layer."""
+        rows = self.defaults.get(cls)
+        return [option for _, option in rows[: bisect_left(rows, at.start, key=lambda row: row[0])]] if rows else []
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The names a block's expressions see: its parameters, then the constants of its file."""
+
+    values: Mapping[str, Value]
+    constants: Constants
+
+    def look_up(self, word: ast.Word) -> Value:
+        """The value of a parameter or constant."""
+        found = self.values.get(word.text)
+        return self.constants.look_up(word) if found is None else found
+
+    def names(self) -> Iterable[str]:
+        """All of them."""
+        return [*self.values, *self.constants.names()]
+
+    def __contains__(self, text: object) -> bool:
+        return text in self.values or text in self.constants
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a chain stands.
 
@@ -157,6 +161,12 @@ class Place:
     inside: tuple[str, ...] = ()
     said: Mapping[str, Said] = field(default_factory=dict)
     lines: tuple[ast.Line, ...] = ()
+
+    def labelled(self, name: ast.TensorName, step: ast.Step) -> Labelled:
+        """The tensor a setting of a step names; one in a `default` is the file's, wherever the step stands."""
+        text, at = step.span, name.span
+        own = at.source is text.source and text.start <= at.start < text.end
+        return (self.labels if own else self.scope.labels).look_up(name.text, at, self.lines)
 
     def called(self, word: str, label: str | None) -> tuple[str, ...]:
         """The path of the next step: its label, or its word and running number; unique in its block."""

@@ -117,7 +117,10 @@ class Settings:
                 name.span,
                 help="did you mean a comma?",
             )
-        return error("unknown-option", f"`{cls}` has no option `{name.text}`", name.span, help=self._near(name.text))
+        help_ = self._near(name.text)
+        if name.text in self.names and self.cls.positional:
+            help_ = f"a constant stands in brackets: `{cls} ({name.text})`"
+        return error("unknown-option", f"`{cls}` has no option `{name.text}`", name.span, help=help_)
 
     def _keyed(self, option: ast.Option, name: ast.Name, value: ast.Value) -> None:
         word = name.text.lower()
@@ -323,6 +326,8 @@ def _with_value(cls: type[Layer], value: ast.Value, names: Names, copy: Copy) ->
 
 def _how_many(cls: type[Layer], option: ast.Option) -> str | None:
     names = hints(cls)
+    if isinstance(option.value, ast.Pair) and "kernel" in names:
+        return f"a kernel is written `{cls.word}{option.span.text}`, other sizes with their names"
     if "width" in names:
         return f"a width is written `{cls.word}-{option.span.text.strip('()')}`"
     return f"it takes {either(names, 'and')}" if names else None

@@ -2,13 +2,13 @@
 
 import inspect
 import json
-import sys
 from dataclasses import MISSING, fields
 from typing import Any
 
 import click
 
-from netlang.cli.file import json_option
+from netlang.cli.file import json_option, told
+from netlang.files import Problem
 
 
 @click.command("layers")
@@ -27,8 +27,8 @@ def command(word: str | None, as_json: bool) -> None:
     if cls is None:
         near = closest(word, words.names())
         advice = f"did you mean `{near}`?" if near else "`netlang layers` lists them all"
-        click.echo(f"error: there is no layer called `{word}`; {advice}", err=True)
-        sys.exit(1)
+        with told(as_json):
+            raise Problem(f"there is no layer called `{word}`; {advice}")
     click.echo(json.dumps(_data(cls)) if as_json else "\n".join(_page(cls)))
 
 
@@ -88,7 +88,10 @@ def _written(setting: dict[str, Any]) -> str:
     suffix = {"kernel": "KERNEL", "width": "-WIDTH", "stride": "/STRIDE"}
     if setting["name"] in suffix:
         return suffix[setting["name"]]
-    return f"[{setting['default']}]" if setting["positional"] else f"{setting['name']}={setting['default']}"
+    if setting["positional"]:
+        value = setting["default"] or setting["name"].upper()
+        return value if setting["required"] else f"[{value}]"
+    return f"{setting['name']}={setting['default']}"
 
 
 def _page(cls: Any) -> list[str]:

@@ -76,6 +76,16 @@ def test_ruling_09_joined_digits_are_one_pair():
 def test_ruling_10_a_pair_or_triple_is_a_value():
     assert on_image("p = 1x2\nconv3-4 pad=p linear")[0] == "conv3-4 pad=1x2"
     assert shape("input 36\nreshape 3x3x4\n") == (3, 3, 4)
+    assert shape("k = 4x4x12\nblock b(p): reshape (p)\ninput 8x8x3\nb(k), b(8x4x6), b(p=2x8x12)\n") == (2, 8, 12)
+    assert shape("k = 4x4x12\ninput 8x8x3\nreshape (k)\n", k="2x2x48") == (2, 2, 48)
+    assert shape("variant A: k=2x1\ninput 8x8x3\npad 2x1, pad (k), pad by=k\n") == (20, 14, 3)
+    assert on_image("k = [2x1, 1]\nconv3-4 pad=k linear x2") == [
+        "conv3-4 pad=2x1",
+        "+linear",
+        "conv3-4 pad=1",
+        "+linear",
+    ]
+    assert errors("k = 2x1\nv = 2*k\ninput 8\nFC-2\n") == ["value"]
 
 
 def test_ruling_11_a_number_behind_a_step_and_behind_an_equal_sign():
@@ -90,6 +100,7 @@ def test_ruling_12_a_layer_that_is_no_option():
 
 def test_ruling_13_a_positional_setting():
     assert on_vector("p = 0.25\ndropout (2*p), dropout(0.25), dropout 0.5") == ["dropout", "dropout 0.25", "dropout"]
+    assert "a constant stands in brackets: `dropout (p)`" in message("p = 0.25\ninput 8\ndropout p\n")
 
 
 def test_ruling_14_suffixes_may_be_options():

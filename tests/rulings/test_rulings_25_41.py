@@ -26,6 +26,15 @@ def test_ruling_25_a_default_holds_for_later_lines_of_its_file():
     assert errors("input 8\nblock b:\n    default fc: tanh\n    FC-2\n") == ["syntax"]
 
 
+def test_ruling_25_a_label_in_a_default_is_one_of_the_file():
+    tied = "input 8\nFC-8 @a\ndefault fc: tie=@a\n"
+
+    assert weights(tied + "block b: FC-8, [FC-8 @a] x2\nb, FC-8\n") == ["a.w", "a.b"]
+    assert shape("input 9x9x2 @a\ndefault upsample: like=@a\nmaxpool, upsample\n") == (9, 9, 2)
+    assert errors("input 8\ndefault fc: tie=@a\nFC-8 @a\n") == ["unknown-label"]
+    assert errors(tied + "FC-4\n") == ["tie"]
+
+
 def test_ruling_26_set_wins_over_the_variant_and_the_variant_over_the_constant():
     text = "w = 3\nv = 2*w\ninput 8\nvariant A: w=4\nvariant B: w=5\nFC-v\n"
 
