@@ -119,7 +119,7 @@ def _input(statement: ast.Input, here: Place, letters: Letters, expansion: Expan
     if statement.label is not None:
         words.free(statement.label)
         here.labels.define(statement.label, Labelled(op, statement.label.span))
-        here.taken.add(start.name)
+    here.taken.add(start.name)
     expansion.steps.items.append(op)
     return op
 

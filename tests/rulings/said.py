@@ -1,10 +1,13 @@
 """What the tests of the rulings ask of a text."""
 
+import numpy as np
 import pytest
 
 from netlang.check import checked, counts
 from netlang.diagnostics import NetError
+from netlang.interpret import interpret
 from netlang.layer import Layer, Weight
+from netlang.lower import lower
 from netlang.source import Source
 from netlang.syntax.parse import parse
 
@@ -63,3 +66,10 @@ def figures(text, variant=None):
         counts.parameters(found.graph),
         counts.macs(found.graph),
     )
+
+
+def answer(text, x, **weights):
+    """What a net makes of x[n, ...], by the NumPy referee; weights by name, with `_` for the dot."""
+    lowered = lower(net(text), training=False, dtype="f64")
+    feeds = {name.replace("_", "."): np.asarray(w, float) for name, w in weights.items()}
+    return interpret(lowered, {"input": np.asarray(x, float), **feeds})[next(iter(lowered.outputs.values()))]
