@@ -190,3 +190,10 @@ def test_every_layer_of_the_graph_is_in_the_text():
 
     assert len(list(found.graph.made_by(Layer))) == 4
     assert len(lines("input 8x8x1\nconv3-4, maxpool\nFC-2\n")) == 3
+
+
+def test_sizes_of_a_shape_are_all_written_even_if_equal():
+    found = net("input 4\nreshape 2x2\n")
+
+    assert "reshape 2x2" in expanded(found)
+    assert_same_net(found, net(expanded(found)))

@@ -247,3 +247,7 @@ def test_bytes_that_are_no_text_are_refused():
     done = run("-", input=b"\xff\xfe")
 
     assert (done.exit_code, done.stderr) == (1, "error: what stands on standard input is no text in UTF-8.\n")
+
+
+def test_a_table_without_settings_is_laid_out_too():
+    assert formatted(Source("t.net", "variant  D:\ninput 8\n")) == "variant D:\ninput 8\n"

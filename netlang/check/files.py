@@ -132,9 +132,11 @@ def _variant(file: ast.File, asked: str | None, problems: Problems) -> ast.Varia
                     raise error(
                         "variant-form", "this variant sets nothing", statement.span, help="as in `variant D: n1=2`"
                     )
-    if asked is None:
-        return next(iter(found.values()), None)
-    if asked not in found:
+    chosen = found.get(asked or "") or next(iter(found.values()), None)
+    for other in found.values():
+        if other is not chosen:  # the chosen one is told of where its constants are taken
+            constants.assignments(other, problems)
+    if asked is not None and asked not in found:
         text = Source("command line", f"{file.source.name}:{asked}", of_file=False)
         span = Span(text, len(text.text) - len(asked), len(text.text))
         with problems.collected():
@@ -148,7 +150,7 @@ def _variant(file: ast.File, asked: str | None, problems: Problems) -> ast.Varia
                 span,
                 help=meant(asked, found, f"there are {either(found, 'and')}"),
             )
-    return found.get(asked) or next(iter(found.values()), None)
+    return chosen
 
 
 def _define(block: ast.Block, scope: Scope) -> None:

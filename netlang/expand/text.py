@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 from netlang.check import words
 from netlang.check.counts import FIGURES, running
@@ -127,7 +127,7 @@ class Text:
             if f.name in SUFFIXES or value is None:
                 continue
             if f.name == layer.positional:
-                yield "" if norm else f" {write.bare(value)}"
+                yield "" if norm else f" {write.bare(value, exact=Ellipsis in get_args(f.type))}"
             elif self.every or (f.name in SAID and not norm) or f.default is MISSING or value != f.default:
                 yield f" {f.name}={write.value(value)}"
 

@@ -18,19 +18,19 @@ def _size(dim: Dim) -> str:
     return "?" if rounded else f"({str(dim).replace(' ', '')})"
 
 
-def value(of: Any) -> str:
-    """A setting behind `=`: `yes`, `3x1`, `0.5`, `same`. One number stands for a pair of it."""
+def value(of: Any, *, exact: bool = False) -> str:
+    """A setting behind `=`: `yes`, `3x1`, `0.5`, `same`. One number stands for a pair of it, unless exact."""
     match of:
         case bool():
             return "yes" if of else "no"
         case tuple():
-            return str(of[0]) if len(of) == 2 and len(set(of)) == 1 else "x".join(map(str, of))
+            return str(of[0]) if not exact and len(of) == 2 and len(set(of)) == 1 else "x".join(map(str, of))
         case float():
             return f"{of:g}" if float(f"{of:g}") == of else repr(of)
     return str(of)
 
 
-def bare(of: Any) -> str:
+def bare(of: Any, *, exact: bool = False) -> str:
     """A setting without its name, as in `dropout 0.5`: negative numbers stand in brackets."""
-    text = value(of)
+    text = value(of, exact=exact)
     return f"({text})" if text.startswith("-") else text

@@ -154,5 +154,7 @@ def _cells(places: list[Spaced]) -> tuple[str, ...]:
         return ()
     head = heads[0] + 1
     starts = [k for k in range(head, len(places)) if places[k].blank and not places[k].inside]
+    if starts[:1] != [head]:
+        return ()
     ends = [*starts[1:], len(places)]
     return (_text(places[:head]), *(_text(places[a:b]) for a, b in zip(starts, ends, strict=True)))
