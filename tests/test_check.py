@@ -256,6 +256,6 @@ def test_a_stride_that_leaves_rows_unused_is_noted(line, said):
 
 def test_a_variant_that_is_not_chosen_is_looked_at_too():
     with pytest.raises(NetError) as error:
-        check(parse(Source("t.net", "variant A: n=1\nvariant B: n9\ninput 8\nFC-n\n")))
+        net("variant A: n=1\nvariant B: n9\ninput 8\nFC-n\n")
 
     assert [d.title for d in error.value.diagnostics] == ["a variant sets constants"]

@@ -108,10 +108,13 @@ class Expansion:
             if self.placed >= MOST:
                 raise limit(f"this makes more than {MOST:,} layers and copies", repeat.span)
             start = len(self.steps.items)
+            told = len(self.problems.errors)
             copy = f"copy {index + 1} of {times}"
             inner = replace(here, copy=Copy(index, times), labels=Labels(here.labels))
             current = self.once(item, current, inner, copy, last=index == times - 1)
             self.placed += 1  # copies of nothing take time too
+            if index and current.what is None and told == len(self.problems.errors):
+                break  # wrong again, and nothing new to tell
         return current, start
 
     def once(self, item: ast.Item, current: Op, here: Place, copy: str, *, last: bool) -> Op:

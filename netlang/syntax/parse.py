@@ -6,13 +6,16 @@ from pathlib import Path
 
 import lark
 
-from netlang.diagnostics import Diagnostic, NetError
-from netlang.source import Source
+from netlang.diagnostics import Diagnostic, Label, NetError
+from netlang.source import Source, Span
 from netlang.syntax import ast, messages
 from netlang.syntax.build import Build
 from netlang.syntax.layout import Layout, LayoutError, unclosed
 
 MOST = 20  # syntax errors told at once
+LONGEST = 20_000  # parts between commas and line ends: reading takes 0.1 ms each
+BLOCKS = "blocks and repeats (`x3`) say the same in fewer lines"
+REREAD = 400_000  # characters read again for the sake of further errors: a second
 
 
 def parse(source: Source) -> ast.File:
@@ -20,6 +23,7 @@ def parse(source: Source) -> ast.File:
 
     After an error the line is blanked and the rest read again, so that one slip does not hide another.
     """
+    _refuse_long(source)
     problems: list[Diagnostic] = []
     text = source.text + "\n"
     reader, tokens = parser()
@@ -37,7 +41,7 @@ def parse(source: Source) -> ast.File:
             problems.append(found)
             indented = isinstance(problem, lark.UnexpectedToken) and problem.token.type == "_INDENT"
             rest = _without(text, found.at.span.start, indented=indented)
-            if rest == text or len(problems) == MOST:
+            if rest == text or len(problems) == MOST or len(problems) * len(text) > REREAD:
                 raise NetError(*problems) from None
             text = rest
     if problems:
@@ -70,6 +74,18 @@ def _grammar() -> str:
         if (folder / "netlang.lark").is_file():
             return (folder / "netlang.lark").read_text(encoding="utf8")
     raise FileNotFoundError("this installation of netlang lacks grammars/netlang.lark: install it again")
+
+
+def _refuse_long(source: Source) -> None:
+    """Raise NetError for more lines and commas than any net has, before they are read."""
+    parts = start = 0
+    for line in source.text.split("\n"):
+        said = line.partition("#")[0]
+        parts += said.count(",") + bool(said.strip())
+        if parts > LONGEST:
+            at = Label(Span(source, start, start + max(len(said), 1)))
+            raise NetError(Diagnostic("too-many", f"this file has more than {LONGEST:,} steps", at, help=BLOCKS))
+        start += len(line) + 1
 
 
 def _without(text: str, offset: int, *, indented: bool) -> str:
