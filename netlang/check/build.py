@@ -87,7 +87,7 @@ class Build:
         types = [node.type for node in inputs]
         try:
             type_ = layer.fitted(*types)
-            _bounded(type_, types)
+            bounded(type_, types)
             weights = layer.weights(*types)
             for said in layer.notes(*types):
                 self.problems.note(
@@ -228,7 +228,8 @@ def _differs(span: Span, found: tuple[Dim, ...], help: str | None) -> NetError:
     return NetError(Diagnostic("promise", title, Label(span, "but this line promises something else"), help=help))
 
 
-def _bounded(type_: Tensor, inputs: list[Tensor]) -> None:
+def bounded(type_: Tensor, inputs: list[Tensor]) -> None:
+    """Raise Misfit for an output, or weights, larger than any net needs."""
     if any(isinstance(d, int) and d > LARGEST for d in type_.shape) or (type_.fixed and type_.size > LARGEST):
         raise Misfit(f"an output of {type_.count:,} numbers is more than {LARGEST:,}")
     fixed = [t.size for t in (*inputs, type_) if t.fixed]

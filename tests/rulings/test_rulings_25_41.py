@@ -3,7 +3,7 @@
 import pytest
 from rulings.said import errors, figures, layers, message, net, notes, on_image, on_vector, shape, weights
 
-from netlang.check import checked
+from netlang.check import checked, letters, sized
 from netlang.diagnostics import NetError
 from netlang.layer import Weight
 from netlang.source import Source
@@ -262,3 +262,40 @@ def test_ruling_39_of_branches_with_convolutions_the_last_in_the_text_is_the_mod
     graph = net(f"input 8x8x4\nresidual[add[{branches}]]\n").graph
 
     assert ("residual1.shortcut.bn" in graph) == branches.endswith("bn")
+
+
+OPEN = "input HxWx3\nconv3-4 @a\nmaxpool\ndeconv2-4/2\nadd[@a | identity]\nconv3-2/2\n"
+
+
+def test_ruling_35_chosen_sizes_are_checked_again():
+    found = net(OPEN)
+    chosen = sized(found, {"H": 8, "W": 6})
+
+    assert letters(found) == ("H", "W")
+    assert letters(chosen) == ()
+    assert [str(n.type) for n in chosen.graph] == [str(n.type) for n in net(OPEN, H="8", W="6").graph]
+    with pytest.raises(NetError, match=r"with H=8, W=7(.|\n)*gets 8x7x4 and 8x8x4"):
+        sized(found, {"H": 8, "W": 7})
+    with pytest.raises(NetError, match="5x5 does not fit into 3x9"):
+        sized(net("input HxWx3\nconv5-4 valid\n"), {"H": 3, "W": 9})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"H": 8}, "the size `W` is not fixed"),
+        ({"H": 8, "W": 8, "T": 3}, "has no size `T`"),
+        ({"H": 8, "W": 0}, "a size is a whole number from 1"),
+        ({"H": 8, "W": 2.5}, "a size is a whole number from 1"),
+        ({"H": 8, "W": 10**12}, "a size is a whole number from 1"),
+    ],
+)
+def test_ruling_35_wrong_sizes_are_told(sizes, said):
+    with pytest.raises(NetError, match=said):
+        sized(net(OPEN), sizes)
+
+
+def test_ruling_35_a_projection_stays_one_for_all_sizes():
+    text = "input HxWx4\nresidual[conv3-4/2]\n"
+
+    assert "residual1.shortcut" in sized(net(text), {"H": 1, "W": 1}).graph
