@@ -70,19 +70,25 @@ def test_a_second_run_gets_its_own_folder():
     assert sorted(p.name for p in Path("runs").iterdir()) == ["logistic-1", "logistic-2"]
 
 
-def test_ctrl_c_exits_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, net: LogisticNet):
+@pytest.mark.parametrize(
+    ("number", "status", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
+)
+def test_a_signal_ends_training_with_its_weights_kept_and_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, net: LogisticNet, number: int, status: int, name: str
+):
     compiled = net.compile
 
     def interrupted(**options: Any) -> LogisticProgram:
         program = compiled(**options)
-        program.before_step = lambda step: os.kill(os.getpid(), signal.SIGINT) if step == 2 else None
+        program.before_step = lambda step: os.kill(os.getpid(), number) if step == 2 else None
         return program
 
     monkeypatch.setattr(net, "compile", interrupted)
     result = invoke(train)
 
-    assert result.exit_code == 130
-    assert "stopped by Ctrl-C after 0 epochs; go on with --resume runs/logistic-1" in result.stdout
+    assert result.exit_code == status
+    assert f"stopped by {name} after 0 epochs; go on with --resume runs/logistic-1" in result.stdout
     assert Path("runs/logistic-1/weights.safetensors").is_file()
 
 

@@ -1,10 +1,15 @@
 """The command `netlang`. Each command is a file of this folder, loaded only when it is asked for."""
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 import click
+
+from netlang.files import reason
 
 INTERRUPTED = 130  # exit status of a command ended by Ctrl-C, as shells have it
 COMMANDS = {
@@ -62,10 +67,35 @@ class Commands(click.Group):
             click.echo("stopped by Ctrl-C", err=True)
             sys.exit(INTERRUPTED)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click does; what the command prints is on its way when it ends, or its failure is told."""
+        with _printed():
+            return super().main(*args, **kwargs)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+@contextmanager
+def _printed() -> Iterator[None]:
+    """Leave with exit status 1 where stdout takes no more: in silence if nobody reads it, else with the reason."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as problem:
+        if problem.filename is not None:  # a file's, which a command should have told
+            raise
+        if not isinstance(problem, BrokenPipeError):
+            with suppress(OSError):
+                click.echo(f"error: cannot write the output: {reason(problem)}", err=True)
+        for stream in (sys.stdout, sys.stderr):  # else the interpreter tries again when it ends
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

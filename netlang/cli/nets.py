@@ -38,7 +38,9 @@ def plainly(as_json: bool = False) -> Iterator[None]:
         warnings.showwarning = _said
         try:
             yield
-        except (Problem, ThreadsError, OutOfMemoryError, UnknownTargetError) as problem:
+        except ThreadsError as problem:
+            raise click.UsageError(str(problem)) from None
+        except (Problem, OutOfMemoryError, UnknownTargetError) as problem:
             _fail(as_json, "problem", str(problem))
             sys.exit(1)
         except NetError as problem:

@@ -1,6 +1,7 @@
 """`netlang train FILE`: train a net and leave a run folder."""
 
 import contextlib
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netlang.checkpoint import load as load_checkpoint
-from netlang.cli import INTERRUPTED
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import device, opened, plainly
 from netlang.diagnostics import either, meant
@@ -54,7 +54,7 @@ def command(file: str, **options: Any) -> None:
         result, run, net = _train(file, options)
         _report(result, run, net, options["as_json"])
     if result.interrupted:
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + result.interrupted)  # as shells have it: 130 for Ctrl-C
 
 
 FLAGS = ("data", "split", "shift", "epochs", "batch", "lr", "schedule", "optimizer", "seed")
@@ -150,7 +150,7 @@ def _report(result: Result, run: runs.Run, net: Net, as_json: bool) -> None:
             "test_accuracy": accuracy,
             "seconds": round(result.seconds, 3),
             "weights": str(run.weights),
-            "interrupted": result.interrupted,
+            "interrupted": result.interrupted is not None,
         }
         if result.score and result.score.squared_error is not None:
             summary["test_squared_error"] = result.score.squared_error
@@ -158,6 +158,7 @@ def _report(result: Result, run: runs.Run, net: Net, as_json: bool) -> None:
         return
     said = f"test {result.score}" if result.score else "not tested yet"
     if result.interrupted:
-        click.echo(f"stopped by Ctrl-C after {result.epochs} epochs; go on with --resume {run.folder}")
+        by = "Ctrl-C" if result.interrupted == signal.SIGINT else signal.Signals(result.interrupted).name
+        click.echo(f"stopped by {by} after {result.epochs} epochs; go on with --resume {run.folder}")
     click.echo(f"{net.name}: {said} after {result.epochs} epochs in {result.seconds:.1f} s")
     click.echo(f"weights: {run.weights}")

@@ -1,6 +1,7 @@
 """Training: epochs over shuffled, shifted examples, a test after each, weights kept as it goes."""
 
 import math
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -62,13 +63,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """What training came to. interrupted: by Ctrl-C, with the last weights kept."""
+    """What training came to. interrupted: the signal that ended it, with the last weights kept."""
 
     epochs: int
     train_loss: float | None
     score: Score | None
     seconds: float
-    interrupted: bool
+    interrupted: int | None = None
 
 
 def rate(settings: Settings, start: float, step: int, steps: int) -> float:
@@ -126,17 +127,17 @@ class Training:
         self.log = log[: self.progress.epoch]
 
     def go(self, watch: Watch) -> Result:
-        """Train to the last epoch, or to Ctrl-C. Raises NetError or Problem; whatever it raises, the last good weights
+        """Train to the last epoch, or to Ctrl-C or another signal. Raises NetError or Problem; whatever it raises, the last good weights
         are kept.
         """
         began = time.monotonic() - self.progress.seconds
-        interrupted = False
+        interrupted: int | None = None
         with listening() as interrupts:
             try:
                 for epoch in range(self.progress.epoch, self.settings.epochs):
                     self._epoch(epoch, interrupts, watch, began)
             except KeyboardInterrupt:
-                interrupted = True
+                interrupted = interrupts.wanted or signal.SIGINT
             finally:  # whatever ended it, NaN or a pipe that nobody reads any more
                 interrupts.hold()
                 self._keep(began)
