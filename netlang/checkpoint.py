@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.files import Problem, read, write
+from netlang.types import shown
 
 LANGUAGE = "1"
 STATE = "optimizer:"
@@ -63,6 +64,11 @@ def load(path: Path) -> Checkpoint:
         tensors = unpack(content)
         about = {name: _parsed(name, text) for name, text in _metadata(content).items()}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, KeyError) and str(error.args[0]).startswith(("BF", "F8", "F4", "F6")):
+            kind = error.args[0]
+            raise Problem(
+                f"{path} stores numbers as {kind}, and weights are read as F16, F32 or F64; store them as F32"
+            ) from None
         raise Problem(f"{path} is not a whole safetensors file: it is truncated or something else ({error})") from None
     weights = {name: w for name, w in tensors.items() if not name.startswith(STATE)}
     state = {name.removeprefix(STATE): w for name, w in tensors.items() if name.startswith(STATE)}
@@ -72,7 +78,7 @@ def load(path: Path) -> Checkpoint:
 def fit(path: Path, found: Arrays, wanted: Mapping[str, tuple[int, ...]]) -> None:
     """Check that a file has exactly the tensors of a net, all finite. Raises Problem that lists every difference."""
     wrong = [
-        f"`{name}` is {_size(found[name].shape)} there and {_size(shape)} in the net"
+        f"`{name}` is {shown(found[name].shape)} there and {shown(shape)} in the net"
         for name, shape in wanted.items()
         if name in found and found[name].shape != tuple(shape)
     ]
@@ -96,10 +102,6 @@ def _listed(head: str, items: Iterable[str]) -> str:
         return ""
     more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     return f"{head} {', '.join(items[:SHOWN])}{more}".strip()
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "one number"
 
 
 def _metadata(content: bytes) -> dict[str, str]:

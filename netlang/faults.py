@@ -23,10 +23,8 @@ def checked_input(node: Node, value: Any) -> Array:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"`{node.id}` takes numbers, not {array.dtype}")
     if array.shape[1:] != wanted or not array.ndim:
-        given = "x".join(map(str, array.shape)) or "one number"
-        raise ValueError(
-            f"`{node.id}` takes examples of {shown(wanted)}, that is an array of nx{shown(wanted)}; got {given}"
-        )
+        what = f"`{node.id}` takes examples of {shown(wanted)}, that is an array of nx{shown(wanted)}"
+        raise ValueError(f"{what}; got {shown(array.shape)}")
     if not len(array):
         raise ValueError(f"`{node.id}` got no examples")
     return array
@@ -47,7 +45,7 @@ def checked_target(node: Node, target: Any, n: int, output: Tensor) -> Array:
 
 
 def _described(array: Array) -> str:
-    return f"{'x'.join(map(str, array.shape)) or 'one'} of {array.dtype}"
+    return f"{shown(array.shape)} of {array.dtype}"
 
 
 def check(loaded: Loaded, launch: Launch, n: int, net: Net, *, memory: bool, nan: bool) -> None:
@@ -77,6 +75,18 @@ def first_bad(loaded: Loaded, n: int, clock: Clock, net: Net) -> NetError:
     for segment in ("prepare", "step"):
         loaded.run(segment, n, clock, each=look)
     return NetError(_diagnostic(found[0] if found else None, net))
+
+
+def lost(net: Net, rate: float) -> NetError:
+    """The error for a step that would have made weights infinite, or too large to compute with."""
+    return NetError(
+        Diagnostic(
+            "not-finite",
+            f"at a learning rate of {rate:g} this step would lose the weights; they are those before it",
+            Label(_whole(net), ""),
+            help="try a much smaller learning rate, such as `lr=0.01`",
+        )
+    )
 
 
 def _finite(loaded: Loaded, buffer: str, n: int) -> bool:

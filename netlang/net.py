@@ -1,6 +1,7 @@
 """The Python face of a checked net: what `netlang.load` returns."""
 
 import hashlib
+import operator
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,6 +17,9 @@ if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compi
     from netlang.program import Program
     from netlang.report import Summary
 
+LARGEST_BATCH = 2**31 - 1
+LARGEST_SEED = 2**63 - 1  # kernels read it as int64
+
 
 def load(path: str | Path, variant: str | None = None, **settings: object) -> "Net":
     """The net of a `.net` file, checked. settings replace its constants. Raises NetError."""
@@ -29,10 +33,10 @@ def load(path: str | Path, variant: str | None = None, **settings: object) -> "N
 def from_text(text: str, variant: str | None = None, **settings: object) -> "Net":
     """The net of a text, checked: as `load` does with a file's."""
     from netlang.check import check
-    from netlang.source import Source
+    from netlang.source import Source, unified
     from netlang.syntax.parse import parse
 
-    source = Source("<text>", text)
+    source = Source("<text>", unified(text))
     return Net(check(parse(source), variant=variant, settings={k: str(v) for k, v in settings.items()}))
 
 
@@ -92,13 +96,17 @@ class Net:
         threads: of this many threads, by default all the machine grants
         check_memory, check_nan: look at every buffer after every launch (slow); NETLANG_CHECK_MEMORY=1 does the former
             for all programs, as in netlang's own tests
-        Raises NetError, or ValueError for a device or dtype that is not there.
+        Raises NetError, or ValueError or TypeError for an argument that cannot be.
         """
+        from netlang.check.train import given
         from netlang.program import Options, Program
 
         check_memory = check_memory or os.environ.get("NETLANG_CHECK_MEMORY") == "1"
+        _whole("batch", batch, 1, LARGEST_BATCH)
+        _whole("seed", seed, 0, LARGEST_SEED)
+        _whole("threads", 1 if threads is None else threads, 1, LARGEST_BATCH)
         options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device)
-        return Program(self, {**self.train, **(train or {})}, options)
+        return Program(self, given(train or {}, self.train), options)
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"
@@ -107,3 +115,15 @@ class Net:
         from netlang.draw import svg
 
         return svg(self.checked)
+
+
+def _whole(name: str, value: object, least: int, most: int) -> None:
+    """Raise TypeError or ValueError unless an argument is a whole number in its range."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` is a whole number, not {value!r}")
+    if not least <= number <= most:
+        raise ValueError(f"`{name}` is from {least} to {most}, not {number}")

@@ -9,15 +9,13 @@ from netlang.differentiate import differentiate, updates
 from netlang.graph import Graph, Input, Net, Node
 from netlang.layer import Layer, Misfit, Weight
 from netlang.layers import optimizer
-from netlang.layers.optimizer import Optimizer
+from netlang.layers.optimizer import USUAL, Optimizer
 from netlang.lower import NEXT, lower
 from netlang.passes import optimise
 from netlang.plan import Plan, plan
 from netlang.primitives.launch import Target
 from netlang.sizes import letters
 from netlang.source import Span
-
-OPTIMIZER = "adam"  # where `train:` names none
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def _lowered(net: Net, training: bool, dtype: str) -> Graph:
 
 def optimizer_of(settings: Mapping[str, Any]) -> Optimizer:
     """The optimizer that `train:` settings name, with its own settings among them. Raises Misfit."""
-    kind = optimizer.find(str(settings.get("optimizer", OPTIMIZER)))
+    kind = optimizer.find(str(settings.get("optimizer", USUAL)))
     if kind is None:
         raise Misfit(
             f"there is no optimizer called `{settings['optimizer']}`; there are {', '.join(optimizer.words())}"

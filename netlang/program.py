@@ -27,10 +27,13 @@ from netlang.net import Net
 from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.plan import NORM
 from netlang.report import summary
+from netlang.types import shown
 
 Array = NDArray[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
+FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
+LOST = 1e18  # a weight whose square float32 cannot hold
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
 
@@ -64,8 +67,10 @@ class Tensors:
     def __setitem__(self, name: str, value: Array) -> None:
         wanted = self._known(name).type.arrayed(0)
         value = np.asarray(value)
+        if value.dtype.kind not in "fiub":
+            raise ValueError(f"`{name}` takes real numbers, not {value.dtype}")
         if value.shape != wanted:
-            raise ValueError(f"`{name}` has the shape {wanted}, not {value.shape}")
+            raise ValueError(f"`{name}` has the shape {shown(wanted)}, not {shown(value.shape)}")
         self._home.write(name, value)
         self._program.changed()
 
@@ -123,8 +128,6 @@ class Program:
     def __init__(self, net: Net, settings: Mapping[str, Any], options: Options) -> None:
         if options.device != "cpu" or options.dtype not in NUMPY:
             raise ValueError(f"this version compiles for the CPU in f32 and f64, not {options.device} {options.dtype}")
-        if options.batch < 1:
-            raise ValueError(f"a batch has at least one example, not {options.batch}")
         self.net, self.options = net, options
         self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
@@ -206,7 +209,7 @@ class Program:
     def step(self, x: Array | Mapping[str, Array], target: Array) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
 
-        Raises NetError if the loss or a gradient is not finite; the weights are then those before the step.
+        Raises NetError if the loss, a gradient or a new weight is not finite; the weights are then as before.
         """
         if not self.options.training:
             raise ValueError("this program was compiled without training=True")
@@ -219,10 +222,21 @@ class Program:
         loss, norm = (float(loaded.view(name)[0]) for name in (loaded.plan.outputs["loss"], NORM))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise faults.first_bad(loaded, n, clock, self.net)
-        loaded.run("update", n, clock, each=self._checks(loaded, n))
+        self._update(loaded, n, clock, norm)
         self.steps += 1
         self.changed()
         return loss
+
+    def _update(self, loaded: Loaded, n: int, clock: Clock, norm: float) -> None:
+        """New weights. Raises NetError where they would be lost; they are then as before."""
+        far = self.rate * max(norm, 1.0) > FAR
+        before = self._store.memory.copy() if far and self._store is not None else None
+        loaded.run("update", n, clock, each=self._checks(loaded, n))
+        if before is None or all(np.abs(self.weights[name]).max(initial=0) < LOST for name in self.weights):
+            return
+        assert self._store is not None
+        self._store.memory[:] = before
+        raise faults.lost(self.net, self.rate)
 
     @alone
     def gradients(self, x: Array | Mapping[str, Array], target: Array) -> tuple[float, dict[str, Array]]:

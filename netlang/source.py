@@ -56,4 +56,9 @@ class Span:
         return f"{self.source.name}:{self.row}"
 
 
+def unified(text: str) -> str:
+    """The text with one newline at the end of every line, whatever system wrote it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 NOWHERE = Span(Source("<none>", ""), 0, 0)

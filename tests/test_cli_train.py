@@ -182,8 +182,8 @@ def test_an_input_of_the_wrong_shape_or_kind_is_refused_and_nothing_written():
     Path("text.png").write_text("no picture")
     wrong = {
         npy("flat.npy", np.zeros((2, 10))): "the examples are 10, the net's input is 8x8x1",
-        npy("one.npy", np.zeros(3)): "the array is (3,), the net's input is ('n', 8, 8, 1)",
-        npy("empty.npy", np.zeros((2, 0, 8, 1))): "the array is (2, 0, 8, 1)",
+        npy("one.npy", np.zeros(3)): "the array is 3, the net takes nx8x8x1",
+        npy("empty.npy", np.zeros((2, 0, 8, 1))): "the array is 2x0x8x1",
         npy("nan.npy", np.full((2, 8, 8), np.nan)): "holds NaN or infinity: first in example 0",
         npy("words.npy", np.full((2, 8, 8), "a")): "holds <U1; numbers are needed",
         "gone.npy": "there is no such file",

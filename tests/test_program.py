@@ -85,7 +85,7 @@ def test_weights_are_copies_until_they_are_assigned(images):
 
 
 @pytest.mark.parametrize(("name", "value", "message"), [
-    ("conv1.w", np.zeros((3, 3, 4)), r"`conv1.w` has the shape \(3, 3, 1, 4\), not \(3, 3, 4\)"),
+    ("conv1.w", np.zeros((3, 3, 4)), r"`conv1.w` has the shape 3x3x1x4, not 3x3x4"),
     ("conv2.w", np.zeros(1), "there is no `conv2.w`, only conv1.w, conv1.b, fc1.w, fc1.b"),
 ])  # fmt: skip
 def test_a_wrong_weight_is_refused(images, name, value, message):
@@ -178,7 +178,7 @@ def test_a_program_for_evaluation_does_not_step(xor):
 @pytest.mark.parametrize(("options", "message"), [
     ({"device": "cuda"}, "compiles for the CPU in f32 and f64, not cuda f32"),
     ({"dtype": "f16"}, "not cpu f16"),
-    ({"batch": 0}, "at least one example, not 0"),
+    ({"batch": 0}, "`batch` is from 1 to"),
 ])  # fmt: skip
 def test_what_cannot_be_compiled_for_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
@@ -241,3 +241,43 @@ def test_after_a_fork_in_the_middle_of_a_run_the_child_can_run(images):
             os._exit(0 if np.array_equal(images(x), alone) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        ({"batch": 2.5}, TypeError, "`batch` is a whole number, not 2.5"),
+        ({"batch": 0}, ValueError, "`batch` is from 1 to"),
+        ({"seed": 2**63}, ValueError, "`seed` is from 0 to"),
+        ({"threads": 0}, ValueError, "`threads` is from 1 to"),
+        ({"threads": 10**6}, ValueError, "number of threads"),
+        ({"train": {"nonsense": 3}}, ValueError, "`train` has no setting `nonsense`"),
+        ({"train": {"lr": "much"}}, TypeError, "`lr` is a number, not 'much'"),
+        ({"train": {"lr": -1}}, ValueError, "`lr` is a number above 0"),
+        ({"train": {"optimizer": "adm"}}, ValueError, "no optimizer called `adm`"),
+        ({"train": {"optimizer": "momentum", "momentum": 2}}, ValueError, "momentum must be from 0 to below 1"),
+        ({"train": [("lr", 1)]}, TypeError, "`train` holds settings by name"),
+    ],
+)
+def test_arguments_that_cannot_be_are_told_before_anything_is_compiled(arguments, kind, said):
+    with pytest.raises(kind, match=said):
+        netlang.from_text(XOR).compile(**{"batch": 1, **arguments})
+
+
+def test_weights_are_real_numbers_in_their_shape(xor):
+    with pytest.raises(ValueError, match="takes real numbers, not complex128"):
+        xor.weights["fc1.w"] = np.zeros((2, 8), complex)
+    with pytest.raises(ValueError, match="has the shape 2x8, not 8x2"):
+        xor.weights["fc1.w"] = np.zeros((8, 2))
+
+
+def test_a_step_beyond_all_numbers_leaves_weights_and_state_as_they_were(xor):
+    xor.step(POINTS, ODD)
+    before = {name: tensors[name] for tensors in (xor.weights, xor.state) for name in tensors}
+    xor.rate = 1e38
+    with pytest.raises(NetError, match="this step would lose the weights"):
+        xor.step(POINTS, ODD)
+
+    assert xor.steps == 1
+    for name, value in before.items():
+        np.testing.assert_array_equal((xor.weights if name in xor.weights else xor.state)[name], value)

@@ -9,7 +9,7 @@ MOST_THREADS = 1024
 _NO_LIMIT = 1 << 60  # version 1 writes a number near 2^63 where there is no limit
 
 
-class ThreadsError(Exception):
+class ThreadsError(ValueError):
     """A number of threads that cannot be, from --threads or NETLANG_THREADS."""
 
 

@@ -12,7 +12,8 @@ from netlang.diagnostics import error, meant
 from netlang.source import Source, Span
 from netlang.syntax import ast
 
-_NUMBER = re.compile(r"[+-]?[\d./]{1,24}(e[+-]?\d{1,2})?", re.IGNORECASE)  # short: a fraction is exact
+_SIZES = re.compile(r"[0-9]{1,12}(x[0-9]{1,12})+")
+_NUMBER = re.compile(r"[+-]?[0-9./]{1,24}(e[+-]?[0-9]{1,2})?", re.IGNORECASE)  # short: a fraction is exact
 
 
 @dataclass
@@ -180,8 +181,8 @@ def refuse_unknown(
 def _parsed(name: str, text: str) -> Value:
     """The value of `--set name=text`: a number, or sizes joined by `x`."""
     try:
-        if "x" in text:
-            return tuple(int(size[:12]) for size in text.split("x"))
+        if _SIZES.fullmatch(text):
+            return tuple(int(size) for size in text.split("x"))
         if _NUMBER.fullmatch(text):
             return int(text) if text.lstrip("+-").isdecimal() else Fraction(text)
     except (ValueError, ZeroDivisionError):

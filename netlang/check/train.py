@@ -64,6 +64,34 @@ def suited(said: Said, lasts: Iterable[Layer]) -> None:
             raise error("train", str(misfit), at["data"], help=misfit.help) from None
 
 
+def given(said: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that come from Python, over those of the file. Raises ValueError or TypeError, as a caller expects."""
+    if not isinstance(said, Mapping):
+        raise TypeError(f"`train` holds settings by name, not {said!r}")
+    parts = [registry.find(word) for registry in REGISTRIES.values() for word in registry.words()]
+    known = WORDS | {f.name: get_type_hints(cls)[f.name] for cls in parts for f in fields(cls)}
+    for name, value in said.items():
+        if name not in known:
+            raise ValueError(f"`train` has no setting `{name}`; {meant(str(name), known, f'it takes {either(known)}')}")
+        kind = (int, float) if known[name] is float else known[name]
+        if value is not None and (not isinstance(value, kind) or (isinstance(value, bool) and known[name] is not bool)):
+            raise TypeError(f"`{name}` is {kinds.described(known[name])}, not {value!r}")
+        if name in REGISTRIES and REGISTRIES[name].find(value) is None:
+            words = either(REGISTRIES[name].words(), "and")
+            raise ValueError(f"there is no {name} called `{value}`; there are {words}")
+        if name == "lr" and value is not None and not 0 < value < float("inf"):
+            raise ValueError(f"`lr` is a number above 0, not {value}")
+        if name in LEAST and value is not None and value < LEAST[name]:
+            raise ValueError(f"`{name}` is {LEAST[name]} or more, not {value}")
+    settled = {**file, **said}
+    try:
+        if cls := optimizer.find(settled.get("optimizer", "")):
+            cls(**{f.name: settled[f.name] for f in fields(cls) if f.name in settled})
+    except Misfit as misfit:
+        raise ValueError(str(misfit)) from None
+    return settled
+
+
 def _together(found: dict[str, Any], at: dict[str, Span], lasts: Iterable[Layer], otherwise: Span) -> None:
     """Raise NetError for settings that do not go together, or a loss that does not suit the last layer."""
     try:

@@ -12,8 +12,8 @@ from netlang.syntax import ast
 
 STATEMENTS = ("netlang", "input", "train", "expect", "variant", "default", "block", "cell", "use", "output")
 Kernel = ast.Number | ast.Pair | None
-_SIZED = re.compile(r"([A-Za-z_]+?)(\d+(?:[x×]\d+)*)")
-_REPEAT = re.compile(r"[xX×](\d+|[A-Za-z_]\w*)?")
+_SIZED = re.compile(r"([A-Za-z_]+?)([0-9]+(?:[x×][0-9]+)*)")
+_REPEAT = re.compile(r"[xX×]([0-9]+|[A-Za-z_][A-Za-z0-9_]*)?")
 
 
 def split(word: ast.Name, blocks: Iterable[str] = ()) -> tuple[type[Layer], Kernel]:
@@ -93,5 +93,5 @@ def free(name: ast.Name) -> None:
         raise error("reserved", f"`{name.text}` starts a statement and cannot be a name", name.span)
     if is_layer(word):
         raise error("reserved", f"`{name.text}` is a layer and cannot be a name", name.span)
-    if re.fullmatch(r"x\d*", word):
+    if re.fullmatch(r"x[0-9]*", word):
         raise error("reserved", f"`{name.text}` would be read as a repeat and cannot be a name", name.span)

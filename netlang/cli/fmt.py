@@ -83,14 +83,14 @@ def _outcome(name: str) -> Outcome:
 
 def _read(name: str) -> "tuple[Source, bytes]":
     """A file or standard input, and its bytes. Raises NetError or Problem."""
-    from netlang.source import Source
+    from netlang.source import Source, unified
     from netlang.syntax.read import read
 
     if name != STDIN:
         return read(name), Path(name).read_bytes()
     content = sys.stdin.buffer.read()
     try:
-        return Source("<stdin>", content.decode("utf-8-sig").replace("\r\n", "\n")), content
+        return Source("<stdin>", unified(content.decode("utf-8-sig"))), content
     except UnicodeDecodeError:
         raise Problem("what stands on standard input is no text in UTF-8.") from None
 

@@ -14,6 +14,7 @@ from netlang.files import Problem, json_line, read, write
 from netlang.train import prepare
 from netlang.train.data import check_values, read_arrays
 from netlang.train.face import Net, Program
+from netlang.types import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -81,7 +82,7 @@ def _examples(net: Net, inputs: tuple[Path, ...]) -> tuple[Array, list[str]]:
     if x.ndim and x.shape == net.input.shape[1:]:  # one example without a batch axis
         x = x[None]
     if not 2 <= x.ndim <= 4 or x.size == 0:
-        raise Problem(f"{path}: the array is {x.shape}, the net's input is {('n', *net.input.shape[1:])}")
+        raise Problem(f"{path}: the array is {shown(x.shape)}, the net takes nx{shown(net.input.shape)}")
     x = prepare.fitted(check_values(x, str(path)), net.input, str(path))
     return x, [f"example {i}" for i in range(len(x))]
 
@@ -106,12 +107,25 @@ def _levels(picture: "Image", gray: bool) -> Array:
     """Pixels 0 to 255, [h, w] or [h, w, 3]. Raises ValueError, and what else Pillow does."""
     if picture.mode == "F":
         raise ValueError("its pixels are numbers of which nobody says what white is; store it as .npy")
+    picture = _upright(picture)
     if not picture.mode.startswith("I"):
         return np.asarray(picture.convert("L" if gray else "RGB"), np.float32)
     values = np.asarray(picture).astype(np.float32) / 257  # 16 bits, which Pillow's conversion cuts off at 255
     if values.max(initial=0) > 255:
         raise ValueError("its pixels have more than 16 bits")
     return values if gray else np.repeat(values[..., None], 3, axis=2)
+
+
+def _upright(picture: "Image") -> "Image":
+    """Turned as its camera says (EXIF), and what is transparent put on white paper."""
+    from PIL import Image as Pictures
+    from PIL import ImageOps
+
+    turned = ImageOps.exif_transpose(picture) or picture
+    if not (turned.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in turned.info):
+        return turned
+    clear = turned.convert("RGBA")
+    return Pictures.alpha_composite(Pictures.new("RGBA", clear.size, "white"), clear).convert("RGB")
 
 
 def _answers(program: Program, x: Array) -> Array:
@@ -139,7 +153,7 @@ def _print(net: Net, names: list[str], y: Array, top: int, output: Path | None, 
     for i, name in enumerate(names):
         click.echo(f"{name}: {_answer(y[i], None if best is None else best[i], net.labelled)}")
     if output is not None:
-        click.echo(f"answers {y.shape} in {output}")
+        click.echo(f"answers, {shown(y.shape)}, in {output}")
 
 
 def _answer(y: Array, best: Array | None, shares: bool) -> str:

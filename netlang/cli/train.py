@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from netlang.cli.nets import device, opened, plainly
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
+from netlang.layers.optimizer import USUAL
 from netlang.train import data, prepare, runs
 from netlang.train.face import Net, Program
 from netlang.train.loop import Result, Training
@@ -69,6 +71,8 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     base = {**net.train, **(former[1].settings(former[0].weights) if former else {})}
     settings, passed = settle(base, {name: options[name] for name in FLAGS})
     _known_optimizer(passed.get("optimizer"))
+    if former:
+        _same_optimizer(former[0], former[1].settings(former[0].weights), passed)
     source = data.load(settings.data, settings.split)
     _suited(net, source)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
@@ -124,6 +128,14 @@ def _suited(net: Net, source: data.Data) -> None:
         net.suited("labels" if source.classes is not None else "values")
     except Misfit as misfit:
         raise Problem(f"{source.name}: {misfit}" + (f"; {misfit.help}" if misfit.help else "")) from None
+
+
+def _same_optimizer(run: runs.Run, stored: Mapping[str, Any], passed: Mapping[str, Any]) -> None:
+    """Raise Problem where a run would go on by another optimizer: what it remembers is not what the other needs."""
+    was, now = (str(said.get("optimizer", USUAL)).lower() for said in (stored, passed))
+    if was != now:
+        advice = "leave --optimizer out, or start a new run"
+        raise Problem(f"{run.folder} was trained by `{was}`, and cannot go on by `{now}`: {advice}")
 
 
 def _former(net: Net, options: dict[str, Any]) -> tuple[runs.Run, Any] | None:

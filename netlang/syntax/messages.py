@@ -3,6 +3,7 @@
 Lark's parser knows which tokens it would have taken; `situations.py` turns that into words.
 """
 
+import unicodedata
 from typing import Any
 
 import lark
@@ -106,6 +107,8 @@ def _character(offset: int, source: Source) -> Diagnostic:
     title, advice = next(rows, (f"there is no place for `{character if character.isprintable() else '?'}` here", None))
     if not character.isprintable():
         title, advice = f"the character U+{ord(character or ' '):04X} cannot be read", "is this a text file?"
+    if character.isdecimal():
+        title, advice = f"`{character}` is a digit of another script", f"write `{unicodedata.decimal(character)}`"
     length = len(source.text[offset:].split("\n")[0]) if character == '"' else 1
     return Diagnostic("character", title, Label(Span(source, offset, offset + length)), help=advice)
 

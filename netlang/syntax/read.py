@@ -5,7 +5,7 @@ from pathlib import Path
 
 from netlang.catalogue import shipped
 from netlang.diagnostics import Diagnostic, Label, NetError
-from netlang.source import Source, Span
+from netlang.source import Source, Span, unified
 
 LARGEST = 1_000_000  # bytes; a net of 10,000 lines has half of them
 
@@ -36,7 +36,7 @@ def read(path: str | Path) -> Source:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise _undecodable(name, data, problem) from None
-    return Source(name, text.replace("\r\n", "\n"))
+    return Source(name, unified(text))
 
 
 def _existing(name: str) -> Path:

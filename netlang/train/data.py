@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from netlang.check.train import LABELLED
 from netlang.files import Problem, read
+from netlang.types import shown
 
 Array = NDArray[Any]
 DIGITS_TEST = 360  # the last in file order: other writers than the training part
@@ -59,7 +60,10 @@ def load(name: str, split: str) -> Data:
         labels = np.array([0, 1, 1, 0])
         return Data(name, points, labels, points, labels, 1.0)
     if Path(name).suffix != ".npz":
-        raise Problem(f"`data={name}` is neither built in ({', '.join(BUILT_IN)}) nor the path of an .npz file")
+        what = f"`data={name}` is neither built in ({', '.join(BUILT_IN)}) nor the path of an .npz file"
+        if Path(name).suffix == ".npy":
+            what += "; an .npy file holds one array, and examples are two: `numpy.savez(file, x=…, y=…)` stores both"
+        raise Problem(what)
     return _from_file(Path(name), split)
 
 
@@ -119,9 +123,11 @@ def _from_file(path: Path, split: str) -> Data:
         return _split(str(path), x, y, split, max(1, len(x) // 5), float(np.abs(x).max(initial=0)) or 1.0)
     x_test, y_test = _part(path, found, "x_test", "y_test")
     if x.shape[1:] != x_test.shape[1:]:
-        raise Problem(f"{path}: the examples of `x` are {x.shape[1:]}, those of `x_test` {x_test.shape[1:]}")
+        mine, other = shown(x.shape[1:]), shown(x_test.shape[1:])
+        raise Problem(f"{path}: the examples of `x` are {mine}, those of `x_test` {other}")
     if (y.dtype, y.shape[1:]) != (y_test.dtype, y_test.shape[1:]):
-        raise Problem(f"{path}: `y` is {y.dtype} of {y.shape[1:]} each, `y_test` {y_test.dtype} of {y_test.shape[1:]}")
+        mine, other = (f"{part.dtype} of {shown(part.shape[1:])} each" for part in (y, y_test))
+        raise Problem(f"{path}: `y` is {mine}, `y_test` is {other}")
     return Data(str(path), x, y, x_test, y_test, float(np.abs(x).max(initial=0)) or 1.0)
 
 
@@ -129,11 +135,13 @@ def _part(path: Path, found: dict[str, Array], xs: str, ys: str) -> tuple[Array,
     """One part of a file; images may come without a channel axis where y or x make clear what they are."""
     x, y = found[xs], found[ys]
     if not 2 <= x.ndim <= 4:
-        raise Problem(f"{path}: `{xs}` has the shape {x.shape}; [n, d], [n, h, w] or [n, h, w, c] is needed")
+        raise Problem(f"{path}: `{xs}` has the shape {shown(x.shape)}; [n, d], [n, h, w] or [n, h, w, c] is needed")
     if y.ndim == 0 or len(x) != len(y):
         raise Problem(f"{path}: `{xs}` has {len(x)} examples, `{ys}` has {len(y) if y.ndim else 'none'}")
     if x.size == 0:
-        raise Problem(f"{path}: `{xs}` has no examples" if len(x) == 0 else f"{path}: `{xs}` has the shape {x.shape}")
+        raise Problem(
+            f"{path}: `{xs}` has the shape {shown(x.shape)}: " + ("no examples" if len(x) == 0 else "no numbers")
+        )
     y = y.astype(np.int64) if y.dtype.kind in "iub" else check_values(y, f"{path}: `{ys}`")
     if y.dtype.kind == "i" and (y < 0).any():
         raise Problem(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from netlang.checkpoint import Checkpoint, fit
+from netlang.diagnostics import Diagnostic, NetError
 from netlang.files import Problem
 from netlang.train.face import Array, Net, Program
 from netlang.train.interrupt import Interrupts, listening
@@ -127,8 +128,9 @@ class Training:
         self.log = log[: self.progress.epoch]
 
     def go(self, watch: Watch) -> Result:
-        """Train to the last epoch, or to Ctrl-C or another signal. Raises NetError or Problem; whatever it raises, the last good weights
-        are kept.
+        """Train to the last epoch, or to Ctrl-C or another signal.
+
+        Raises NetError or Problem; whatever it raises, the last good weights are kept.
         """
         began = time.monotonic() - self.progress.seconds
         interrupted: int | None = None
@@ -138,6 +140,8 @@ class Training:
                     self._epoch(epoch, interrupts, watch, began)
             except KeyboardInterrupt:
                 interrupted = interrupts.wanted or signal.SIGINT
+            except NetError as problem:
+                raise NetError(*map(self._where, problem.diagnostics)) from None
             finally:  # whatever ended it, NaN or a pipe that nobody reads any more
                 interrupts.hold()
                 self._keep(began)
@@ -182,6 +186,11 @@ class Training:
                 f"the loss became {loss} in epoch {epoch + 1}; the weights before it are kept in {self.run.weights}."
                 " Try a smaller --lr."
             )
+
+    def _where(self, found: Diagnostic) -> Diagnostic:
+        """What went wrong in a step, and where the weights before it are."""
+        kept = f"the weights before this step are in {self.run.weights}"
+        return replace(found, help=f"{found.help}; {kept}" if found.help else kept)
 
     def _keep_sometimes(self, began: float) -> None:
         if time.monotonic() - self._saved > SAVE_EVERY:

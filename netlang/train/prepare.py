@@ -130,7 +130,8 @@ def targets(y: Array, output: Tensor, labelled: bool, what: str) -> Array:
         places = output.size // output.channels
         if y.size != len(y) * places:
             each = "one" if places == 1 else str(places)
-            raise Problem(f"{what}: the labels are {y.shape[1:]} each; the net's loss needs {each} class number each")
+            there = shown(y.shape[1:])
+            raise Problem(f"{what}: the labels are {there} each; the net's loss needs {each} class number each")
         check_labels(y, output.channels, what)
         return y
     if y.dtype.kind == "i" and y.ndim == 1:
@@ -139,13 +140,12 @@ def targets(y: Array, output: Tensor, labelled: bool, what: str) -> Array:
         y = np.eye(width, dtype=np.float32)[y] if width > 1 else y[:, None]
     wanted = output.arrayed(len(y))
     if y.size != math.prod(wanted):
-        raise Problem(f"{what}: the labels are {y.shape[1:]} each, the net answers {shown(output.shape)}")
+        raise Problem(f"{what}: the labels are {shown(y.shape[1:])} each, the net answers {shown(output.shape)}")
     return y.reshape(wanted).astype(np.float32)
 
 
 def _misfit(x: Array, input: Tensor, what: str) -> Problem:
-    have = "x".join(map(str, x.shape[1:])) or "one number"
-    return Problem(f"{what}: the examples are {have}, the net's input is {shown(input.shape)}")
+    return Problem(f"{what}: the examples are {shown(x.shape[1:])}, the net's input is {shown(input.shape)}")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from typing import Any
 
 from netlang.diagnostics import either
 from netlang.files import Problem
-
-LARGEST_SEED = 2**63 - 1  # kernels read it as int64
+from netlang.net import LARGEST_SEED
 
 
 @dataclass(frozen=True)

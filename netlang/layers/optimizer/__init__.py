@@ -1,5 +1,5 @@
 """Optimizers by name."""
 
-from netlang.layers.optimizer.op import OPTIMIZERS, Optimizer, find, words
+from netlang.layers.optimizer.op import OPTIMIZERS, USUAL, Optimizer, find, words
 
-__all__ = ["OPTIMIZERS", "Optimizer", "find", "words"]
+__all__ = ["OPTIMIZERS", "USUAL", "Optimizer", "find", "words"]

@@ -128,6 +128,7 @@ def _unbias(beta: float) -> Term | float:
     return 2 * h / (1 + h)
 
 
+USUAL = Adam.word  # where `train:` names none
 OPTIMIZERS: tuple[type[Optimizer], ...] = (Sgd, Momentum, Nesterov, Adam)
 
 
