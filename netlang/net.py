@@ -89,6 +89,7 @@ class Net:
         check_memory: bool = False,
         check_nan: bool = False,
         dtype: str = "f32",
+        precision: str = "fast",
     ) -> "Program":
         """A program for batches of up to `batch` examples.
 
@@ -96,6 +97,8 @@ class Net:
         threads: of this many threads, by default all the machine grants
         check_memory, check_nan: look at every buffer after every launch (slow); NETLANG_CHECK_MEMORY=1 does the former
             for all programs, as in netlang's own tests
+        precision: "strict" computes convolutions as they are written; "fast" takes fewer products where that is faster,
+            with errors of some 1e-6 instead of some 1e-7 (`docs/measurements/winograd.md`)
         Raises NetError, or ValueError or TypeError for an argument that cannot be.
         """
         from netlang.check.train import given
@@ -105,7 +108,7 @@ class Net:
         _whole("batch", batch, 1, LARGEST_BATCH)
         _whole("seed", seed, 0, LARGEST_SEED)
         _whole("threads", 1 if threads is None else threads, 1, LARGEST_BATCH)
-        options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device)
+        options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device, precision)
         return Program(self, given(train or {}, self.train), options)
 
     def _repr_html_(self) -> str:

@@ -33,10 +33,13 @@ class Stages:
     plan: Plan
 
 
-def compile_plan(net: Net, purpose: str, target: Target, batch: int, *, share: bool = True) -> Stages:
+def compile_plan(
+    net: Net, purpose: str, target: Target, batch: int, *, share: bool = True, strict: bool = False
+) -> Stages:
     """Lower, differentiate, optimise, plan. `net.train` says the loss and the optimizer.
 
     share: whether values may lie in the same memory one after the other
+    strict: no pass that loses digits for speed
     Raises NetError.
     """
     refuse_uncompiled(net, purpose)
@@ -50,7 +53,7 @@ def compile_plan(net: Net, purpose: str, target: Target, batch: int, *, share: b
             del gradient.outputs[name]
     elif purpose == "train":
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
-    optimised = optimise(gradient, batch)
+    optimised = optimise(gradient, batch, strict=strict)
     return Stages(purpose, primitives, gradient, optimised, plan(optimised, target, batch, share=share))
 
 

@@ -19,6 +19,7 @@ from netlang.backend.arena import Arena
 from netlang.backend.cpu import host_target
 from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
+from netlang.diagnostics import either
 from netlang.graph import Graph, Input, Node, State
 from netlang.layer import Kept, Weight
 from netlang.layers import initial
@@ -34,6 +35,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
 LOST = 1e18  # a weight whose square float32 cannot hold
+PRECISIONS = ("fast", "strict")  # "strict" computes convolutions as they are written, with no fewer products
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
 
@@ -49,6 +51,7 @@ class Options:
     check_nan: bool = False
     dtype: str = "f32"
     device: str = "cpu"
+    precision: str = "fast"
 
 
 class Tensors:
@@ -128,6 +131,8 @@ class Program:
     def __init__(self, net: Net, settings: Mapping[str, Any], options: Options) -> None:
         if options.device != "cpu" or options.dtype not in NUMPY:
             raise ValueError(f"this version compiles for the CPU in f32 and f64, not {options.device} {options.dtype}")
+        if options.precision not in PRECISIONS:
+            raise ValueError(f"a precision is {either(PRECISIONS)}, not `{options.precision}`")
         self.net, self.options = net, options
         self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
@@ -173,7 +178,10 @@ class Program:
         """What the compiler made for a purpose: "evaluate", "train" or "gradients"."""
         if purpose not in self._stages:
             share = not self.options.check_memory
-            self._stages[purpose] = compile_plan(self.checked, purpose, self.target, self.batch, share=share)
+            strict = self.options.precision == "strict"
+            self._stages[purpose] = compile_plan(
+                self.checked, purpose, self.target, self.batch, share=share, strict=strict
+            )
         return self._stages[purpose]
 
     def loaded(self, purpose: str) -> Loaded:

@@ -23,6 +23,7 @@ from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
+from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 from netlang.source import NOWHERE
 from netlang.types import BATCH, Tensor
 
@@ -200,6 +201,12 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Region(Contraction(), (maximum(i0, 0) * i2, i1), tanh(y)), ((N, 7), (7, 18), (N, 7))),
     Case(Region(Window("average", (2, 2), (2, 2), (0, 0, 0, 0), (4, 6)), (i0,), tanh(y)), ((N, 4, 6, 3),)),
 )
+FORMED = (  # behind differentiation: they have no gradient
+    Case(WinogradWeights(), ((3, 3, 5, 18),)),
+    Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (6, 6, 16, 18))),
+    Case(WinogradGradient((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (N, 6, 5, 18))),
+)
+PRIMITIVES = (*PRIMITIVES, *FORMED)
 LOSSES: tuple[Case, ...] = (
     Case(loss.find("cross_entropy")(), ((10,),)),
     Case(loss.find("cross_entropy")(), (SMALL,)),
@@ -325,7 +332,7 @@ def launches(dtype: str = "f32") -> Iterator[tuple[Primitive, tuple[Tensor, ...]
     """Every primitive that some case is made of, forward and backward, once: what a backend must be able to run."""
     seen = set()
     for case in CASES:
-        graph = with_gradients(case, dtype) if _smooth(case) else primitives(case, dtype)
+        graph = with_gradients(case, dtype) if smooth(case) else primitives(case, dtype)
         for node in graph.made_by(Primitive):
             key = (node.made_by, tuple(graph[i].type for i in node.inputs), node.type)
             if key not in seen:
@@ -333,6 +340,6 @@ def launches(dtype: str = "f32") -> Iterator[tuple[Primitive, tuple[Tensor, ...]
                 yield key
 
 
-def _smooth(case: Case) -> bool:
+def smooth(case: Case) -> bool:
     """Whether gradients may be taken: not of regions, which are formed behind differentiation, nor of a largest."""
-    return not isinstance(case.what, Region)
+    return not isinstance(case.what, Region) and case not in FORMED

@@ -9,11 +9,10 @@ from netlang.graph import Input
 from netlang.interpret import interpret
 from netlang.passes import optimise
 from netlang.primitives.reference import Run
-from netlang.primitives.region.op import Region
 
 
 @pytest.mark.parametrize("batch", [2, 16])  # few and many examples: channels and examples in the lanes
-@pytest.mark.parametrize("case", [c for c in cases.CASES if not isinstance(c.what, Region)], ids=str)
+@pytest.mark.parametrize("case", [c for c in cases.CASES if cases.smooth(c)], ids=str)
 def test_optimised_graphs_compute_what_plain_ones_do(case, batch):
     graph = cases.primitives(case)
     each = [[node] for node in cases.differentiable(graph)]

@@ -8,14 +8,23 @@ from netlang.passes.fuse import fuse
 from netlang.passes.layout import layout
 from netlang.passes.share import share
 from netlang.passes.verify import verify
+from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, fuse)
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, fuse)
 
 
-def optimise(graph: Graph, batch: int) -> Graph:
-    """The graph after every pass, for batches of up to `batch` examples; what must hold is checked after each."""
+ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
+
+
+def optimise(graph: Graph, batch: int, *, strict: bool = False) -> Graph:
+    """The graph after every pass, for batches of up to `batch` examples; what must hold is checked after each.
+
+    strict: leave out the passes that lose digits
+    """
     for each in PIPELINE:
+        if strict and each in ROUGH:
+            continue
         graph = each(graph, batch)
         verify(graph)
     return graph

@@ -14,6 +14,7 @@ from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
+from netlang.primitives.winograd.op import Winograd
 
 Rule = Callable[[Node, Node], Node | None]  # (source, its only reader) -> the two as one, if they can be
 
@@ -88,7 +89,7 @@ def _after_anchor(source: Node, reader: Node) -> Node | None:
 
 def _takes_after(anchor: object) -> bool:
     """A weight gradient is a sum over pixels that is complete only at the end of its launch: it takes none."""
-    return isinstance(anchor, Window) or (isinstance(anchor, Contraction) and anchor.role != "weight")
+    return isinstance(anchor, Window | Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
 
 
 def _renamed(term: Term, old: tuple[str, ...], new: tuple[str, ...]) -> Term:

@@ -1,0 +1,97 @@
+"""Convolutions of 3x3 windows by fewer products: F(4x4, 3x3), 2.25 products an output pixel instead of 9.
+
+y = At [ (G w Gt) * (Bt x B) ] A for every tile of 4x4 output pixels and 6x6 input pixels, `*` summed over the channels
+(Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308, section 4.1). The matrices are those of Toom and Cook for the
+points below: exact in exact arithmetic.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from netlang.primitives.primitive import Primitive
+from netlang.types import BATCH, Tensor
+
+TILE, WINDOW = 4, 3  # output pixels of a tile, and pixels of a window, along each axis
+SPAN = TILE + WINDOW - 1  # input pixels of a tile
+# and infinity. 0, ±1, ±2 has an error half as large again (Barabasz et al. 2020, arXiv:1803.10986)
+POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
+
+Matrix = tuple[tuple[Fraction, ...], ...]
+
+
+@dataclass(frozen=True)
+class WinogradWeights(Primitive):
+    """u[a,b,c,f] = sum over u,v of G[a,u] * w[u,v,c,f] * G[b,v]"""
+
+    def infer(self, w: Tensor) -> Tensor:
+        return w.with_shape(SPAN, SPAN, *w.shape[2:])
+
+
+@dataclass(frozen=True)
+class Winograd(Primitive):
+    """y[n,i,j,f] = sum over u,v,c of x[n, i + u - top, j + v - left, c] * w[u,v,c,f], w as `WinogradWeights` makes it
+
+    pad: rows above, columns left, rows below, columns right, of zeros around x
+    size: height and width of x, in pixels
+
+    Formed by `passes/winograd.py`, behind differentiation: it needs no gradient.
+    """
+
+    pad: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+    def infer(self, x: Tensor, u: Tensor) -> Tensor:
+        return x.with_shape(BATCH, *self.windows, u.channels)
+
+    @property
+    def windows(self) -> tuple[int, int]:
+        """Height and width of y."""
+        top, left, bottom, right = self.pad
+        return self.size[0] + top + bottom - WINDOW + 1, self.size[1] + left + right - WINDOW + 1
+
+
+@dataclass(frozen=True)
+class WinogradGradient(Primitive):
+    """dw[u,v,c,f] = sum over n,i,j of x[n, i + u - top, j + v - left, c] * dy[n,i,j,f]
+
+    dw = Gt [ sum over tiles of (Bt x B) * (A dy At) ] G: the adjoint of the above, of each c with each f.
+    pad, size: as in `Winograd`
+    """
+
+    pad: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+    def infer(self, x: Tensor, dy: Tensor) -> Tensor:
+        return x.with_shape(WINDOW, WINDOW, x.channels, dy.channels)
+
+
+def _toom_cook() -> tuple[Matrix, Matrix, Matrix]:
+    """At, G and Bt: values of polynomials at the points, and the way back; the last point is infinity."""
+    at = [[p**k for p in POINTS] + [Fraction(k == TILE - 1)] for k in range(TILE)]
+    g = [[p**k / _apart(p) for k in range(WINDOW)] for p in POINTS]
+    g.append([Fraction(k == WINDOW - 1) for k in range(WINDOW)])
+    bt = []
+    for p in POINTS:
+        bt.append([*_product([q for q in POINTS if q != p]), Fraction(0)])
+    bt.append(_product(list(POINTS)))
+    return tuple(map(tuple, at)), tuple(map(tuple, g)), tuple(map(tuple, bt))
+
+
+def _apart(p: Fraction) -> Fraction:
+    """The product of the distances of a point from the others."""
+    found = Fraction(1)
+    for q in POINTS:
+        found *= p - q if q != p else 1
+    return found
+
+
+def _product(roots: list[Fraction]) -> list[Fraction]:
+    """The coefficients of the polynomial with these roots, lowest first."""
+    found = [Fraction(1)]
+    for root in roots:
+        shifted, scaled = [Fraction(0), *found], [*(-root * c for c in found), Fraction(0)]
+        found = [a + b for a, b in zip(shifted, scaled, strict=True)]
+    return found
+
+
+AT, G, BT = _toom_cook()

@@ -1,0 +1,44 @@
+"""Winograd's convolution, step by step: the transforms as matrix products, over tiles that are cut out one by one."""
+
+import numpy as np
+
+from netlang.primitives.reference import Array, Run
+from netlang.primitives.winograd.op import AT, BT, SPAN, TILE, G, Winograd, WinogradGradient, WinogradWeights
+from netlang.types import Tensor
+
+
+def compute(
+    primitive: Winograd | WinogradWeights | WinogradGradient, inputs: tuple[Array, ...], result: Tensor, run: Run
+) -> Array:
+    """The transformed weights, what they make of an image, or their gradient."""
+    g, bt, at = (np.array(matrix, dtype=inputs[0].dtype) for matrix in (G, BT, AT))
+    if isinstance(primitive, WinogradWeights):
+        return np.asarray(np.einsum("au,uvcf,bv->abcf", g, inputs[0], g))
+    x, other = inputs
+    high, wide = other.shape[1:3] if isinstance(primitive, WinogradGradient) else primitive.windows
+    size = (-(-high // TILE) * TILE, -(-wide // TILE) * TILE)
+    whole = _placed(x, (size[0] + SPAN - TILE, size[1] + SPAN - TILE), primitive.pad[:2])
+    tiles = [(i, j) for i in range(0, size[0], TILE) for j in range(0, size[1], TILE)]
+    gathered = {at_: np.einsum("ai,nijc,bj->nabc", bt, _cut(whole, at_, SPAN), bt) for at_ in tiles}
+    if isinstance(primitive, WinogradGradient):
+        dy = _placed(other, size, (0, 0))
+        spread = {at_: np.einsum("ia,nijf,jb->nabf", at, _cut(dy, at_, TILE), at) for at_ in tiles}
+        total = sum(np.einsum("nabc,nabf->abcf", gathered[at_], spread[at_]) for at_ in tiles)
+        return np.asarray(np.einsum("au,abcf,bv->uvcf", g, total, g))
+    y = np.zeros((len(x), *size, other.shape[3]), x.dtype)
+    for at_ in tiles:
+        m = np.einsum("nabc,abcf->nabf", gathered[at_], other)
+        _cut(y, at_, TILE)[:] = np.einsum("ia,nabf,jb->nijf", at, m, at)
+    return y[:, :high, :wide]
+
+
+def _placed(x: Array, size: tuple[int, int], at: tuple[int, ...]) -> Array:
+    """The image with its first pixel at `at` of zeros of another height and width."""
+    whole = np.zeros((len(x), *size, x.shape[3]), x.dtype)
+    inside = x[:, : size[0] - at[0], : size[1] - at[1]]
+    whole[:, at[0] : at[0] + inside.shape[1], at[1] : at[1] + inside.shape[2]] = inside
+    return whole
+
+
+def _cut(x: Array, at: tuple[int, int], size: int) -> Array:
+    return x[:, at[0] : at[0] + size, at[1] : at[1] + size]

@@ -1,0 +1,74 @@
+"""winograd: convolutions of 3x3 windows take fewer products where that is faster."""
+
+import numpy as np
+import pytest
+from graphs import assert_computes_the_same, evaluated, trained
+
+from netlang.net import from_text
+from netlang.passes import optimise
+from netlang.passes.layout import layout
+from netlang.passes.winograd import winograd
+from netlang.primitives.region.op import Region
+from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
+
+WIDE = "input 16x16x32\nconv3-64, conv3-64 pad=0\ngap, FC-3, soft-max"
+
+
+def kinds(graph, kind):
+    return [n.id for n in graph.made_by(kind)]
+
+
+def test_wide_convolutions_of_large_images_change_their_form_in_all_roles():
+    after = winograd(layout(trained(WIDE), 8), 8)
+
+    assert kinds(after, Winograd) == ["conv1.0", "conv2.0", "d.conv2.0.0"]
+    assert kinds(after, WinogradGradient) == ["d.conv2.w", "d.conv1.w"]
+    assert len(kinds(after, WinogradWeights)) == 3
+
+
+def test_the_net_computes_what_it_did():
+    before = layout(trained(WIDE), 8)
+
+    after = winograd(before, 8)
+
+    assert list(after.made_by(Winograd))
+    assert_computes_the_same(before, after)
+
+
+@pytest.mark.parametrize(
+    "line", ["conv3-8", "conv3-64/2", "conv5-64", "conv3-64 dilation=2", "conv1-64", "conv1x3-64", "conv3-64 groups=32"]
+)
+def test_narrow_or_strided_or_other_windows_stay_as_they_are(line):
+    after = winograd(layout(evaluated(f"input 16x16x32\n{line}\n"), 8), 8)
+
+    assert not list(after.made_by(Winograd))
+
+
+def test_few_pixels_stay_as_they_are_in_training_where_the_weights_change_every_step():
+    text = "input 7x7x512\nconv3-512\ngap, FC-3, soft-max"
+
+    assert not list(winograd(layout(trained(text), 8), 8).made_by(Winograd))
+    assert list(winograd(layout(evaluated(text), 8), 8).made_by(Winograd))
+
+
+def test_formulas_run_where_the_pixels_leave_it():
+    after = optimise(trained(WIDE), 8)
+
+    assert isinstance(after["conv1.relu"].made_by, Region)
+    assert isinstance(after["conv1.relu"].made_by.anchor, Winograd)
+
+
+def test_strict_precision_leaves_it_out():
+    assert not list(optimise(trained(WIDE), 8, strict=True).made_by(WinogradWeights))
+
+    net = from_text("input 16x16x32\nconv3-32, gap, FC-3, soft-max")
+    x = np.random.default_rng(0).normal(size=(8, 16, 16, 32)).astype(np.float32)
+    fast, strict = (net.compile(batch=8, precision=p) for p in ("fast", "strict"))
+    assert "winograd" in str(fast.stages("evaluate").plan)
+    assert "winograd" not in str(strict.stages("evaluate").plan)
+    np.testing.assert_allclose(fast(x), strict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_another_precision_is_refused():
+    with pytest.raises(ValueError, match="`fast` or `strict`"):
+        from_text("input 4\nFC-2").compile(batch=1, precision="high")

@@ -1,0 +1,82 @@
+"""Winograd's convolution: the same numbers as the direct one, by fewer products."""
+
+import numpy as np
+import pytest
+from kernels import assert_kernel_agrees
+
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.reference import compute as directly
+from netlang.primitives.reference import Run, reference
+from netlang.primitives.winograd.op import AT, BT, SPAN, TILE, WINDOW, G, Winograd, WinogradGradient, WinogradWeights
+from netlang.types import Tensor
+
+# n, size, pad, channels in, channels out: whole tiles, tiles at every border, one tile, rows of tiles past the end
+SHAPES = [
+    (2, (8, 8), (1, 1, 1, 1), 16, 32),
+    (3, (9, 7), (1, 1, 1, 1), 19, 70),
+    (1, (6, 6), (0, 0, 0, 0), 33, 17),
+    (5, (3, 11), (2, 1, 0, 2), 16, 16),
+    (9, (13, 13), (1, 1, 1, 1), 32, 48),
+]
+TOLERANCE = {"f32": 1e-5, "f64": 1e-13}  # the transforms multiply by up to 5 and cancel again: five times a plain sum
+
+
+def forms(size, pad):
+    return Contraction("out", (WINDOW, WINDOW), (1, 1), pad, (1, 1), size), Winograd(pad, size)
+
+
+def types(dtype, *shapes):
+    return tuple(Tensor(dtype, shape) for shape in shapes)
+
+
+@pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_the_kernel_agrees_with_the_reference(n, size, pad, c, f, dtype):
+    x, u = types(dtype, ("n", *size, c), (SPAN, SPAN, c, f))
+
+    assert_kernel_agrees(Winograd(pad, size), (x, u), n=n, tolerance=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_the_kernel_of_the_gradient_agrees_with_the_reference(n, size, pad, c, f, dtype):
+    y = Winograd(pad, size).windows
+    x, dy = types(dtype, ("n", *size, c), ("n", *y, f))
+
+    assert_kernel_agrees(WinogradGradient(pad, size), (x, dy), n=n, tolerance=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(("c", "f"), [(16, 32), (5, 19)])
+def test_the_kernel_of_the_weights_agrees_with_the_reference(c, f):
+    assert_kernel_agrees(WinogradWeights(), types("f32", (WINDOW, WINDOW, c, f)), n=1)
+
+
+@pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
+def test_it_is_the_direct_convolution(n, size, pad, c, f):
+    direct, form = forms(size, pad)
+    x, w, y = types("f64", ("n", *size, c), (WINDOW, WINDOW, c, f), ("n", *form.windows, f))
+    rng, run = np.random.default_rng(0), Run(n)
+    image, weights, dy = (rng.normal(size=t.arrayed(n)) for t in (x, w, y))
+
+    u = reference(WinogradWeights(), (weights,), WinogradWeights().infer(w), run)
+    np.testing.assert_allclose(
+        reference(form, (image, u), form.infer(x, Tensor("f64", u.shape)), run),
+        directly(direct, (image, weights), y, run),
+        atol=1e-11,
+    )
+    by = Contraction("weight", (WINDOW, WINDOW), (1, 1), pad, (1, 1), size)
+    np.testing.assert_allclose(
+        reference(WinogradGradient(pad, size), (image, dy), w, run), directly(by, (image, dy), w, run), atol=1e-10
+    )
+
+
+def test_the_matrices_convolve_exactly():
+    """Along one axis: At [(G g) * (Bt d)] is the correlation of d with g, in fractions."""
+    d, g = list(range(2, 2 + SPAN)), [3, -1, 5]
+
+    def times(matrix, vector):
+        return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
+
+    found = times(AT, [a * b for a, b in zip(times(G, g), times(BT, d), strict=True)])
+
+    assert found == [sum(d[i + u] * g[u] for u in range(WINDOW)) for i in range(TILE)]
