@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import cases
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -12,7 +13,9 @@ from netlang.backend.cpu import host_target
 from netlang.check import check
 from netlang.cli import main
 from netlang.cli.summary import AS
-from netlang.layer import find
+from netlang.interpret import interpret
+from netlang.layer import Weight, find
+from netlang.lower import lower
 from netlang.pipeline import compile_plan
 from netlang.report import CONVENTIONS, folded, size, summary
 from netlang.report.conventions import counted
@@ -293,3 +296,28 @@ def test_the_table_of_a_large_net_stays_within_100_columns(name):
     rows = str(summary(netlang.load(LENET.parent / f"{name}.net").checked)).split("\n\n")[1]
 
     assert max(len(line) for line in rows.split("\n")) <= 100
+
+
+@pytest.mark.parametrize(
+    ("lines", "more"),
+    [
+        ("conv3x1-1 linear, maxpool2x1, conv3x1-1 linear", 0),
+        ("maxpool2x1, deconv4x1-1/2x1 linear", 0),
+        ("maxpool2x1, deconv2x1-1/2x1 linear, conv3x1-1 linear", 0),
+        ("maxpool2x1, deconv3x1-1/2x1 linear", 0),
+        ("conv3x1-1/2x1 linear, upsample2x1", 0),
+        ("conv3x1-1/2x1 linear, upsample2x1, conv3x1-1 linear", 0),
+        ("maxpool2x1, upsample2x1, conv3x1-1 linear, conv5x1-1 linear", 0),
+        ("upsample2x1, conv2x1-1 linear, conv2x1-1 linear", -1),  # half a pixel, twice rounded up
+        ("maxpool2x1, deconv4x1-1/2x1 linear, conv2x1-1 linear", 1),  # neighbours that do not look evenly far apart
+    ],
+)
+def test_a_receptive_field_is_what_changes_an_output_also_behind_layers_that_enlarge(lines, more):
+    rows, text = 32, f"input 32x1x1\n{lines}\n"
+    graph = lower(check(parse(Source("t.net", text))), training=False, dtype="f64")
+    feeds = {n.id: np.full(n.type.arrayed(0), float(n.made_by.decays)) for n in graph.made_by(Weight)}  # no bias
+    lit = interpret(graph, {**feeds, "input": np.eye(rows).reshape(rows, rows, 1, 1)})[graph.outputs["output"]]
+    sees = lit.reshape(rows, -1) != 0  # [row of the input, row of the output]
+    seen = max(int(np.ptp(np.flatnonzero(column))) + 1 for column in sees.T)
+
+    assert seen == found(text).layers[-1].receptive_field[0] + more

@@ -154,12 +154,12 @@ def _variant(file: ast.File, asked: str | None, problems: Problems) -> ast.Varia
 
 
 def _define(block: ast.Block, scope: Scope) -> None:
-    words.free(block.name)
     name = block.name.text
     if name in scope.blocks or name in scope.constants:
         what = "block" if name in scope.blocks else "constant"
         raise error("twice", f"there is a {what} called `{name}` already", block.name.span)
-    scope.blocks[name] = Known(block, scope, block.span)
+    scope.blocks[name] = Known(block, scope, block.span)  # whatever it is called, so that its uses are not told too
+    words.free(block.name)
     for parameter in block.parameters:
         words.free(parameter.name)
     blocks.checked_head(block)

@@ -32,6 +32,16 @@ def split(word: ast.Name, blocks: Iterable[str] = ()) -> tuple[type[Layer], Kern
     )
 
 
+def _read_as(word: str) -> str:
+    """What layer a word is."""
+    cls, parts = find(word), _SIZED.fullmatch(word)
+    if cls is not None:
+        return f"`{word}` is a layer" if cls.word == word else f"`{word}` is another word for the layer `{cls.word}`"
+    if parts and (cls := find(parts[1])):
+        return f"`{word}` is the layer `{cls.word}` with a kernel of {parts[2]}"
+    return f"`{word}` starts the name of a layer"
+
+
 def _near(word: str, parts: "re.Match[str] | None", blocks: Iterable[str]) -> str:
     near = closest(word, [*names(), *blocks]) or (closest(parts[1], names()) if parts else None)
     return f"did you mean `{near}`?" if near else "`netlang layers` lists the layers there are"
@@ -92,6 +102,6 @@ def free(name: ast.Name) -> None:
     if word in STATEMENTS:
         raise error("reserved", f"`{name.text}` starts a statement and cannot be a name", name.span)
     if is_layer(word):
-        raise error("reserved", f"`{name.text}` is a layer and cannot be a name", name.span)
+        raise error("reserved", f"{_read_as(word)}, and cannot be a name", name.span, help=f"for example `my_{word}`")
     if re.fullmatch(r"x[0-9]*", word):
         raise error("reserved", f"`{name.text}` would be read as a repeat and cannot be a name", name.span)
