@@ -254,6 +254,15 @@ def test_a_stride_that_leaves_rows_unused_is_noted(line, said):
     assert notes(f"input 7x7x1\n{line}\n") == said
 
 
+@pytest.mark.parametrize("merge", ["residual", "concat", "add"])
+@pytest.mark.parametrize("branches", ["[ ]", "[ | ]", "[ FC-8 | ]", "[ FC-8, residual[ ] ]"])
+def test_an_empty_branch_is_told_and_nothing_else(merge, branches):
+    with pytest.raises(NetError) as error:
+        net(f"input 8\n{merge}{branches}\nFC-2\n")
+
+    assert {d.title.partition("`")[0] for d in error.value.diagnostics} == {"a branch of "}
+
+
 def test_a_variant_that_is_not_chosen_is_looked_at_too():
     with pytest.raises(NetError) as error:
         net("variant A: n=1\nvariant B: n9\ninput 8\nFC-n\n")

@@ -191,6 +191,7 @@ class Expansion:
             op = place.merge(cls, step, kernel, here, label)
         for branch in step.branches:
             if not branch.items:
+                op.what = None  # its shape is unknown
                 with self.problems.collected(here.inside):
                     raise error(
                         "branches",
