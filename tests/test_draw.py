@@ -171,10 +171,17 @@ def test_dot_has_a_frame_per_line_and_shapes_on_the_edges():
     found = dot(picture(net()))
 
     assert found.count("subgraph") >= 4
-    assert 'label="  8x8x1 "' in found
+    assert 'label="  8x8x1  "' in found
     assert "relu   x3" in found
     assert found == dot(picture(net()))
     assert found.isascii()
+
+
+def test_long_shapes_on_the_edges_have_more_room_around_them():
+    found = dot(picture(check(parse(Source("t.net", "input HxWx3\nmaxpool, conv3-4/2, deconv4-4/2\n")))))
+
+    assert 'label="  HxWx3  "' in found
+    assert 'label="     (2*ceil(H/4))x(2*ceil(W/4))x4     "' in found
 
 
 def test_without_graphviz_a_picture_is_made_in_process(monkeypatch):

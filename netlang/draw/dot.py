@@ -119,12 +119,12 @@ class _Drawing:
     def edge(self, to: str, source: str, shape: str, style: str = "solid", weight: int = 1) -> None:
         """An arrow with the shape of what flows. weight: how much Graphviz cares that it is short and straight."""
         if source:
-            label, length = (f"  {shape} ", "2") if shape else ("", "1")
+            label, length = (_roomy(shape), "2") if shape else ("", "1")
             self.graph.edge(source, to, label=label, minlen=length, style=style, weight=str(weight))
 
     def skip(self, to: str, source: str, shape: str = "") -> None:
         """An arrow past other steps."""
-        label = f"  {shape} " if shape else ""
+        label = _roomy(shape) if shape else ""
         self.graph.edge(source, to, label=label, color=SKIP, fontcolor=SKIP, style="dashed" if shape else "solid")
 
     def series(self, where: graphviz.Digraph, series: Series, above: str, shape: str) -> tuple[str, str]:
@@ -215,6 +215,15 @@ def _text(part: Part) -> str:
         return f"{_text(part.series[0])}   x{part.times}"
     assert isinstance(part, Step)
     return ascii_only("   ".join((part.text, *part.options)))
+
+
+def _roomy(shape: str) -> str:
+    """A label of an edge with blanks around it, more of them the longer it is.
+
+    They keep it off the line: letters may be wider than those Graphviz reckons with, and labels are set in the middle.
+    """
+    room = " " * (2 + len(shape) // 8)
+    return f"{room}{shape}{room}"
 
 
 def _step(part: Part) -> Step:
