@@ -17,6 +17,7 @@ from netlang.layer import Layer, Weight, find
 from netlang.layers import initial, loss, optimizer
 from netlang.lower import lower
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.band.op import Band
 from netlang.primitives.gather.op import Concat, Reshape, Slice, Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
@@ -193,6 +194,8 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Slice(2, 5), ((N, 3, 2, 18),)),
     Case(Slice(0, 16), ((N, 18),)),
     Case(Transpose(), ((3, 2, 4, 18),)),
+    Case(Band(2, 1), ((N, 3, 2, 18),)),
+    Case(Band(0, 17), ((N, 18),)),
     Case(Transpose(), ((4, 18),)),
     Case(
         Region(Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (6, 5)), (i0, i1), maximum(y + i2, 0)),

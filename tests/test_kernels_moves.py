@@ -5,6 +5,7 @@ from kernels import Store, assert_kernel_agrees, assert_padding_zero, lanes_of, 
 from netlang.border import pack, unpack
 from netlang.formula import Name, maximum, sigmoid
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.band.op import Band
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
@@ -101,7 +102,14 @@ def test_convert_changes_no_element(lanes, result, n, channels, dtype):
     assert_kernel_agrees(Convert(result), [Tensor(dtype, ("n", 2, 3, channels))], n=n, lanes=lanes, result_lanes=result)
 
 
-@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (20, 3)])
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize(("before", "after"), [(2, 2), (0, 3), (20, 1)])
+@pytest.mark.parametrize("channels", [3, 16, 35])
+def test_band_adds_the_channels_there_are(channels, before, after, lanes):
+    assert_kernel_agrees(Band(before, after), [Tensor("f32", ("n", 2, 3, channels))], n=17, lanes=lanes)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (20, 3), (1, 2, 37, 150)])
 def test_transpose_flips_the_window_and_swaps_channels(shape):
     assert_kernel_agrees(Transpose(), [Tensor("f32", shape)], n=1)
 

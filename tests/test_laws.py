@@ -16,6 +16,7 @@ from netlang.layer import Layer, all_layers
 from netlang.layers import loss, optimizer
 from netlang.lower import lower
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.band.op import Band
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
@@ -52,6 +53,7 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
         Concat,
         Slice,
         Transpose,
+        Band,
         Region,
         Update,
         Convert,
@@ -177,6 +179,7 @@ def test_flops_equal_the_operations_of_the_primitives(case):
     counted += sum(count(node.made_by.term) * node.type.size for node in graph.made_by(Map))
     counted += sum((count(s.made_by.term) + 1) * graph[s.inputs[0]].type.size for s in graph.made_by(Sum))
     counted += sum(node.type.size * int(np.prod(node.made_by.kernel)) for node in graph.made_by(Window))
+    counted += sum(n.type.size * (n.made_by.before + n.made_by.after + 1) for n in graph.made_by(Band))
     assert case.what.flops(case.what.infer(*case.types()), *case.types()) == counted
 
 

@@ -155,3 +155,24 @@ def test_wide_products_keep_their_sums_in_registers(dtype):
 def test_every_name_that_kernels_may_use_exists():
     for name in simd.__all__:
         assert callable(getattr(simd, name)), name
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_square_of_16_by_16_is_transposed_between_rows_of_any_distance(dtype, plain):
+    x, y = np.arange(16 * 20, dtype=DTYPES[dtype]), np.full(16 * 24, np.nan, DTYPES[dtype])
+    size = x.itemsize
+    text = (
+        "from netlang.simd import *\n\n\ndef kernel(a, b, thread):\n"
+        f"    transpose_{dtype}(b, {24 * size}, a, {20 * size})\n"
+    )
+    if plain:
+        scope = {}
+        exec(text, scope)
+        scope["kernel"](x.ctypes.data, y.ctypes.data, 0)
+    else:
+        address = compiled(KernelText("test", text))
+        ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)(x.ctypes.data, y.ctypes.data, 0)
+
+    assert np.array_equal(y.reshape(16, 24)[:, :16], x.reshape(16, 20)[:, :16].T)
+    assert np.isnan(y.reshape(16, 24)[:, 16:]).all()

@@ -19,6 +19,9 @@ _HOMES = {
     "team": """
         barrier examples first rate report reported seed split step stopped threads
     """,
+    "square": """
+        transpose_f32 transpose_f64
+    """,
     "vector": """
         absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
         load_scalar_f32 load_scalar_f64 max_i64 maximum min_i64 minimum splat_f32 splat_f64 spread_f32 spread_f64 sqrt

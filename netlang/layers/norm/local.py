@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from netlang.formula import Channel, Name, Term, count, exp, log, maximum, minimum
+from netlang.formula import Name, Term, count, exp, log
 from netlang.layer import Emit, Layer, Misfit, Value, register
-from netlang.primitives.gather.op import Reshape
+from netlang.primitives.band.op import Band
 from netlang.primitives.map.op import Map
-from netlang.primitives.window.op import Window
 from netlang.types import Count, Tensor
 
 i0, i1 = Name("i0"), Name("i1")
@@ -40,20 +39,17 @@ class LocalResponseNorm(Layer):
             raise Misfit("alpha must be 0 or more", setting="alpha")
         return x
 
-    def _term(self, channels: int) -> Term:
-        """The output of x and the average of the squares around it; as many are averaged as there are."""
-        half = self.size // 2
-        neighbours = minimum(Channel() + half, channels - 1) - maximum(Channel() - half, 0) + 1
+    @property
+    def _term(self) -> Term:
+        """The output of x and the sum of the squares around it."""
         alpha = self.alpha / (self.size if self.average else 1)
-        return i0 * exp(-self.beta * log(self.k + alpha * (i1 * neighbours)))
+        return i0 * exp(-self.beta * log(self.k + alpha * i1))
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         """For each number a square, the sum over the window, and the formula."""
-        return y.count * (1 + self.size + count(self._term(x.channels)))
+        return y.count * (1 + self.size + count(self._term))
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
-        places, channels = x.type.positions, x.type.channels
-        column = emit(Reshape((places, channels, 1)), emit(Map(i0 * i0), x))
         half = self.size // 2
-        average = emit(Window("average", (1, self.size), (1, 1), (0, half, 0, half), (places, channels)), column)
-        return emit(Map(self._term(channels)), x, emit(Reshape(x.type.arrayed(0)[1:]), average))
+        squares = emit(Band(half, half), emit(Map(i0 * i0), x))
+        return emit(Map(self._term), x, squares)

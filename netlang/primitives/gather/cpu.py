@@ -163,22 +163,27 @@ def transpose_draft(
     arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), taps=prod(shape[:-2]), c=shape[-2])
     arguments.add(f=shape[-1], x_row=of.columns, y_row=to.columns)
     lines = [
-        "bands = (f + 15) // 16",
+        "bands = (f + 63) // 64",
         "start, stop = split(taps * bands, thread, threads(team))",
         "for band in range(start, stop):",
         "    tap = band // bands",
-        "    q0 = (band - tap * bands) * 16",
-        "    q1 = min_i64(f, q0 + 16)",
-        "    for q in range(q0, q1):",
+        "    first = (band - tap * bands) * 64",
+        "    for q in range(first, min_i64(f, first + 64)):",
         f"        to = y + ((tap * f + q) * y_row + y_row - 1) * {to.vector}",
         f"        store_{to.dtype}(to, splat_{to.dtype}(0.0))",
         "    for k0 in range((c + 15) // 16):",
-        "        k1 = min_i64(c, k0 * 16 + 16)",
-        "        for q in range(q0, q1):",  # 16 by 16, so that no line of memory is fetched twice
-        f"            at = x + (taps - 1 - tap) * c * x_row * {to.vector} + q * {to.size}",
-        f"            to = y + (tap * f + q) * y_row * {to.vector}",
-        "            for k in range(k0 * 16, k1):",
-        f"                one = load_scalar_{to.dtype}(at + k * x_row * {to.vector})",
-        f"                store_scalar_{to.dtype}(to + k * {to.size}, one)",
+        "        for side in range(4):",  # 64 of f at a time: a page is opened for 4 lines of memory, not for one
+        "            q0 = first + side * 16",
+        "            q1 = min_i64(f, q0 + 16)",
+        "            k1 = min_i64(c, k0 * 16 + 16)",
+        f"            at = x + ((taps - 1 - tap) * c + k0 * 16) * x_row * {to.vector} + q0 * {to.size}",
+        f"            to = y + (tap * f + q0) * y_row * {to.vector} + k0 * {to.vector}",
+        "            if q1 - q0 == 16 and k1 - k0 * 16 == 16:",
+        f"                transpose_{to.dtype}(to, y_row * {to.vector}, at, x_row * {to.vector})",
+        "            else:",
+        "                for q in range(q1 - q0):",
+        "                    for k in range(k1 - k0 * 16):",
+        f"                        one = load_scalar_{to.dtype}(at + k * x_row * {to.vector} + q * {to.size})",
+        f"                        store_scalar_{to.dtype}(to + q * y_row * {to.vector} + k * {to.size}, one)",
     ]
     return drafted("transpose", arguments, lines)
