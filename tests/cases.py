@@ -16,8 +16,8 @@ from netlang.graph import Graph, Input, Net, Node
 from netlang.layer import Layer, Weight, find
 from netlang.layers import initial, loss, optimizer
 from netlang.lower import lower
-from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.band.op import Band
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Reshape, Slice, Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive

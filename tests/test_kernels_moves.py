@@ -4,8 +4,8 @@ from kernels import Store, assert_kernel_agrees, assert_padding_zero, lanes_of, 
 
 from netlang.border import pack, unpack
 from netlang.formula import Name, maximum, sigmoid
-from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.band.op import Band
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region

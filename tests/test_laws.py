@@ -15,8 +15,8 @@ from netlang.interpret import interpret
 from netlang.layer import Layer, all_layers
 from netlang.layers import loss, optimizer
 from netlang.lower import lower
-from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.band.op import Band
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
