@@ -151,6 +151,16 @@ def test_other_shapes_and_kinds_of_numbers_are_errors(folder, value, message):
     assert message in said(folder / "a.net")
 
 
+def test_one_file_for_several_layers_suits_each_of_them(folder):
+    store(folder, {"w": np.ones((8, 8), np.float32), "b": np.ones(8, np.float32)})
+    head = 'input 8\ndefault fc: weights="parts/w.safetensors"\n'
+    (folder / "e.net").write_text(f"{head}FC-8, FC-8\n")
+    (folder / "f.net").write_text(f"{head}FC-8, FC-4, FC-8\n")
+
+    assert len(netlang.load(folder / "e.net").checked.pretrained) == 4
+    assert "`w` has another shape in `parts/w.safetensors` than `fc2.w`" in said(folder / "f.net")
+
+
 def test_numbers_that_are_none_are_found_when_the_program_is_made(folder):
     store(folder, {**stored(folder), "fc2.b": np.array([1, np.nan, 2], np.float32)})
 

@@ -264,6 +264,13 @@ def test_arguments_that_cannot_be_are_told_before_anything_is_compiled(arguments
         netlang.from_text(XOR).compile(**{"batch": 1, **arguments})
 
 
+def test_settings_may_be_numbers_of_numpy_and_none_is_nothing_said():
+    prog = netlang.from_text(XOR).compile(batch=np.int64(1), train={"lr": np.float32(0.5), "optimizer": None})
+
+    assert prog.rate == 0.5
+    prog.close()
+
+
 def test_weights_are_real_numbers_in_their_shape(xor):
     with pytest.raises(ValueError, match="takes real numbers, not complex128"):
         xor.weights["fc1.w"] = np.zeros((2, 8), complex)

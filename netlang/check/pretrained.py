@@ -90,25 +90,26 @@ def _header(path: Path, text: ast.Text) -> Header:
 
 def _complete(wanted: list[Wanted], header: Header, text: ast.Text) -> None:
     """Raise NetError unless the file has all that is wanted of it; what else it has does not matter."""
-    names = {one.file.name(one.id): one for one in wanted}
-    lacking = [name for name in names if name not in header.tensors]
+    lacking = {name: one for one in wanted if (name := one.file.name(one.id)) not in header.tensors}
     if lacking:
+        first = next(iter(lacking))
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise error(
             "weights",
-            f"`{text.text}` has no `{lacking[0]}`{more}",
+            f"`{text.text}` has no `{first}`{more}",
             text.span,
-            f"where `{names[lacking[0]].id}` would be",
-            help=_nearest(lacking[0], list(header.tensors)),
+            f"where `{lacking[first].id}` would be",
+            help=_nearest(first, list(header.tensors)),
         )
-    for name, one in names.items():
+    for one in wanted:
+        name = one.file.name(one.id)
         kind, shape = header.tensors[name]
         if kind not in NUMBERS:
             raise error("weights", f"`{name}` is stored as {kind}", text.span, f"weights are {either(NUMBERS)}")
         if shape != one.type.arrayed(0):
             raise error(
                 "weights",
-                f"`{name}` has another shape in `{text.text}`",
+                f"`{name}` has another shape in `{text.text}` than `{one.id}`",
                 text.span,
                 f"there {shown(('n', *shape))}, here {shown(('n', *one.type.shape))}",
             )

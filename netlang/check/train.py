@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any, get_type_hints
 
 from netlang.check import kinds
@@ -28,6 +29,7 @@ WORDS: dict[str, Any] = {
 }
 LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
 LABELLED = ("digits", "xor")  # the data that ship with netlang: classes
+KINDS: dict[Any, Any] = {float: Real, int: Integral}  # NumPy's numbers are of these too
 REGISTRIES: dict[str, Any] = {"optimizer": optimizer, "loss": loss}
 
 
@@ -65,7 +67,10 @@ def suited(said: Said, lasts: Iterable[Layer]) -> None:
 
 
 def given(said: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that come from Python, over those of the file. Raises ValueError or TypeError, as a caller expects."""
+    """Settings that come from Python, over those of the file. Raises ValueError or TypeError, as a caller expects.
+
+    None is nothing said.
+    """
     if not isinstance(said, Mapping):
         raise TypeError(f"`train` holds settings by name, not {said!r}")
     parts = [registry.find(word) for registry in REGISTRIES.values() for word in registry.words()]
@@ -73,30 +78,38 @@ def given(said: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in said.items():
         if name not in known:
             raise ValueError(f"`train` has no setting `{name}`; {meant(str(name), known, f'it takes {either(known)}')}")
-        kind = (int, float) if known[name] is float else known[name]
-        if value is not None and (not isinstance(value, kind) or (isinstance(value, bool) and known[name] is not bool)):
-            raise TypeError(f"`{name}` is {kinds.described(known[name])}, not {value!r}")
-        if name in REGISTRIES and REGISTRIES[name].find(value) is None:
-            words = either(REGISTRIES[name].words(), "and")
-            raise ValueError(f"there is no {name} called `{value}`; there are {words}")
-        if name == "lr" and value is not None and not 0 < value < float("inf"):
-            raise ValueError(f"`lr` is a number above 0, not {value}")
-        if name in LEAST and value is not None and value < LEAST[name]:
-            raise ValueError(f"`{name}` is {LEAST[name]} or more, not {value}")
-    settled = {**file, **said}
+        if value is not None:
+            _plain(name, value, known[name])
+    settled = {**file, **{name: value for name, value in said.items() if value is not None}}
     try:
-        if cls := optimizer.find(settled.get("optimizer", "")):
-            cls(**{f.name: settled[f.name] for f in fields(cls) if f.name in settled})
+        _optimizer(settled)
     except Misfit as misfit:
         raise ValueError(str(misfit)) from None
     return settled
 
 
+def _plain(name: str, value: Any, kind: Any) -> None:
+    """Raise ValueError or TypeError for a value from Python that cannot be meant."""
+    if not isinstance(value, KINDS.get(kind, kind)) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"`{name}` is {kinds.described(kind)}, not {value!r}")
+    if name in REGISTRIES and REGISTRIES[name].find(value) is None:
+        raise ValueError(f"there is no {name} called `{value}`; there are {either(REGISTRIES[name].words(), 'and')}")
+    if name == "lr" and not 0 < value < float("inf"):
+        raise ValueError(f"`lr` is a number above 0, not {value}")
+    if name in LEAST and value < LEAST[name]:
+        raise ValueError(f"`{name}` is {LEAST[name]} or more, not {value}")
+
+
+def _optimizer(found: Mapping[str, Any]) -> None:
+    """Raise Misfit where settings are none of the optimizer's that they name."""
+    if cls := optimizer.find(found.get("optimizer", "")):
+        cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
+
+
 def _together(found: dict[str, Any], at: dict[str, Span], lasts: Iterable[Layer], otherwise: Span) -> None:
     """Raise NetError for settings that do not go together, or a loss that does not suit the last layer."""
     try:
-        if cls := optimizer.find(found.get("optimizer", "")):
-            cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
+        _optimizer(found)
         for last in lasts:
             loss.chosen(found.get("loss"), last)
     except Misfit as misfit:
