@@ -18,10 +18,10 @@ KEEP = Update((Name("i1"),))  # a kept tensor becomes its next value
 def differentiate(graph: Graph, of: str = "loss", wrt: Iterable[NodeId] | None = None) -> Graph:
     """The graph, and behind it the gradients of the scalar output `of`: outputs `d.conv1.w`, ...
 
-    wrt: the ids of the nodes to differentiate by; all weights if None
+    wrt: the ids of the nodes to differentiate by; all weights that are trained if None
     Only what leads to an output is built. A gradient node has the span and path of the node it is the gradient of.
     """
-    wanted = [node.id for node in graph.made_by(Weight)] if wrt is None else list(wrt)
+    wanted = [n.id for n in graph.made_by(Weight) if not n.made_by.frozen] if wrt is None else list(wrt)
     backward = _Backward(graph, _depending(graph, wanted))
     backward.run(graph.outputs[of])
     results = {f"d.{node}": backward.gradient(graph[node]).id for node in wanted}
@@ -36,7 +36,6 @@ def updates(graph: Graph, optimizer: Optimizer) -> Graph:
     updated = Graph({name: of for name, of in graph.outputs.items() if not name.startswith(NEXT)})
     for node in graph:
         updated.add(node)
-    rule = Update(optimizer.update())
     for weight in graph.made_by(Weight):
         gradient = graph.outputs.get(f"d.{weight.id}")
         if gradient is None:
@@ -44,6 +43,7 @@ def updates(graph: Graph, optimizer: Optimizer) -> Graph:
         states = [f"{weight.id}.{name}" for name in optimizer.states]
         for name, state in zip(optimizer.states, states, strict=True):
             updated.add(Node(state, State(weight.id, name), (), weight.type, weight.span, weight.path))
+        rule = Update(optimizer.update(weight.made_by.rate, weight.made_by.l2))
         inputs = (weight.id, gradient, *states)
         updated.add(Node(f"update.{weight.id}", rule, inputs, weight.type, weight.span, weight.path))
     for kept in graph.made_by(Kept):

@@ -1,5 +1,6 @@
 """What a program says of wrong arrays, and of numbers that went wrong inside it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,15 @@ def checked_input(node: Node, value: Any) -> Array:
     if not len(array):
         raise ValueError(f"`{node.id}` got no examples")
     return array
+
+
+def target_of(target: Any, output: str) -> Any:
+    """The target of one output: what all share, or its own. Raises ValueError where it is missing."""
+    if not isinstance(target, Mapping):
+        return target
+    if output not in target:
+        raise ValueError(f"there is no target for the output `{output}`, only for {', '.join(target) or 'none'}")
+    return target[output]
 
 
 def checked_target(node: Node, target: Any, n: int, output: Tensor) -> Array:

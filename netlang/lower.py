@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from netlang.check.counts import running
+from netlang.check.counts import data, running
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Net, Node, NodeId
 from netlang.layer import Kept, Layer, Value, Weight
@@ -37,20 +37,21 @@ def lower(
 
     Evaluation has the net's outputs. Training has them too, what kept tensors become (`NEXT`), an input "target"
     (labels or values) and the scalar output "loss"; a net with several outputs has an input `target.NAME` for each,
-    and their losses are added.
+    and the weighted sum of their losses.
 
     loss: by output if there are several; what the `train:` statement says, or the default of the last layer, if None
     scored: whether a training graph gets its targets and its loss
     Raises Misfit where the loss does not go with the last layer.
     """
     lowering = _Lowering(net.graph, training, dtype)
-    ends = (
-        net.graph.outputs.items() if training else [(o, n) for o, n in net.graph.outputs.items() if n in net.running()]
-    )
-    there = running(net.graph, [of for _, of in ends])
+    ends = [(o, n) for o, n in net.graph.outputs.items() if training or n in net.running()]
+    used = running(net.graph, net.running())
     for node in net.graph:
-        if training or node.id in there or isinstance(node.made_by, Input):
+        if node.id in used or isinstance(node.made_by, Input):
             lowering.take(node)
+    for node in net.graph:  # behind the rest, so that what is stored lies alike in training and evaluation
+        if node.id not in lowering.seen:
+            lowering.side(node)
     lowering.made.outputs.update({name: lowering.now[of].id for name, of in ends})
     if training and scored:
         lowering.score(net, loss)
@@ -75,9 +76,19 @@ class _Lowering:
         self.layers, self.training, self.dtype = layers, training, dtype
         self.made = Graph()
         self.now: dict[NodeId, Handle] = {}
+        self.seen: set[NodeId] = set()
+
+    def side(self, node: Node) -> None:
+        """A node of a side head: in evaluation what is stored of it, and no more."""
+        if self.training or isinstance(node.made_by, Weight):
+            self.take(node)
+        elif isinstance(node.made_by, Layer):
+            for kept in node.made_by.kept(*(source.type for source in data(self.layers, node))):
+                self._kept(node, kept)
 
     def take(self, node: Node) -> None:
         """Lower one node of the graph of layers."""
+        self.seen.add(node.id)
         if isinstance(node.made_by, Layer):
             self._layer(node, node.made_by)
             return
@@ -115,11 +126,11 @@ class _Lowering:
             suffix = "" if alone else f".{name}"
             scores.append(self._score(net.graph[of], loss, suffix))
         total = scores[0]
-        if not alone:
+        shares = {output.name: output.weight for output in net.outputs}
+        if not alone or any(share != 1 for share in shares.values()):
+            terms = [Name(f"i{k}") * shares.get(name, 1.0) for k, name in enumerate(net.graph.outputs)]
             emitted = Emitted(())
-            for more in scores[1:]:
-                total = emitted(Map(Name("i0") + Name("i1")), total, more)
-            total = emitted.put(self.made, total, "loss", net.graph[of].span)
+            total = emitted.put(self.made, emitted(Map(sum(terms[1:], terms[0])), *scores), "loss", net.graph[of].span)
         self.made.outputs["loss"] = total.id
 
     def _score(self, last: Node, loss: Loss, suffix: str) -> Handle:

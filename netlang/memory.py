@@ -90,22 +90,31 @@ class Memory:
         """The node's value as a kernel sees it."""
         return Operand(self.root(node), self.graph[node].type, self.lanes[node])
 
-    def whole(self, arena: str, dtype: str) -> Operand:
-        """A whole arena as one weight: one row of all its vectors."""
-        elements = self.arenas[arena] // ITEM[dtype]
-        type_ = Tensor(dtype, (elements,))
-        self.buffers[arena] = Buffer(arena, type_, "w", arena, 0, self.arenas[arena])
-        return Operand(arena, type_, "w")
+    def stretch(self, arena: str, dtype: str, of: list[str] | None = None) -> Operand:
+        """A stretch of an arena as one weight: one row of all its vectors.
+
+        of: the buffers it reaches over, which lie side by side; the whole arena if None
+        """
+        found = [self.buffers[b] for b in of] if of is not None else []
+        start = min((b.offset for b in found), default=0)
+        end = max((b.offset + b.size for b in found), default=self.arenas[arena])
+        name = arena if (start, end) == (0, self.arenas[arena]) else f"{arena}[{start}:{end}]"
+        type_ = Tensor(dtype, ((end - start) // ITEM[dtype],))
+        self.buffers[name] = Buffer(name, type_, "w", arena, start, end - start)
+        return Operand(name, type_, "w")
 
     def size(self, type_: Tensor, lanes: str) -> int:
         """Bytes of a value, whole vectors."""
         return vectors(type_, lanes, self.batch) * LANES * ITEM[type_.dtype]
 
     def _place_weights(self) -> None:
-        """Weights one after another; gradients and optimizer states at the same offsets of arenas of their own."""
+        """Weights one after another, those that are trained alike side by side, frozen ones last.
+
+        Gradients and optimizer states have the same offsets in arenas of their own.
+        """
         offset = 0
         offsets = {}
-        for node in self.graph.made_by(Weight):
+        for node in sorted(self.graph.made_by(Weight), key=_training):
             offsets[node.id] = offset
             self._put(node, node.id, "weights", offset)
             offset += self.buffers[node.id].size
@@ -179,6 +188,11 @@ class Memory:
             first, last = lives.get(buffer, (start, start))
             lives[buffer] = (-inf, inf) if lasting else (first, max(last, *reads, start))
         return lives
+
+
+def _training(node: Node) -> tuple[bool, float, float]:
+    weight: Weight = node.made_by
+    return weight.frozen, weight.rate, weight.l2
 
 
 def _roots(graph: Graph, lanes: dict[str, str]) -> dict[str, str]:

@@ -61,29 +61,26 @@ def refuse_uncompiled(net: Net, purpose: str) -> None:
     """Raise NetError for everything in a checked net that this version cannot compile, all at once."""
     found: dict[Span, Diagnostic] = {}
     for node in net.graph:
-        what = _missing(net.graph, node, training=purpose == "train")
+        what = _missing(net.graph, node)
         if what is not None:
             title = f"this version checks, counts and draws {what}, but cannot compile it yet"
             found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, "")))
-    for output in net.outputs if purpose != "evaluate" else ():
-        if output.side or output.weight != 1:
-            what = "an output at the `side`" if output.side else "the `weight=` of an output"
-            title = f"this version checks, counts and draws {what}, but cannot train it yet"
-            found.setdefault(output.span, Diagnostic("not-compiled", title, Label(output.span, "")))
     if found:
         raise NetError(*found.values())
+    weights = list(net.graph.made_by(Weight))
+    if purpose == "train" and all(node.made_by.frozen for node in weights):
+        span = weights[0].span if weights else next(iter(net.graph)).span
+        title = "every weight is frozen: there is nothing to train" if weights else "this net has no weights to train"
+        raise error("untrained", title, span, help="take `freeze` off a layer" if weights else None)
 
 
-def _missing(graph: Graph, node: Node, *, training: bool) -> str | None:
+def _missing(graph: Graph, node: Node) -> str | None:
     """What of a node the compiler lacks, as a user wrote it."""
     match node.made_by:
         case Input() if node.type.classes:
             return "an input of tokens"
         case Input() if not node.type.fixed:
             return f"a size that is not fixed, `{letters(*node.type.shape[1:])[0]}`"
-        case Weight() as weight if training:
-            said = {"`freeze`": weight.frozen, "`lr=`": weight.rate != 1, "`l2=`": weight.l2 != 0}
-            return next((name for name, is_said in said.items() if is_said), None)
         case Layer() as layer:
             types = [graph[i].type for i in node.inputs if not isinstance(graph[i].made_by, Weight)]
             return layer.missing(*types) if all(t.fixed for t in types) else None

@@ -121,33 +121,37 @@ def _drafted(memory: Memory, node: Node, target: Target, device: str) -> Launch:
 
 
 def _updates(memory: Memory, nodes: list[Node], target: Target, device: str) -> list[Launch]:
-    """The squared norm of all gradients, then one pass of the optimizer over the whole arena of weights.
+    """The squared norm of all gradients; then one pass of the optimizer over all weights with the same rule.
 
-    Behind it, one pass over all kept tensors.
+    Behind them, one pass over all kept tensors.
     """
-    if not nodes:
-        return []
     kept = [n for n in nodes if isinstance(memory.graph[n.inputs[0]].made_by, Kept)]
-    nodes = [n for n in nodes if n not in kept]
-    rule = nodes[0].made_by
-    assert all(n.made_by == rule for n in nodes), "all weights follow one update rule"
-    arenas = ["weights", "gradients", *(a for a in memory.arenas if a.startswith("state."))]
-    whole = tuple(memory.whole(arena, target.dtype) for arena in arenas)
-    norm = Operand(NORM, Tensor(target.dtype, ()), "w")
+    trained = [n for n in nodes if n not in kept]
+    rules = list(dict.fromkeys(n.made_by for n in trained))
+    launches = [_norm(memory, trained, target, device)] if nodes else []
+    launches += [_stepped(memory, [n for n in trained if n.made_by == rule], target, device) for rule in rules]
+    return launches + [_keep(memory, kept[0], target, device) for _ in kept[:1]]
+
+
+def _norm(memory: Memory, nodes: list[Node], target: Target, device: str) -> Launch:
+    result = Operand(NORM, Tensor(target.dtype, ()), "w")
     gradient = Name("i0")
-    squares = draft(device, Sum(gradient * gradient, "all"), whole[1:2], norm, target, memory.batch)
-    stepped = draft(device, rule, whole, whole[0], target, memory.batch)
-    names = tuple(o.buffer for o in whole)
-    changed = ("weights", *names[2:])
-    return [
-        Launch(NORM, squares, ("gradients",), (NORM,), NOWHERE),
-        Launch("update", stepped, names, changed, NOWHERE),
-        *(_kept(memory, kept[0], target, device) for _ in kept[:1]),
-    ]
+    gradients = memory.stretch("gradients", target.dtype, [n.inputs[1] for n in nodes])
+    squares = draft(device, Sum(gradient * gradient, "all"), (gradients,), result, target, memory.batch)
+    return Launch(NORM, squares, (gradients.buffer,), (NORM,), NOWHERE)
 
 
-def _kept(memory: Memory, node: Node, target: Target, device: str) -> Launch:
-    whole = tuple(memory.whole(arena, target.dtype) for arena in ("kept", "next"))
+def _stepped(memory: Memory, nodes: list[Node], target: Target, device: str) -> Launch:
+    """A step of the optimizer on weights that lie side by side."""
+    arenas = ("weights", "gradients", *(memory.buffers[s].arena for s in nodes[0].inputs[2:]))
+    inputs = tuple(memory.stretch(arena, target.dtype, [n.inputs[k] for n in nodes]) for k, arena in enumerate(arenas))
+    made = draft(device, nodes[0].made_by, inputs, inputs[0], target, memory.batch)
+    names = tuple(o.buffer for o in inputs)
+    return Launch("update", made, names, (names[0], *names[2:]), NOWHERE)
+
+
+def _keep(memory: Memory, node: Node, target: Target, device: str) -> Launch:
+    whole = tuple(memory.stretch(arena, target.dtype) for arena in ("kept", "next"))
     made = draft(device, node.made_by, whole, whole[0], target, memory.batch)
     return Launch("keep", made, ("kept", "next"), ("kept",), NOWHERE)
 

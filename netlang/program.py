@@ -214,8 +214,10 @@ class Program:
         return {name: loaded.read(buffer, stop - start) for name, buffer in loaded.plan.outputs.items()}
 
     @alone
-    def step(self, x: Array | Mapping[str, Array], target: Array) -> float:
+    def step(self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
+
+        target: for all outputs, or by the name of each
 
         Raises NetError if the loss, a gradient or a new weight is not finite; the weights are then as before.
         """
@@ -247,7 +249,9 @@ class Program:
         raise faults.lost(self.net, self.rate)
 
     @alone
-    def gradients(self, x: Array | Mapping[str, Array], target: Array) -> tuple[float, dict[str, Array]]:
+    def gradients(
+        self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]
+    ) -> tuple[float, dict[str, Array]]:
         """The loss in training mode and its gradient by every weight and input, by their names."""
         loaded = self.loaded("gradients")
         n = self._feed(loaded, x, target)
@@ -285,14 +289,16 @@ class Program:
         assert isinstance(macs, int), "a net with free sizes is not compiled"
         return macs
 
-    def _feed(self, loaded: Loaded, x: Array | Mapping[str, Array], target: Array) -> int:
+    def _feed(self, loaded: Loaded, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> int:
         inputs = self._checked_inputs(x)
         n = len(next(iter(inputs.values())))
         if n > self.batch:
             raise ValueError(f"this program takes {self.batch} examples at a time, not {n}")
         for node in loaded.plan.inputs:
             if node.id not in inputs:
-                loaded.write(node.id, faults.checked_target(node, target, n, self.net.output))
+                name = node.id.partition(".")[2] or next(iter(self.net.graph.outputs))
+                read = self.net.graph[self.net.graph.outputs[name]].type
+                loaded.write(node.id, faults.checked_target(node, faults.target_of(target, name), n, read))
         for name, value in inputs.items():
             loaded.write(name, value)
         return n

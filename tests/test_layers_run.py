@@ -148,20 +148,6 @@ def test_tokens_are_refused_until_they_can_be_read():
     assert "an input of tokens" in title  # all spans of this net are the same: the first one is told
 
 
-@pytest.mark.parametrize(
-    ("settings", "what"), [({"frozen": True}, "`freeze`"), ({"rate": 0.1}, "`lr=`"), ({"l2": 5e-4}, "`l2=`")]
-)
-def test_what_training_does_not_honour_yet_is_refused_where_a_net_is_trained(settings, what):
-    graph = cases.Graph()
-    graph.add(
-        cases.Node("w", Weight("w", Tensor("f32", (3,)), "zeros", **settings), (), Tensor("f32", (3,)), cases.NOWHERE)
-    )
-    made = cases.Net("net", None, graph, {}, {}, "")
-
-    refuse_uncompiled(made, "evaluate")
-    assert what in refused(made, "train")[0]
-
-
 def test_an_initialisation_may_say_its_number():
     rng = initial.generator(0, "w")
     assert initial.array("normal(2)", (400, 50), (1, 1), rng).std() == pytest.approx(2, rel=0.05)

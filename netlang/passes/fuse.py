@@ -47,10 +47,20 @@ def _swallow(graph: Graph, made: dict[str, Node], reader: Node, rule: Rule) -> t
     for source in reader.inputs:
         alone = len({r.id for r in graph.readers(source)}) == 1 and source not in graph.outputs.values()
         if alone and source in made and made[source].type == _full(graph, reader):
-            merged = rule(made[source], reader)
+            merged = _shaped(graph, rule(made[source], reader))
             if merged is not None and _full(graph, merged) == _full(graph, reader):  # a sum must not lose its shape
                 return merged, source
     return None
+
+
+def _shaped(graph: Graph, merged: Node | None) -> Node | None:
+    """A map that has swallowed the spreading of its operand does the spreading."""
+    if merged is None or not isinstance(merged.made_by, Map):
+        return merged
+    types = [graph[i].type for i in merged.inputs]
+    if merged.made_by.infer(*types) == merged.type:
+        return merged
+    return replace(merged, made_by=replace(merged.made_by, shape=merged.type.shape))
 
 
 def _full(graph: Graph, reader: Node) -> object:

@@ -3,6 +3,7 @@
 from graphs import MLP, SMALL_CONV, assert_computes_the_same, evaluated, trained
 
 from netlang.passes.fuse import fuse
+from netlang.passes.verify import verify
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
@@ -19,6 +20,14 @@ def test_bias_and_activation_join_the_convolution():
     assert str(region.after) == "tanh(y + i2)"
     assert after["conv1.tanh"].inputs == ("input", "conv1.w", "conv1.b")
     assert_computes_the_same(before, after)
+
+
+def test_a_map_of_what_is_spread_over_an_image_spreads_it_itself():
+    """Behind an average over all places every pixel gets the same gradient."""
+    before = trained("input 4x4x2\nconv3-3 bn tanh, scale 0.5, scale 3, gap, FC-2, soft-max")
+
+    assert_computes_the_same(before, fuse(before, 8))
+    verify(fuse(before, 8))
 
 
 def test_the_mask_of_an_activation_joins_the_gradient_that_reaches_it():

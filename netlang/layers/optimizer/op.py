@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netlang.formula import Name, Runtime, Term, sqrt, tanh
+from netlang.formula import Name, Runtime, Term, replace, sqrt, tanh
 from netlang.layer import Misfit
 
 Terms = tuple[Term, ...]
@@ -27,9 +27,14 @@ class Optimizer:
         """The new weight, then the new states."""
         raise TypeError(f"{type(self).__name__} must say what it computes")
 
-    def update(self) -> Terms:
-        """The terms in the operands of an `Update`: i0 the weight, i1 its gradient, i2, ... the states."""
-        return self.terms(*(Name(f"i{k}") for k in range(2 + len(self.states))))
+    def update(self, rate: float = 1.0, l2: float = 0.0) -> Terms:
+        """The terms in the operands of an `Update`: i0 the weight, i1 its gradient, i2, ... the states.
+
+        rate: a factor on the learning rate; l2: this times the weight is added to its gradient (RULINGS 54)
+        """
+        w, g, *states = (Name(f"i{k}") for k in range(2 + len(self.states)))
+        terms = self.terms(w, g + l2 * w if l2 else g, *states)
+        return tuple(replace(term, RATE, RATE * rate) for term in terms) if rate != 1 else terms
 
 
 def _share(optimizer: Optimizer, *settings: str) -> None:
