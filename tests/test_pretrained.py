@@ -110,6 +110,7 @@ def test_what_is_tied_is_not_read(folder):
         (" ", "`weights=` names a file"),
         ("parts/v.safetensors", "there is no file `parts/v.safetensors`"),
         ("parts", "there is no file `parts`"),
+        ("w" * 400, "`weights=` cannot be read: "),
         ("a.net", "`a.net` is not a whole safetensors file"),
     ],
 )

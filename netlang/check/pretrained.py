@@ -63,10 +63,13 @@ def _path(text: ast.Text, folder: Path) -> Path:
         raise error(
             "weights", f"`weights=` {problem}", text.span, help="its path is relative to the file that says it"
         ) from None
-    if not path.is_file():
+    try:
+        if path.is_file():
+            return path
         near = [one.name for one in path.parent.glob("*.safetensors")] if path.parent.is_dir() else []
-        raise error("weights", f"there is no file `{text.text}`", text.span, help=meant(path.name, near))
-    return path
+    except OSError as problem:
+        raise error("weights", f"`weights=` cannot be read: {reason(problem)}", text.span) from None
+    raise error("weights", f"there is no file `{text.text}`", text.span, help=meant(path.name, near))
 
 
 def _header(path: Path, text: ast.Text) -> Header:
