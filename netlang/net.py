@@ -64,8 +64,9 @@ class Net:
         return loss_of(self.checked).target == "labels"
 
     def suited(self, targets: str) -> None:
-        """Raise Misfit where neither the loss nor the last layer is made for data of "labels" (RULINGS 37)."""
-        loss_of(self.checked, targets=targets)
+        """Raise Misfit where neither loss nor last layer of an output is made for data of "labels" (RULINGS 37)."""
+        for output in self.graph.outputs:
+            loss_of(self.checked, output, targets)
 
     @cached_property
     def identity(self) -> str:

@@ -5,8 +5,10 @@ from click.testing import CliRunner
 
 from netlang.cli import main
 
+SIDE = "FC-9 @a, FC-10, softmax, output\n@a, FC-10, output aux side"
 
-@pytest.mark.parametrize("ending", ["FC-10", "FC-10 tanh", "FC-10, step"])
+
+@pytest.mark.parametrize("ending", ["FC-10", "FC-10 tanh", "FC-10, step", SIDE])
 def test_classes_are_not_trained_by_a_loss_that_nobody_named(tmp_path, ending):
     (tmp_path / "a.net").write_text(f"input 8x8x1\n{ending}\n")
 
