@@ -17,6 +17,7 @@ from netlang.layers import loss, optimizer
 from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
@@ -58,7 +59,7 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
         Update,
         Convert,
     }
-    primitives |= {Winograd, WinogradWeights, WinogradGradient}
+    primitives |= {Depthwise, Winograd, WinogradWeights, WinogradGradient}
     assert {type(p) for p, _, _ in cases.launches()} == primitives - {
         Convert
     }  # the layout pass makes it; no layer does
@@ -155,6 +156,8 @@ def test_macs_equal_a_counted_loop(case):
         out, channels = (x, node.type.channels) if node.made_by.role == "data" else (node.type, x.channels)
         for _ in product(*map(range, (*out.shape[1:], *node.made_by.kernel, channels))):
             counted += 1
+    for node in graph.made_by(Depthwise):
+        counted += node.type.size * int(np.prod(node.made_by.kernel))
     assert case.what.macs(case.what.infer(*case.types()), *case.types()) == counted
 
 
@@ -168,7 +171,7 @@ def over_all(graph, case):
 
 @LAYER
 def test_flops_equal_the_operations_of_the_primitives(case):
-    if case.what.word in ("softmax", "logsoftmax", "upsample"):
+    if case.what.word in ("softmax", "logsoftmax", "upsample") or getattr(case.what, "mult", 1) > 1:
         return  # exponentials are computed twice rather than kept; copies are made by a division and a product
     graph = lower(cases.net(case), training=not case.what.per_example, scored=False)
 

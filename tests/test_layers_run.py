@@ -124,7 +124,6 @@ def refused(net, purpose="evaluate"):
 @pytest.mark.parametrize(
     ("shape", "layer", "what"),
     [
-        ((4, 4, 3), of("dwconv", kernel=(3, 3)), "`dwconv`"),
         ((4, 4, 3), of("local", kernel=(3, 3), width=2), "`local`"),
         ((4, 4, 3), of("upsample", kernel=(2, 2), how="bilinear"), "`upsample bilinear`"),
         ((7, 3), of("lstm", width=4), "`lstm`"),

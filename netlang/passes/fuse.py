@@ -10,6 +10,7 @@ from dataclasses import replace
 from netlang.formula import Name, Term, names, needs, substitute
 from netlang.graph import Graph, Node
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -99,7 +100,9 @@ def _after_anchor(source: Node, reader: Node) -> Node | None:
 
 def _takes_after(anchor: object) -> bool:
     """A weight gradient is a sum over pixels that is complete only at the end of its launch: it takes none."""
-    return isinstance(anchor, Window | Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
+    return isinstance(anchor, Window | Winograd) or (
+        isinstance(anchor, Contraction | Depthwise) and anchor.role != "weight"
+    )
 
 
 def _renamed(term: Term, old: tuple[str, ...], new: tuple[str, ...]) -> Term:

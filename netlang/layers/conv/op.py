@@ -8,8 +8,10 @@ from netlang.layers.initial import Initial
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.sliding import Pad, Pair, Windows, positive, windows, workings
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Slice
+from netlang.primitives.depthwise.op import Depthwise
+from netlang.primitives.gather.op import Concat, Reshape, Slice
 from netlang.primitives.map.op import Map
+from netlang.primitives.window.op import Window
 from netlang.types import Count, Tensor
 
 
@@ -107,7 +109,6 @@ class DepthwiseConv(Layer):
     word = "dwconv"
     activated = True
     slides = True
-    compiled = False
     kernel: Pair
     stride: Pair = (1, 1)
     mult: int = 1
@@ -136,6 +137,22 @@ class DepthwiseConv(Layer):
 
     def jump(self) -> Pair:
         return self.stride
+
+    def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
+        at = windows(self, x.type)
+        form = Depthwise("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed)
+        return biased(emit, off_row(emit, emit(form, self._repeated(emit, on_row(emit, x)), w), x.type), *b)
+
+    def _repeated(self, emit: Emit, image: Value) -> Value:
+        """Each channel `mult` times."""
+        if self.mult == 1:
+            return image
+        _, h, w, c = image.type.arrayed(0)
+        step = (1, self.mult)
+        rows = emit(Reshape((h * w, c, 1)), image)
+        # the gradient of an average hands every number its share; times the number of shares it is the number again
+        shares = emit(Window("average", step, step, (0, 0, 0, 0), (h * w, c * self.mult), "data"), rows)
+        return emit(Reshape((h, w, c * self.mult)), emit(Map(Name("i0") * self.mult), shares))
 
 
 def with_bias(bias: bool, w: Weight, type_: Tensor) -> tuple[Weight, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 from torch import nn
 
-from netlang.layers.conv.op import Conv
+from netlang.layers.conv.op import Conv, DepthwiseConv
 from netlang.layers.sliding import windows
 from netlang.layers.twin import twin_of
 
@@ -21,6 +21,13 @@ class _Conv(nn.Conv2d):
         image = x.unsqueeze(2) if x.dim() == 3 else x
         y = super().forward(F.pad(image, self.around) if any(self.around) else image)
         return y.squeeze(2) if x.dim() == 3 else y
+
+
+@twin_of(DepthwiseConv)
+def depthwise(layer, x):
+    """nn.Conv2d with a group for each channel."""
+    said = {name: getattr(layer, name) for name in ("kernel", "stride", "pad", "dilation", "bias")}
+    return conv(Conv(width=x.channels * layer.mult, groups=x.channels, **said), x)
 
 
 @twin_of(Conv)
