@@ -239,14 +239,20 @@ class Program:
 
     def _update(self, loaded: Loaded, n: int, clock: Clock, norm: float) -> None:
         """New weights. Raises NetError where they would be lost; they are then as before."""
-        far = self.rate * max(norm, 1.0) > FAR
+        far = self.rate * self._factor * max(norm, 1.0) > FAR
         before = self._store.memory.copy() if far and self._store is not None else None
         loaded.run("update", n, clock, each=self._checks(loaded, n))
-        if before is None or all(np.abs(self.weights[name]).max(initial=0) < LOST for name in self.weights):
+        if before is None or self._kept():
             return
         assert self._store is not None
         self._store.memory[:] = before
         raise faults.lost(self.net, self.rate)
+
+    def _kept(self) -> bool:
+        """Whether the weights, and what the optimizer remembers, can still be computed with."""
+        return all(np.abs(self.weights[name]).max(initial=0) < LOST for name in self.weights) and all(
+            np.isfinite(self.state[name]).all() for name in self.state
+        )
 
     @alone
     def gradients(
@@ -282,6 +288,12 @@ class Program:
         return lambda launch: faults.check(
             loaded, launch, n, self.net, memory=self.options.check_memory, nan=self.options.check_nan
         )
+
+    @cached_property
+    def _factor(self) -> float:
+        """By what at most the learning rate of one weight, or its own part of the gradient, is multiplied."""
+        weights = (node.made_by for node in self.net.graph.made_by(Weight))
+        return max((max(w.rate, 1.0) * max(w.l2, 1.0) for w in weights), default=1.0)
 
     @cached_property
     def _macs(self) -> int:

@@ -278,6 +278,17 @@ def test_weights_are_real_numbers_in_their_shape(xor):
         xor.weights["fc1.w"] = np.zeros((8, 2))
 
 
+@pytest.mark.parametrize("setting", ["lr=1e38", "l2=1e38"])
+def test_a_factor_of_one_layer_does_not_lose_its_weights(setting):
+    prog = netlang.from_text(XOR.replace("FC-8", f"FC-8 {setting}")).compile(batch=4, training=True)
+    before = prog.weights["fc1.w"]
+    with pytest.raises(NetError, match="they are those before it"):
+        prog.step(POINTS, ODD)
+
+    np.testing.assert_array_equal(prog.weights["fc1.w"], before)
+    prog.close()
+
+
 def test_a_step_beyond_all_numbers_leaves_weights_and_state_as_they_were(xor):
     xor.step(POINTS, ODD)
     before = {name: tensors[name] for tensors in (xor.weights, xor.state) for name in tensors}
