@@ -5,13 +5,14 @@ import io
 import json
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from netlang.checkpoint import load
+from netlang.checkpoint import load, save
 from netlang.cli import main
 
 NET = "input 8x8x1\nFC-10, softmax\n"
@@ -85,6 +86,20 @@ def test_a_run_does_not_go_on_by_another_optimizer(net):
 
 def test_threads_that_cannot_be_are_a_wrong_command_line(net):
     assert train(net, "--threads", 100_000).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["train", "compile", "evaluate", "bench"])
+def test_a_batch_beyond_all_memory_is_a_wrong_command_line(net, command):
+    assert run(command, net, "--batch", 2**31).exit_code == 2
+
+
+def test_a_batch_stored_with_weights_may_be_wrong(net):
+    assert train(net, "--name", "r").exit_code == 0
+    found = load(Path("runs/r/weights.safetensors"))
+    save(Path("w"), replace(found, about={**found.about, "settings": {"batch": 10**12}}))
+    done = run("evaluate", net, "--weights", "w")
+
+    assert (done.exit_code, done.stderr.startswith("error: `batch` is 1000000000000, it must be at most")) == (1, True)
 
 
 @pytest.mark.parametrize("kind", ["BF16", "F8_E4M3"])

@@ -9,6 +9,7 @@ import click
 from netlang.backend.limits import thread_count
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import opened, plainly
+from netlang.net import LARGEST_BATCH
 
 MODES = ("train", "infer")
 INSTALL = "PyTorch is not installed, so netlang stands alone here: pip install 'netlang[reference]'"
@@ -17,7 +18,9 @@ INSTALL = "PyTorch is not installed, so netlang stands alone here: pip install '
 @click.command("bench")
 @file_argument
 @set_option
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Examples per call.")
+@click.option(
+    "--batch", type=click.IntRange(1, LARGEST_BATCH), default=64, show_default=True, help="Examples per call."
+)
 @click.option("--mode", default="train,infer", show_default=True, help="A training step, a forward pass, or both.")
 @click.option("--against", type=click.Choice(["torch", "none"]), default="torch", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Threads of all; the processors there are, if not said.")

@@ -10,6 +10,7 @@ import click
 from netlang.cli.file import set_option
 from netlang.cli.nets import device as known_device
 from netlang.cli.nets import opened, plainly
+from netlang.net import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from netlang.net import Net
@@ -22,7 +23,9 @@ STAGES = ("ast", "graph", "primitives", "gradient", "optimised", "plan", "kernel
 @click.command()
 @click.argument("file")
 @click.option("--emit", type=click.Choice(STAGES), help="Print what this stage made.")
-@click.option("--batch", type=click.IntRange(min=1), help="Examples of the largest batch  [default: the file's, or 1]")
+@click.option(
+    "--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples of the largest batch  [default: the file's, or 1]"
+)
 @click.option(
     "--for", "purpose", type=click.Choice(("evaluate", "train", "gradients")), default="train", show_default=True
 )

@@ -9,6 +9,7 @@ import click
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import device, opened, plainly, weighted
 from netlang.files import json_line
+from netlang.net import LARGEST_BATCH
 from netlang.train import data, prepare
 from netlang.train.loop import evaluate
 from netlang.train.settings import settle
@@ -20,7 +21,7 @@ from netlang.train.settings import settle
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
 @click.option("--data", help="`digits`, `xor` or an .npz file; the data of the training, if not said.")
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
-@click.option("--batch", type=click.IntRange(1), help="Examples at a time; as in training, if not said.")
+@click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples at a time; as in training, if not said.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")

@@ -16,6 +16,7 @@ from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
 from netlang.layers.optimizer import USUAL
+from netlang.net import LARGEST_BATCH
 from netlang.train import data, prepare, runs
 from netlang.train.face import Net, Program
 from netlang.train.loop import Result, Training
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
 @click.option("--shift", type=click.IntRange(0), help="Random moves of training images, pixels of the net's input.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training examples.")
-@click.option("--batch", type=click.IntRange(1), help="Examples per step.")
+@click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples per step.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="How the learning rate goes on.")
 @click.option("--optimizer", help="sgd, momentum, nesterov, adam: see `netlang layers`.")

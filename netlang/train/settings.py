@@ -6,7 +6,7 @@ from typing import Any
 
 from netlang.diagnostics import either
 from netlang.files import Problem
-from netlang.net import LARGEST_SEED
+from netlang.net import LARGEST_BATCH, LARGEST_SEED
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Settings:
         _at_least("batch", self.batch, 1)
         _at_least("seed", self.seed, 0)
         _at_least("shift", self.shift or 0, 0)
-        if self.seed > LARGEST_SEED:
-            raise Problem(f"`seed` is {self.seed}, it must be at most {LARGEST_SEED}")
+        _at_most("seed", self.seed, LARGEST_SEED)
+        _at_most("batch", self.batch, LARGEST_BATCH)
         if self.lr is not None and not 0 < self.lr < float("inf"):
             raise Problem(f"`lr` is {self.lr}, a learning rate is a number above 0")
 
@@ -84,3 +84,8 @@ def _choice(name: str, value: str, known: tuple[str, ...]) -> None:
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise Problem(f"`{name}` is {value}, it must be at least {least}")
+
+
+def _at_most(name: str, value: int, most: int) -> None:
+    if value > most:
+        raise Problem(f"`{name}` is {value}, it must be at most {most}")
