@@ -14,11 +14,12 @@ class Problem(Exception):
     """What a user can put right about a file, the data or the machine: one plain paragraph."""
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, name: Path | None = None) -> None:
     """The whole content at `path`, or, if that fails, what was there before.
 
     Written beside the file, flushed to the disk, then renamed over it. A link stays one: what it points to is
     replaced. Pipes and devices, which a file must not replace, are written to. Raises Problem.
+    name: what messages call it
     """
     place = Path(os.path.realpath(path))
     if place.exists() and not place.is_file() and not place.is_dir():
@@ -28,7 +29,7 @@ def write(path: Path, content: bytes) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     except OSError as error:
-        raise Problem(f"cannot write {path}: {reason(error)}") from None
+        raise Problem(f"cannot write {name or path}: {reason(error)}") from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -41,7 +42,7 @@ def write(path: Path, content: bytes) -> None:
             Path(draft).unlink()
         if isinstance(error, OSError):
             kept = " The file that was there is untouched." if path.exists() else ""
-            raise Problem(f"cannot write {path}: {reason(error)}.{kept}") from None
+            raise Problem(f"cannot write {name or path}: {reason(error)}.{kept}") from None
         raise
 
 
@@ -53,7 +54,7 @@ def create(path: Path, content: bytes) -> None:
     if path.exists() or path.is_symlink():
         raise Problem(f"{path} is there already, and stays as it is; choose another name")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    write(draft, content)
+    write(draft, content, path)
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -90,7 +90,9 @@ def test_threads_that_cannot_be_are_a_wrong_command_line(net):
 
 @pytest.mark.parametrize("command", ["train", "compile", "evaluate", "bench"])
 def test_a_batch_beyond_all_memory_is_a_wrong_command_line(net, command):
-    assert run(command, net, "--batch", 2**31).exit_code == 2
+    done = run(command, net, "--batch", 2**31)
+
+    assert (done.exit_code, "1<=x<=2147483647" in done.stderr) == (2, True)
 
 
 def test_a_batch_stored_with_weights_may_be_wrong(net):

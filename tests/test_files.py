@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netlang.files import Problem, json_line, read, write
+from netlang.files import Problem, create, json_line, read, write
 
 
 def full_disk(*_):
@@ -87,3 +87,11 @@ def test_a_folder_in_place_of_a_file_is_said(tmp_path: Path):
 
 def test_numbers_that_are_not_finite_become_null_in_json():
     assert json_line({"a": [float("nan"), (1.5, float("inf"))], "b": "NaN"}) == '{"a": [null, [1.5, null]], "b": "NaN"}'
+
+
+def test_a_new_file_that_cannot_be_is_told_by_its_own_name(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(Problem) as said:
+        create(tmp_path / "file" / "new.net", b"text")
+    assert str(said.value).startswith(f"cannot write {tmp_path / 'file' / 'new.net'}: ")
