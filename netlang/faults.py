@@ -28,7 +28,19 @@ def checked_input(node: Node, value: Any) -> Array:
         raise ValueError(f"{what}; got {shown(array.shape)}")
     if not len(array):
         raise ValueError(f"`{node.id}` got no examples")
+    if node.type.classes:
+        _check_tokens(node, array)
     return array
+
+
+def _check_tokens(node: Node, array: Array) -> None:
+    """Raise ValueError for what is no whole number below the vocabulary's size."""
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"`{node.id}` takes tokens, which are whole numbers, not {array.dtype}")
+    wrong = array[(array < 0) | (array >= node.type.classes)]
+    if wrong.size:
+        last = node.type.classes - 1
+        raise ValueError(f"`{node.id}` has a vocabulary of {last + 1} words, 0 to {last}; a token is {wrong.flat[0]}")
 
 
 def target_of(target: Any, output: str) -> Any:

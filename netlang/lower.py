@@ -93,6 +93,8 @@ class _Lowering:
             self._layer(node, node.made_by)
             return
         type_ = replace(node.type, dtype=self.dtype)
+        if node.type.classes:  # tokens travel as floats, one in each place: exact up to 2^24
+            type_ = replace(type_, shape=(*type_.shape, 1))
         made_by = node.made_by
         if isinstance(made_by, Weight) and made_by.transposes:
             emitted = Emitted(node.path)

@@ -77,8 +77,6 @@ def refuse_uncompiled(net: Net, purpose: str) -> None:
 def _missing(graph: Graph, node: Node) -> str | None:
     """What of a node the compiler lacks, as a user wrote it."""
     match node.made_by:
-        case Input() if node.type.classes:
-            return "an input of tokens"
         case Input() if not node.type.fixed:
             return f"a size that is not fixed, `{letters(*node.type.shape[1:])[0]}`"
         case Layer() as layer:

@@ -211,7 +211,8 @@ class Program:
         for name, value in inputs.items():
             loaded.write(name, value[start:stop])
         self._run(loaded, stop - start, Clock(self.steps, self.options.seed))
-        return {name: loaded.read(buffer, stop - start) for name, buffer in loaded.plan.outputs.items()}
+        found = {name: loaded.read(buffer, stop - start) for name, buffer in loaded.plan.outputs.items()}
+        return {name: self._public(self.net.graph.outputs[name], value) for name, value in found.items()}
 
     @alone
     def step(self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> float:
@@ -263,11 +264,16 @@ class Program:
         n = self._feed(loaded, x, target)
         self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
         grads = {
-            name.removeprefix("d."): loaded.read(buffer, n)
+            name.removeprefix("d."): self._public(name.removeprefix("d."), loaded.read(buffer, n))
             for name, buffer in loaded.plan.outputs.items()
             if name.startswith("d.")
         }
         return float(loaded.view(loaded.plan.outputs["loss"])[0]), grads
+
+    def _public(self, node: str, value: Array) -> Array:
+        """The value in the shape of the net's node: in memory a sequence may be an image of one row."""
+        type_ = self.net.graph[node].type
+        return value.reshape(type_.arrayed(len(value))) if type_.batched else value
 
     def _run(self, loaded: Loaded, n: int, clock: Clock) -> None:
         """The segments "prepare", where the weights have changed, and "step"."""

@@ -52,6 +52,8 @@ class Case:
         """The types of the inputs."""
         if isinstance(self.what, Primitive):
             return tuple(Tensor(dtype, shape) for shape in self.shapes)
+        if getattr(self.what, "tokens", False):
+            return tuple(Tensor("i32", (BATCH, *shape), classes=VOCABULARY) for shape in self.shapes)
         return tuple(Tensor(dtype, (BATCH, *shape)) for shape in self.shapes)
 
 
@@ -68,7 +70,12 @@ def layer(word: str, *shapes: Shape, **settings: Any) -> Case:
 
 IMAGE, SMALL, VECTOR, SEQUENCE = (7, 6, 5), (4, 4, 3), (21,), (9, 6)
 
+VOCABULARY = 7  # words of the tokens that are read
+
 LAYERS: tuple[Case, ...] = (
+    layer("embed", (9,), width=18),
+    layer("embed", (4,), width=3, init="uniform"),
+    layer("onehot", (5,)),
     layer("conv", IMAGE, kernel=(3, 3), width=4),
     layer("conv", IMAGE, kernel=(5, 5), width=19, pad="valid", stride=(2, 1)),
     layer("conv", IMAGE, kernel=(2, 4), width=3, bias=False),
@@ -261,8 +268,7 @@ def append(graph: Graph, made_by: Layer, *inputs: Node) -> Node:
 def net(case: Case) -> Net:
     """A net of the one layer of a case, or of the last layer a loss belongs to."""
     graph = Graph()
-    shapes = [t.with_shape(*t.shape) for t in case.types("f32")]
-    inputs = [graph.add(Node(f"x{k}", Input(f"x{k}"), (), t, NOWHERE)) for k, t in enumerate(shapes)]
+    inputs = [graph.add(Node(f"x{k}", Input(f"x{k}"), (), t, NOWHERE)) for k, t in enumerate(case.types("f32"))]
     made_by = case.what
     if isinstance(made_by, loss.Loss):
         made_by = find(made_by.of or "identity")()
@@ -306,7 +312,11 @@ def operand(k: int, type_: Tensor) -> Node:
 
 def differentiable(graph: Graph) -> list[str]:
     """The ids of all inputs and weights a gradient may be asked of."""
-    return [n.id for n in graph if isinstance(n.made_by, Input | Weight) and n.id not in ("dy", "target")]
+    return [
+        n.id
+        for n in graph
+        if isinstance(n.made_by, Input | Weight) and n.id not in ("dy", "target") and not n.type.classes
+    ]
 
 
 def with_gradients(case: Case, dtype: str = "f64") -> Graph:
@@ -326,7 +336,9 @@ def feeds(graph: Graph, n: int = 3, seed: int = 0, reach: float = 2.0) -> dict[s
             continue
         rng = initial.generator(seed, node.id)
         shape = node.type.arrayed(n)
-        if isinstance(node.made_by, Input) and node.made_by.kind == "labels":
+        if node.type.classes:
+            found[node.id] = rng.integers(0, node.type.classes, shape).astype(float)
+        elif isinstance(node.made_by, Input) and node.made_by.kind == "labels":
             classes = graph[graph.outputs["output"]].type.channels
             found[node.id] = rng.integers(0, classes, shape).astype(float)
         else:

@@ -19,6 +19,7 @@ from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
 from netlang.primitives.primitive import Primitive, named
@@ -29,6 +30,7 @@ from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 from netlang.source import Source
 from netlang.syntax.parse import parse
+from netlang.types import Tensor
 
 STEP = 1e-5  # of the central difference: its error is about STEP^2 + 1e-16/STEP, and it stays within 1e-4 of a point
 EVERY = pytest.mark.parametrize("case", cases.CASES, ids=str)
@@ -59,7 +61,7 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
         Update,
         Convert,
     }
-    primitives |= {Depthwise, Winograd, WinogradWeights, WinogradGradient}
+    primitives |= {Depthwise, Lookup, LookupGradient, Winograd, WinogradWeights, WinogradGradient}
     assert {type(p) for p, _, _ in cases.launches()} == primitives - {
         Convert
     }  # the layout pass makes it; no layer does
@@ -89,7 +91,8 @@ def test_the_reference_fills_the_promised_shape_with_finite_numbers(case, dtype)
 @LAYER
 def test_what_is_lowered_has_the_type_the_layer_infers(case):
     graph = cases.primitives(case, training=False)
-    assert graph[graph.outputs["output"]].type == case.what.infer(*case.types())
+    wanted = case.what.infer(*case.types())
+    assert graph[graph.outputs["output"]].type == Tensor("f64", wanted.shape)
 
 
 def clear_of_kinks(graph, values, run):
@@ -197,7 +200,8 @@ def test_equal_layers_are_written_alike_and_different_ones_are_not(case):
 def test_a_layer_is_read_back_as_it_is_written(case):
     branches = "[ identity | identity ]" if case.what.merge else ""
     size = "x".join(map(str, case.shapes[0]))
-    file = Source("<law>", f"input {size}\n{case.what}{branches}\n")
+    words_ = f" tokens vocab={cases.VOCABULARY}" if case.what.tokens else ""
+    file = Source("<law>", f"input {size}{words_}\n{case.what}{branches}\n")
 
     graph = check(parse(file)).graph
     assert graph[next(iter(graph.outputs.values()))].made_by == case.what

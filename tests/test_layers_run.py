@@ -137,16 +137,6 @@ def test_what_cannot_be_compiled_yet_is_refused_by_name(shape, layer, what):
     assert refused(net(shape, layer)) == [f"this version checks, counts and draws {what}, but cannot compile it yet"]
 
 
-def test_tokens_are_refused_until_they_can_be_read():
-    tokens = cases.Node("input", Input("input"), (), Tensor("i32", ("n", 5), 20), cases.NOWHERE)
-    graph = cases.Graph()
-    embedded = cases.append(graph, of("embed", width=4), graph.add(tokens))
-    graph.outputs["output"] = embedded.id
-
-    (title,) = refused(cases.Net("net", None, graph, {}, {}, ""))
-    assert "an input of tokens" in title  # all spans of this net are the same: the first one is told
-
-
 def test_an_initialisation_may_say_its_number():
     rng = initial.generator(0, "w")
     assert initial.array("normal(2)", (400, 50), (1, 1), rng).std() == pytest.approx(2, rel=0.05)

@@ -299,3 +299,15 @@ def test_a_step_beyond_all_numbers_leaves_weights_and_state_as_they_were(xor):
     assert xor.steps == 1
     for name, value in before.items():
         np.testing.assert_array_equal((xor.weights if name in xor.weights else xor.state)[name], value)
+
+
+@pytest.mark.parametrize("text", ["input 5x7\nconv1-3\n", "input 5x7\nconv3-3, maxpool\n", "input 4x4x2\nflatten\n"])
+def test_outputs_and_gradients_have_the_shapes_the_net_says(text):
+    net = netlang.from_text(text + "train: loss=squared_error\n")
+    program = net.compile(batch=4)
+    x = np.ones(net.input.arrayed(3))
+
+    y = program(x)
+    _, grads = program.gradients(x, np.zeros(y.shape))
+    assert y.shape == net.output.arrayed(3)
+    assert grads["input"].shape == x.shape

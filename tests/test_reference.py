@@ -90,10 +90,13 @@ def test_each_layer_and_its_gradients_agree_with_pytorch(case, layout):
 
     x = [tensor(feeds[n]) for n in inputs]
     y = made(*x)
-    (y * tensor(feeds["dy"])).sum().backward()
+    if y.requires_grad:  # not where tokens are all that is read
+        (y * tensor(feeds["dy"])).sum().backward()
 
     assert_close(y.detach(), values[graph.outputs["output"]])
     for name, source in zip(inputs, x, strict=True):
+        if f"d.{name}" not in graph.outputs:
+            continue
         grad = np.zeros(source.shape) if source.grad is None else source.grad
         assert_close(grad, values[graph.outputs[f"d.{name}"]])
     for name, gradient in made.gradients().items():

@@ -313,7 +313,15 @@ def _lane_memory(dtype: str) -> tuple[Any, ...]:
     def _(builder, address, x):
         builder.store(x, pointer(builder, address, FLOATS[dtype]))
 
-    return load_scalar, store_scalar
+    def load_whole(address: int) -> int:
+        """The element at an address, which is a whole number. (Numba's `int` of a float may fail.)"""
+        return int(cell.from_address(address).value)
+
+    @emits(load_whole, types.int64(types.int64))
+    def _(builder, address):
+        return builder.fptosi(builder.load(pointer(builder, address, FLOATS[dtype])), ir.IntType(64))
+
+    return load_scalar, store_scalar, load_whole
 
 
 def _lane_numbers(dtype: str) -> tuple[Any, ...]:
@@ -347,7 +355,7 @@ def _lane_numbers(dtype: str) -> tuple[Any, ...]:
 
 load_f32, store_f32, splat_f32, spread_f32 = _vector_memory("f32")
 load_f64, store_f64, splat_f64, spread_f64 = _vector_memory("f64")
-load_scalar_f32, store_scalar_f32 = _lane_memory("f32")
-load_scalar_f64, store_scalar_f64 = _lane_memory("f64")
+load_scalar_f32, store_scalar_f32, load_whole_f32 = _lane_memory("f32")
+load_scalar_f64, store_scalar_f64, load_whole_f64 = _lane_memory("f64")
 lanes_f32, head_f32 = _lane_numbers("f32")
 lanes_f64, head_f64 = _lane_numbers("f64")

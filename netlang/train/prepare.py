@@ -116,7 +116,7 @@ def fitted(x: Array, input: Tensor, what: str) -> Array:
 
 def shaped(x: Array, input: Tensor) -> Array:
     """Normalised examples in the shape of the input: images row after row where it is a vector or a sequence."""
-    return np.ascontiguousarray(x.reshape(input.arrayed(len(x))), np.float32)
+    return np.ascontiguousarray(x.reshape(input.arrayed(len(x))), np.int32 if input.classes else np.float32)
 
 
 def targets(y: Array, output: Tensor, labelled: bool, what: str) -> Array:
@@ -193,9 +193,10 @@ def examples(
         raise Problem(f"`shift={moves}` moves pictures, but the examples of {data.name} are not pictures")
     if moves and moves >= max(x.shape[1:3]):
         raise Problem(f"`shift={moves}` moves pictures of {x.shape[1]}x{x.shape[2]} pixels out of sight")
-    return Examples(
-        x, y, x_test, y_test, input, statistics or Statistics.of(x, data.peak), data.classes is not None, moves
-    )
+    if statistics is None:
+        plain = Statistics((0.0,) * x.shape[-1], (1.0,) * x.shape[-1], data.peak)
+        statistics = plain if input.classes else Statistics.of(x, data.peak)  # tokens are names, not quantities
+    return Examples(x, y, x_test, y_test, input, statistics, data.classes is not None, moves)
 
 
 def stored(about: Mapping[str, Any], path: object) -> Statistics | None:

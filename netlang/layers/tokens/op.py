@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
-from netlang.layer import Layer, Misfit, Weight, register
+from netlang.formula import Channel, Name, equal, where
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
 from netlang.layers.initial import Initial
 from netlang.layers.sliding import positive
-from netlang.types import Tensor
+from netlang.primitives.lookup.op import Lookup
+from netlang.primitives.map.op import Map
+from netlang.types import Count, Tensor
 
 
 @register
@@ -21,7 +24,6 @@ class Embed(Layer):
 
     word = "embed"
     tokens = True
-    compiled = False
     width: int
     init: Initial = "auto"
 
@@ -33,6 +35,9 @@ class Embed(Layer):
         init = "normal(1)" if self.init == "auto" else self.init
         return (Weight("w", Tensor("f32", (x.classes, self.width)), init, (1, self.width), decays=True),)
 
+    def lower(self, emit: Emit, training: bool, x: Value, w: Value) -> Value:
+        return emit(Lookup(), x, w)
+
 
 @register
 @dataclass(frozen=True)
@@ -41,9 +46,15 @@ class OneHot(Layer):
 
     word = "onehot"
     tokens = True
-    compiled = False
 
     def infer(self, x: Tensor) -> Tensor:
         if x.classes < 1:
             raise Misfit("`onehot` needs to know how many words there are", help="say `vocab=` behind the `input`")
         return Tensor("f32", (*x.shape, x.classes))
+
+    def flops(self, y: Tensor, x: Tensor) -> Count:
+        return y.count  # each is compared
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        wide = (*x.type.shape[:-1], x.type.classes)
+        return emit(Map(where(equal(Channel(), Name("i0")), 1, 0), wide), x)
