@@ -91,6 +91,7 @@ class Net:
         check_nan: bool = False,
         dtype: str = "f32",
         precision: str = "fast",
+        sizes: Mapping[str, int] | None = None,
     ) -> "Program":
         """A program for batches of up to `batch` examples.
 
@@ -100,11 +101,17 @@ class Net:
             for all programs, as in netlang's own tests
         precision: "strict" computes convolutions as they are written; "fast" takes fewer products where that is faster,
             with errors of some 1e-6 instead of some 1e-7 (`docs/measurements/winograd.md`)
+        sizes: of the letters in the net's shapes, {"T": 64}; another size is another plan, for the same kernels
         Raises NetError, or ValueError or TypeError for an argument that cannot be.
         """
+        from netlang.check import sized
         from netlang.check.train import given
         from netlang.program import Options, Program
 
+        if sizes:
+            return Net(sized(self.checked, sizes)).compile(
+                batch, device, training, seed, threads, train, check_memory, check_nan, dtype, precision
+            )
         check_memory = check_memory or os.environ.get("NETLANG_CHECK_MEMORY") == "1"
         _whole("batch", batch, 1, LARGEST_BATCH)
         _whole("seed", seed, 0, LARGEST_SEED)

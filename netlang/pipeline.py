@@ -17,6 +17,8 @@ from netlang.primitives.launch import Target
 from netlang.sizes import letters
 from netlang.source import Span
 
+CHOOSE = "as in `--set T=64`, or `compile(sizes={...})` in Python"
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -64,7 +66,10 @@ def refuse_uncompiled(net: Net, purpose: str) -> None:
         what = _missing(net.graph, node)
         if what is not None:
             title = f"this version checks, counts and draws {what}, but cannot compile it yet"
-            found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, "")))
+            if isinstance(node.made_by, Input):
+                title = f"{what} is chosen before a net is compiled"
+            advice = CHOOSE if isinstance(node.made_by, Input) else None
+            found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, ""), help=advice))
     if found:
         raise NetError(*found.values())
     weights = list(net.graph.made_by(Weight))
@@ -78,7 +83,7 @@ def _missing(graph: Graph, node: Node) -> str | None:
     """What of a node the compiler lacks, as a user wrote it."""
     match node.made_by:
         case Input() if not node.type.fixed:
-            return f"a size that is not fixed, `{letters(*node.type.shape[1:])[0]}`"
+            return f"the size `{letters(*node.type.shape[1:])[0]}`"
         case Layer() as layer:
             types = [graph[i].type for i in node.inputs if not isinstance(graph[i].made_by, Weight)]
             return layer.missing(*types) if all(t.fixed for t in types) else None

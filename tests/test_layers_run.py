@@ -4,6 +4,7 @@ import cases
 import numpy as np
 import pytest
 
+from netlang.backend import cache
 from netlang.diagnostics import NetError
 from netlang.differentiate import differentiate
 from netlang.graph import Input
@@ -11,7 +12,7 @@ from netlang.interpret import interpret
 from netlang.layer import Weight, find
 from netlang.layers import initial
 from netlang.lower import lower
-from netlang.net import Net
+from netlang.net import Net, from_text
 from netlang.pipeline import compile_plan, refuse_uncompiled
 from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run
@@ -129,7 +130,6 @@ def refused(net, purpose="evaluate"):
         ((7, 3), of("lstm", width=4), "`lstm`"),
         ((7, 3), of("gru", width=4), "`gru`"),
         ((7, 3), of("rnn", width=4), "`rnn`"),
-        (("T", 3), of("relu"), "a size that is not fixed, `T`"),
     ],
     ids=str,
 )
@@ -142,3 +142,26 @@ def test_an_initialisation_may_say_its_number():
     assert initial.array("normal(2)", (400, 50), (1, 1), rng).std() == pytest.approx(2, rel=0.05)
     assert 0.28 < np.abs(initial.array("uniform(0.3)", (40, 50), (1, 1), rng)).max() <= 0.3
     assert (initial.array("constant(0.25)", (4,), (1, 1), rng) == 0.25).all()
+
+
+def test_open_sizes_are_chosen_and_another_one_needs_no_other_kernel():
+    open_net = from_text("input HxWx3\nconv3-8, maxpool, conv3-8, upsample2, conv1-4, softmax\n")
+    with pytest.raises(NetError, match="the size `H` is chosen before a net is compiled"):
+        open_net.compile(batch=2)
+    open_net.compile(batch=2, sizes={"H": 8, "W": 8})(np.zeros((2, 8, 8, 3)))
+    before = cache.counts.compiled
+
+    for high, wide in ((16, 8), (6, 12)):
+        x = np.random.default_rng(0).normal(size=(2, high, wide, 3))
+        y = open_net.compile(batch=2, sizes={"H": high, "W": wide})(x)
+        assert y.shape == (2, high, wide, 4)
+    assert cache.counts.compiled == before
+
+
+def test_sizes_that_do_not_suit_are_told():
+    open_net = from_text("input Hx4x3\nadd[ maxpool, upsample2 | identity ]\n")
+
+    with pytest.raises(NetError, match="do not agree"):
+        open_net.compile(batch=2, sizes={"H": 5})
+    with pytest.raises(NetError, match="has no size `T`"):
+        open_net.compile(batch=2, sizes={"T": 5})
