@@ -1,8 +1,9 @@
 """Roles "out" and "data": every result pixel is covered by taps of a source image.
 
-Tiles are P result pixels, in the order of memory and across rows and images, by Q columns (vectors of 16 channels in
-lanes "c", single channels in lanes "n"). A segment of a product is a tap; where the source pixels of a line's taps
-follow one another in memory, the whole line is one segment. A tap outside the image reads zeros.
+Tiles are P result pixels, in the order of memory and across rows and images (in role "data" of a stride those of one
+phase after another), by Q columns (vectors of 16 channels in lanes "c", single channels in lanes "n"). A segment of a
+product is a tap; where the source pixels of a line's taps follow one another in memory, the whole line is one segment.
+A tap outside the image reads zeros.
 
 Position: t = pixel * mul + tap * step + base; the tap's source line is t / div where that is whole and inside.
 """
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netlang.formula import Term
+from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.sides import Weights, axes, image_size
+from netlang.primitives.contraction.sides import Axis, Weights, axes, image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
@@ -30,34 +32,39 @@ def cover(
     """The launch of a contraction that makes a value: (x, w) -> y, or (dy, w or its transposed copy) -> dx."""
     source, weight = inputs
     lanes = result.lanes
-    high, wide = axes(primitive, image_size(source), image_size(result))
+    real = axes(primitive, image_size(source), image_size(result))
     of, to = Geometry(source.type, lanes), Geometry(result.type, lanes)
     formula = Formula((after,), operands, result.type, lanes, given=("y",))
     positions, columns, tile = _tile(target, to, to.most_images(batch) * to.places)
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
-    pixel = of.columns * of.vector
+    few = of if tight.suits(of, *real) else None
+    high, wide = (tight.padded(axis) if few else axis for axis in real)
+    pixel = of.channels * of.size if few else of.columns * of.vector
     whole_lines = flow.lines_follow and wide.follow and of.channels * flow.source_step == pixel
     inside = high.inside and wide.inside
     flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and inside
-    kernel = Cover(positions, columns, lanes, whole_lines, inside, high.div * wide.div > 1, flat, formula)
+    kernel = Cover(positions, columns, lanes, whole_lines, inside, high.div * wide.div > 1, flat, formula, few)
     tap_line = pixel * (wide.taps if whole_lines else 1)
     scratch = kernel.scratch(high.taps, wide.taps, 0 if inside else tap_line)
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
-        product=Product(tile),
-        tile_pixels=positions, tile_columns=columns,
+        product=Product(tile), tile_pixels=positions, tile_columns=columns,
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
-        taps_h=high.taps, mul_h=high.mul, step_h=high.step, base_h=high.base, source_h=high.source,
-        taps_w=wide.taps, mul_w=wide.mul, step_w=wide.step, base_w=wide.base, source_w=wide.source,
+        **_meeting("h", high), **_meeting("w", wide),
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
     )  # fmt: skip
-    if kernel.divided:
-        arguments.add(div_h=high.div, div_w=wide.div)
+    shared = tight.add_arguments(arguments, of, batch, *real) if few else 0
     formula.add_arguments(arguments)
-    lines = [f"own = {arguments.own()}", *kernel.lines()]
-    return drafted(f"contraction_{lanes}", arguments, lines, (scratch, 0))
+    lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
+    return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
+
+
+def _meeting(axis: str, of: Axis) -> dict[str, int]:
+    """How positions and taps meet along an axis, as the text names it."""
+    found = {"taps": of.taps, "mul": of.mul, "step": of.step, "base": of.base, "div": of.div, "source": of.source}
+    return {f"{name}_{axis}": value for name, value in found.items()}
 
 
 def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
@@ -69,17 +76,49 @@ def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
     return positions, columns, f"spread_{to.dtype}_{rows}x{vectors}"
 
 
+_NEXT = [
+    "j += 1",
+    "if j == width:",
+    "    j = 0",
+    "    i += 1",
+    "    if i * width == places:",
+    "        i = 0",
+    "        image_at += 1",
+]
+_NEXT_PHASE = [
+    "phase_w += 1",
+    "if phase_w == div_w:",
+    "    phase_w = 0",
+    "    phase_h += 1",
+]
+# Pixels a stride apart share their taps; the other taps fall between source pixels, and cost a tile of these nothing
+_NEXT_IN_PHASE = [
+    "j += div_w",
+    "if j >= width:",
+    "    j = phase_w",
+    "    i += div_h",
+    "    while i >= height or j >= width:",
+    *indented(_NEXT_PHASE, 2),
+    "        if phase_h == div_h:",
+    "            phase_h = 0",
+    "            image_at += 1",
+    "        i = phase_h",
+    "        j = phase_w",
+]
+
+
 @dataclass(frozen=True)
 class Cover:
     """The kernel's text.
 
     positions, columns: of a tile; whole_lines: a line of taps is one segment; inside: no tap is ever outside;
     divided: some taps fall between source pixels (role "data" of a stride); flat: one tap, pixel on pixel, as in a
-    dense layer
+    dense layer; few: the source, where its few channels are copied tight (`tight.py`)
 
     What a tile needs to know lies in the thread's scratch: per pixel the address of its image, line and column of its
-    first tap, and the address of that tap; then the lines of the tap at hand, offsets of taps into the weights, the
-    table, the tile, zeros, and copies of the lines of taps that cross the image's border, zeros included.
+    first tap, and the address of that tap (where taps fall between pixels, its own position); then the lines of the tap
+    at hand, offsets of taps into the weights, the table, the tile, zeros, and copies of the lines of taps that cross
+    the border, zeros included.
     """
 
     positions: int
@@ -90,6 +129,7 @@ class Cover:
     divided: bool
     flat: bool
     formula: Formula
+    few: Geometry | None = None
 
     @property
     def entry(self) -> int:
@@ -107,9 +147,9 @@ class Cover:
         copies = taps_h * self.positions * tap_line if self.whole_lines else 0
         return sum(-(-p // 64) * 64 for p in (self.spots, 8 * taps, self.entry * taps, tile, tap_line, copies))
 
-    def lines(self) -> list[str]:
-        """Everything behind the unpacking of the arguments."""
-        g = self.formula.geometry
+    def lines(self, shared: str) -> list[str]:
+        """Everything behind the unpacking of the arguments. shared: the text of the shared scratch's address"""
+        g, few = self.formula.geometry, self.few
         step = g.size if self.lanes == "c" else g.vector
         steps = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
         first_in_row = "0, 8 * tile_pixels" if self.lanes == "c" else "8 * tile_columns, 0"
@@ -125,7 +165,8 @@ class Cover:
             "for z in range(zeros):",
             f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
             f"step_k = {step}",
-            "line_bytes = source_w * pixel_bytes",
+            f"line_bytes = source_w * pixel_bytes{f' + {few.vector}' if few else ''}",
+            *(tight.lines(few, shared) if few else []),
             f"total_pixels = ({g.images}) * places",
             "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
             "item, stop = split(tiles * blocks, thread, threads(team))",
@@ -146,12 +187,22 @@ class Cover:
         ]
 
     def _first_pixel(self) -> list[str]:
+        lines = ["pixel = tile * tile_pixels", "image_at = pixel // places", "rest = pixel - image_at * places"]
+        if not self.divided:
+            return [*lines, "i = rest // width", "j = rest - i * width"]
         return [
-            "pixel = tile * tile_pixels",
-            "image_at = pixel // places",
-            "rest = pixel - image_at * places",
-            "i = rest // width",
-            "j = rest - i * width",
+            *lines,
+            "height = places // width",
+            "phase_h = phase_w = 0",
+            "lines_in = (height + div_h - 1) // div_h",
+            "in_line = (width + div_w - 1) // div_w",
+            "while rest >= lines_in * in_line:",
+            "    rest -= lines_in * in_line",
+            *indented(_NEXT_PHASE),
+            "    lines_in = (height - phase_h + div_h - 1) // div_h",
+            "    in_line = (width - phase_w + div_w - 1) // div_w",
+            "i = phase_h + rest // max_i64(in_line, 1) * div_h",
+            "j = phase_w + (rest - rest // max_i64(in_line, 1) * in_line) * div_w",
         ]
 
     def _gather(self) -> list[str]:
@@ -172,6 +223,7 @@ class Cover:
             "    if h < 0 or h + (taps_h - 1) * step_h >= source_h or w < 0 or w + taps_w > source_w:",
             "        crosses = 1",
         ]
+        known = "image_at * places + i * width + j" if self.divided else "at + h * line_bytes + w * pixel_bytes"
         return [
             "crosses = 0",
             "for r in range(tile_pixels):",
@@ -182,17 +234,11 @@ class Cover:
             "    store_i64(spot, at)",
             "    store_i64(spot + 8, h)",
             "    store_i64(spot + 16, w)",
-            "    store_i64(spot + 24, at + h * line_bytes + w * pixel_bytes)",
+            f"    store_i64(spot + 24, {known})",
             *(border if self.whole_lines and not self.inside else []),
             "    if pixel < total_pixels - 1:",
             "        pixel += 1",
-            "        j += 1",
-            "        if j == width:",
-            "            j = 0",
-            "            i += 1",
-            "            if i * width == places:",
-            "                i = 0",
-            "                image_at += 1",
+            *indented(_NEXT_IN_PHASE if self.divided else _NEXT, 2),
         ]
 
     def _line_segments(self) -> list[str]:
@@ -328,7 +374,7 @@ class Cover:
         place = ["image = position // places", "place = position - image * places"] if self.formula.needs_image else []
         return [
             "for r in range(min_i64(tile_pixels, total_pixels - tile * tile_pixels)):",
-            "    position = tile * tile_pixels + r",
+            f"    position = {'load_i64(own + r * 32 + 24)' if self.divided else 'tile * tile_pixels + r'}",
             *indented(place),
             "    for q in range(min_i64(tile_columns, columns - block * tile_columns)):",
             "        column = block * tile_columns + q",
