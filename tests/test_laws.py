@@ -25,6 +25,7 @@ from netlang.primitives.map.reference import formula
 from netlang.primitives.primitive import Primitive, named
 from netlang.primitives.reference import Run
 from netlang.primitives.region.op import Region
+from netlang.primitives.resample.op import Resample
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
@@ -61,7 +62,7 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
         Update,
         Convert,
     }
-    primitives |= {Depthwise, Lookup, LookupGradient, Winograd, WinogradWeights, WinogradGradient}
+    primitives |= {Depthwise, Resample, Lookup, LookupGradient, Winograd, WinogradWeights, WinogradGradient}
     assert {type(p) for p, _, _ in cases.launches()} == primitives - {
         Convert
     }  # the layout pass makes it; no layer does

@@ -126,7 +126,6 @@ def refused(net, purpose="evaluate"):
     ("shape", "layer", "what"),
     [
         ((4, 4, 3), of("local", kernel=(3, 3), width=2), "`local`"),
-        ((4, 4, 3), of("upsample", kernel=(2, 2), how="bilinear"), "`upsample bilinear`"),
         ((7, 3), of("lstm", width=4), "`lstm`"),
         ((7, 3), of("gru", width=4), "`gru`"),
         ((7, 3), of("rnn", width=4), "`rnn`"),

@@ -13,6 +13,7 @@ from netlang.layers.shape.border import bordered, cut
 from netlang.layers.sliding import AXES, Pair, Sides, alike, along, plane, positive
 from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
+from netlang.primitives.resample.op import Resample
 from netlang.primitives.window.op import Window
 from netlang.types import BATCH, Count, Dim, Tensor, shown
 
@@ -201,11 +202,6 @@ class Upsample(Layer):
         factor = along(self, x, "kernel", self.kernel or (1, 1))
         return () if like else _changed(x, y, lambda n, by: f"{n}*{by}", factor)
 
-    def missing(self, *inputs: Tensor) -> str | None:
-        if self.how == "bilinear":
-            return f"`{self.word} bilinear`"
-        return None if self._factor(*inputs) else f"`{self.word} like=` where the sizes are no multiples"
-
     def _factor(self, x: Tensor, *like: Tensor) -> Pair | None:
         """How many pixels one becomes, if it is the same number everywhere."""
         old, new = plane(x, self.word), plane(self.infer(x, *like), self.word)
@@ -217,10 +213,12 @@ class Upsample(Layer):
         return found[0], found[1]
 
     def lower(self, emit: Emit, training: bool, x: Value, *like: Value) -> Value:
-        factor = self._factor(x.type, *(v.type for v in like))
-        assert factor is not None
         image = on_row(emit, x)
         _, h, w, _ = image.type.arrayed(0)
+        factor = self._factor(x.type, *(v.type for v in like))
+        if factor is None or self.how == "bilinear":
+            high, wide = (int(str(d)) for d in plane(self.infer(x.type, *(v.type for v in like)), self.word))
+            return off_row(emit, emit(Resample((h, w), (high, wide), self.how), image), x.type)
         # the gradient of an average hands every pixel its share; times the number of shares it is the pixel again
         window = Window("average", factor, factor, (0, 0, 0, 0), (h * factor[0], w * factor[1]), "data")
         shares = emit(window, image)

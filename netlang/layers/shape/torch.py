@@ -49,4 +49,5 @@ def crop(layer, x, *like):
 def upsample(layer, x, *like):
     """F.interpolate."""
     size = layer.infer(x, *like).arrayed(0)[1:-1]
-    return lambda x, *_: F.interpolate(x, size=size, mode="nearest")
+    mode = layer.how if layer.how == "nearest" or len(size) == 2 else "linear"
+    return lambda x, *_: F.interpolate(x, size=size, mode=mode)
