@@ -8,6 +8,8 @@ from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 from netlang.primitives.window.op import Window
 
+BAND = 4  # columns that a thread takes together: 256 bytes of each pixel in f32
+
 
 @drafts("cpu", Window)
 def window_draft(primitive: Window, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
@@ -154,23 +156,47 @@ class _Pool:
         return [self._split("(high * wide)"), "for window in range(start, stop):", *indented(body)]
 
     def max_data(self) -> list[str]:
-        """A thread owns all pixels of an image and column: zeros, then what each window gives, then the formula."""
+        """A thread owns all pixels of an image and BAND columns: zeros, what each window gives, then the formula.
+
+        A row of windows after the other, so that the rows of pixels that they share are still in the cache.
+        """
         result = f"load_{self.dtype}(result + at)"
-        windows = [*_WINDOW, *self._largest()]
-        windows += self._pixels([*self._take(), f"store_{self.dtype}(result + at, {result} + hit)"])
-        at = ["position = image * places + place", f"at = (position * columns + column) * {self.vector}"]
-        plane = [
-            "image = item // columns",
-            "column = item - image * columns",
-            "for place in range(places):",
-            *indented([*at, f"store_{self.dtype}(result + at, splat_{self.dtype}(0.0))"]),
+        windows = [*_WINDOW, "for column in range(begin, end):"]
+        windows += indented(self._largest())
+        hit = [*self._take(), f"store_{self.dtype}(result + at, {result} + hit)"]
+        windows += indented(self._pixels(hit))
+        clear = f"store_{self.dtype}(result + at, splat_{self.dtype}(0.0))"
+        done = self._rows(
+            "done", "max_i64(done, min_i64((i + 1) * stride_h - top, clear))", [f"v_y = {result}", *self.pasted]
+        )
+        rest = self._rows("done", "height", [f"v_y = {result}", *self.pasted])
+        bands = [
+            "image = item // bands",
+            f"begin = (item - image * bands) * {BAND}",
+            f"end = min_i64(columns, begin + {BAND})",
+            "clear = done = 0",
             "for i in range(high):",
+            *indented(self._rows("clear", "max_i64(clear, min_i64(i * stride_h - top + kernel_h, height))", [clear])),
             "    for j in range(wide):",
             *indented(windows, 2),
+            *(indented(done) if self.formula else []),
+            *self._rows("clear", "height", [clear]),
+            *(rest if self.formula else []),
         ]
-        if self.formula:
-            plane += ["for place in range(places):", *indented([*at, f"v_y = {result}", *self.pasted])]
-        return [self._split("columns"), "for item in range(start, stop):", *indented(plane)]
+        head = [f"bands = (columns + {BAND - 1}) // {BAND}", self._split("bands")]
+        return [*head, "for item in range(start, stop):", *indented(bands)]
+
+    def _rows(self, first: str, stop: str, body: list[str]) -> list[str]:
+        """The pixels of the rows from `first`, which becomes `stop`."""
+        return [
+            f"row_stop = {stop}",
+            f"for place in range({first} * width, row_stop * width):",
+            "    position = image * places + place",
+            "    for column in range(begin, end):",
+            f"        at = (position * columns + column) * {self.vector}",
+            *indented(body, 2),
+            f"{first} = row_stop",
+        ]
 
     def _split(self, each: str) -> str:
         return f"start, stop = split(({self.images}) * {each}, thread, threads(team))"
