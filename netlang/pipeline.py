@@ -48,9 +48,8 @@ def compile_plan(
     primitives = _lowered(net, purpose != "evaluate", target.dtype)
     gradient = primitives
     if purpose == "gradients":
-        inputs = [node.id for node in net.graph.made_by(Input)]
-        weights = [node.id for node in primitives if node.id in net.graph and not node.inputs]
-        gradient = differentiate(primitives, wrt=dict.fromkeys([*inputs, *weights]))
+        starts = (node for node in primitives if node.id in net.graph and not node.inputs)
+        gradient = differentiate(primitives, wrt=[node.id for node in starts if not node.type.classes])
         for name in [name for name in gradient.outputs if name.startswith(NEXT)]:
             del gradient.outputs[name]
     elif purpose == "train":
