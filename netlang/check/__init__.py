@@ -80,11 +80,13 @@ def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], probl
 
 
 def _refuse(file: ast.File, problems: Problems) -> None:
-    """Statements of the language that this version lacks."""
-    for statement in file.statements:
+    """Statements of the language that this version lacks. What uses them is not called wrong too."""
+    later = [statement for statement in file.statements if isinstance(statement, ast.Later)]
+    for statement in later:
         with problems.collected():
-            if isinstance(statement, ast.Later):
-                raise not_yet(f"the statement `{statement.word.text}`", statement.span)
+            raise not_yet(f"the statement `{statement.word.text}`", statement.span)
+    if later:
+        problems.settle()
 
 
 def _steps(file: ast.File, scope: Scope, letters: Letters, expansion: Expansion) -> None:
