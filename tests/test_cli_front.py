@@ -1,8 +1,10 @@
 """The commands that compile nothing: what they print, and how they end."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,65 @@ def test_a_folder_and_a_near_name_are_told(tmp_path):
     assert "is a folder" in run("check", str(tmp_path)).stderr
     assert "did you mean" in run("check", str(tmp_path / "lenett.net")).stderr
     assert "lenet.net`?" in run("check", str(tmp_path / "lenet")).stderr
+
+
+def test_the_zoo_is_named_where_a_file_of_its_name_is_missing(tmp_path):
+    (tmp_path / "bin.net").write_text("input 8\nFC-2\n")
+
+    assert "did you mean `zoo/lenet.net`?" in run("check", str(tmp_path / "lenet.net")).stderr
+    assert "did you mean `zoo/lenet.net`?" in run("check", "zoo/lenett.net").stderr
+    assert "did you mean" not in run("check", str(tmp_path / "missing.net")).stderr  # only the endings agree
+
+
+@pytest.mark.parametrize("command", ["check", "fmt"])
+def test_a_pipe_that_nobody_writes_into_is_not_waited_for(tmp_path, command):
+    os.mkfifo(tmp_path / "pipe.net")
+    done = run(command, str(tmp_path / "pipe.net"))
+
+    assert done.exit_code == (1 if command == "check" else 0)
+    assert ("this file is empty" in done.stderr) == (command == "check")
+
+
+def test_a_pipe_is_read_to_its_end_though_its_writer_comes_late(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.net")
+    there = os.open(tmp_path / "pipe.net", os.O_RDWR)  # opening for writing alone would wait for a reader
+    writer = os.open(tmp_path / "pipe.net", os.O_WRONLY)
+    os.close(there)
+    waiting, really = threading.Event(), os.set_blocking
+
+    def write():
+        waiting.wait()
+        os.write(writer, b"input 8\nFC-2\n")
+        os.close(writer)
+
+    def blocking(handle, on):
+        waiting.set()  # netlang has found nothing in the pipe
+        really(handle, on)
+
+    monkeypatch.setattr(os, "set_blocking", blocking)
+    late = threading.Thread(target=write)
+    late.start()
+    done = run("check", str(tmp_path / "pipe.net"))
+    waiting.set()
+    late.join()
+
+    assert (done.exit_code, "8 -> 2" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_that_was_closed_before_the_start_changes_nothing(tmp_path, closed):
+    (tmp_path / "a.net").write_text("input 8\nFC-2\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "netlang", "check", "a.net"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: os.close(closed),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):

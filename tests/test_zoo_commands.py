@@ -83,6 +83,19 @@ def test_a_path_of_the_zoo_is_read_where_no_such_file_is(tmp_path, monkeypatch):
     assert read("zoo/lenet.net").text == "input 8\n"
 
 
+def test_what_ships_is_laid_out_for_reading_and_never_written(tmp_path, monkeypatch):
+    (tmp_path / "vgg.net").write_text("input  8\nFC-2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogue, "folder", lambda: tmp_path)
+
+    assert run("fmt", "--stdout", "zoo/vgg.net").stdout == "input 8\nFC-2\n"
+    for command in ("fmt", "annotate"):
+        done = run(command, "zoo/vgg.net")
+        assert (done.exit_code, "`netlang new NAME.net --from vgg` copies it" in done.stderr) == (1, True)
+    assert (tmp_path / "vgg.net").read_text() == "input  8\nFC-2\n"
+    assert not (tmp_path / "zoo").exists()
+
+
 def test_the_wheel_carries_what_the_checkout_has():
     carried = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
 

@@ -2,12 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
 
 import click
 
 from netlang.cli.file import constants, file_argument, json_option, set_option, told
-from netlang.files import Problem, write
+from netlang.files import Problem
 
 
 @click.command("annotate")
@@ -22,7 +21,7 @@ def command(file: str, settings: tuple[str, ...], check: bool, shown: bool, as_j
     Of a file with variants a size that differs from one to another becomes `?`. Shapes inside blocks are left alone.
     """
     from netlang.annotate import annotated
-    from netlang.syntax.read import divided, read
+    from netlang.syntax.read import divided, read, rewrite
 
     with told(as_json):
         path, variant = divided(file)
@@ -33,7 +32,7 @@ def command(file: str, settings: tuple[str, ...], check: bool, shown: bool, as_j
         click.echo(json.dumps({"ok": not (check and changed), "file": str(path), "changed": changed, "text": text}))
     if changed and not (check or shown):
         try:
-            write(Path(path).resolve(), text.encode())
+            rewrite(str(path), text)
         except Problem as problem:
             click.echo(f"error: {problem}", err=True)
             sys.exit(1)

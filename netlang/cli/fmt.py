@@ -10,7 +10,7 @@ import click
 
 from netlang.cli.file import as_data, complain, json_option
 from netlang.diagnostics import NetError
-from netlang.files import Problem, write
+from netlang.files import Problem
 
 if TYPE_CHECKING:
     from netlang.source import Source
@@ -76,31 +76,27 @@ def _outcome(name: str) -> Outcome:
     try:
         source, before = _read(name)
         text = formatted(source)
-    except (NetError, Problem) as problem:
+    except NetError as problem:
         return Outcome(name, problem=problem)
     return Outcome(name, text, before != text.encode())
 
 
 def _read(name: str) -> "tuple[Source, bytes]":
-    """A file or standard input, and its bytes. Raises NetError or Problem."""
-    from netlang.source import Source, unified
-    from netlang.syntax.read import read
+    """A file or standard input, and its bytes. Raises NetError."""
+    from netlang.syntax.read import content, decoded
 
-    if name != STDIN:
-        return read(name), Path(name).read_bytes()
-    content = sys.stdin.buffer.read()
-    try:
-        return Source("<stdin>", unified(content.decode("utf-8-sig"))), content
-    except UnicodeDecodeError:
-        raise Problem("what stands on standard input is no text in UTF-8.") from None
+    data = sys.stdin.buffer.read() if name == STDIN else content(name)
+    return decoded("<stdin>" if name == STDIN else name, data), data
 
 
 def _written(outcome: Outcome) -> Outcome:
     """Write a file that changes; the whole of it or nothing."""
+    from netlang.syntax.read import rewrite
+
     if outcome.problem or not outcome.changed or outcome.name == STDIN:
         return outcome
     try:
-        write(Path(outcome.name).resolve(), outcome.text.encode())
+        rewrite(outcome.name, outcome.text)
     except Problem as problem:
         return replace(outcome, changed=False, problem=problem)
     return outcome

@@ -1,10 +1,12 @@
 """Files to sources, and what a user may write for one: `FILE` or `FILE:VARIANT`."""
 
+import io
 import os
 from pathlib import Path
 
-from netlang.catalogue import shipped
-from netlang.diagnostics import Diagnostic, Label, NetError
+from netlang.catalogue import PREFIX, names, shipped
+from netlang.diagnostics import Diagnostic, Label, NetError, closest
+from netlang.files import Problem, write
 from netlang.source import Source, Span, unified
 
 LARGEST = 1_000_000  # bytes; a net of 10,000 lines has half of them
@@ -21,15 +23,24 @@ def divided(file: str) -> tuple[Path, str | None]:
 def read(path: str | Path) -> Source:
     """The text of a `.net` file. Raises NetError for what is no readable text."""
     name = str(path)
+    return decoded(name, content(name))
+
+
+def content(name: str) -> bytes:
+    """The bytes of a `.net` file. Raises NetError."""
     try:
-        with _existing(name).open("rb") as file:
-            data = file.read(LARGEST + 1)
+        data = _bytes(_existing(name))
     except (OSError, ValueError) as problem:
         raise _unreadable(name, problem) from None
     if len(data) > LARGEST:
         raise _no_file(
             name, f"`{name}` is larger than {LARGEST:,} bytes", "a .net file is a text of some lines; is this one?"
         )
+    return data
+
+
+def decoded(name: str, data: bytes) -> Source:
+    """The text of the bytes of a `.net` file. Raises NetError."""
     if b"\0" in data:
         raise _no_file(name, f"`{name}` is no text: it holds zero bytes", "a .net file is plain text")
     try:
@@ -37,6 +48,22 @@ def read(path: str | Path) -> Source:
     except UnicodeDecodeError as problem:
         raise _undecodable(name, data, problem) from None
     return Source(name, unified(text))
+
+
+def rewrite(name: str, text: str) -> None:
+    """A new text for a file that was read. Raises Problem, also for one that ships with netlang."""
+    if not Path(name).exists() and (entry := shipped(name)):
+        raise Problem(f"{name} ships with netlang and stays; `netlang new NAME.net --from {entry.stem}` copies it")
+    write(Path(name).resolve(), text.encode())
+
+
+def _bytes(path: Path) -> bytes:
+    """Up to LARGEST + 1 bytes. A pipe that nobody writes into is empty: a writer might never come."""
+    with open(path, "rb", buffering=0, opener=_at_once) as raw:
+        first = raw.read(1) or b""  # None where a writer is there and has not written yet
+        os.set_blocking(raw.fileno(), True)
+        with io.BufferedReader(raw) as rest:
+            return first + rest.read(LARGEST)
 
 
 def _existing(name: str) -> Path:
@@ -58,17 +85,25 @@ def _unreadable(name: str, problem: OSError | ValueError) -> NetError:
 
 
 def _near(name: str) -> str | None:
-    """A file of the same folder that may have been meant."""
-    from netlang.diagnostics import closest
-
+    """A file of the same folder, or a net of the zoo, that may have been meant."""
     path = Path(name)
     try:
-        names = {entry.name.lower(): entry.name for entry in path.parent.iterdir() if entry.is_file()}
+        beside = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
     except OSError:
-        return None
-    exact = f"{path.name}.net".lower()
-    found = exact if exact in names else closest(path.name, names)
-    return str(path.parent / names[found]) if found else None
+        beside = []
+    stems = {Path(entry).stem.lower(): entry for entry in beside}  # endings are alike, and prove nothing
+    if f"{path.name}.net" in beside:
+        return f"{name}.net"
+    zoo = closest(path.stem, names())
+    if zoo and (name.startswith(PREFIX) or zoo == path.stem.lower()):
+        return f"{PREFIX}{zoo}.net"
+    found = closest(path.stem, stems)
+    return str(path.parent / stems[found]) if found else None
+
+
+def _at_once(name: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _undecodable(name: str, data: bytes, problem: UnicodeDecodeError) -> NetError:
