@@ -38,10 +38,10 @@ def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
     shape, c = buffer.type.arrayed(n), buffer.type.channels
     if buffer.lanes != "n":
         rows = int(np.prod(shape[:-1], dtype=np.int64))
-        return np.ascontiguousarray(memory.reshape(-1, _whole(c))[:rows, :c]).reshape(shape)
+        return np.array(memory.reshape(-1, _whole(c))[:rows, :c], order="C").reshape(shape)
     elements = buffer.type.size
     blocks = memory.reshape(-1, elements, LANES)[: -(-n // LANES)]
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1)).reshape(-1, elements)[:n].reshape(shape)
+    return np.array(blocks.transpose(0, 2, 1), order="C").reshape(-1, elements)[:n].reshape(shape)
 
 
 def _whole(count: int) -> int:

@@ -14,6 +14,7 @@ from netlang.lower import loss_of
 from netlang.types import Tensor
 
 if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compiled
+    from netlang.gradcheck import Gradients
     from netlang.program import Program
     from netlang.report import Summary
 
@@ -118,6 +119,26 @@ class Net:
         _whole("threads", 1 if threads is None else threads, 1, LARGEST_BATCH)
         options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device, precision)
         return Program(self, given(train or {}, self.train), options)
+
+    def gradcheck(
+        self,
+        batch: int = 4,
+        size: tuple[int, ...] | None = None,
+        seed: int = 0,
+        tolerance: float = 1e-6,
+        seconds: float = 300,
+        threads: int | None = None,
+    ) -> "Gradients":
+        """Every gradient beside central differences, in float64, with random numbers for everything.
+
+        size: height and width of images, or length of sequences; by default large nets are made smaller
+        seconds: how long it may take; what is not done then stands in `.late`
+        Returns what was found: `.ok`, `.worst`, `.rows`; it prints as the table of `netlang gradcheck`.
+        Raises NetError, or Problem where the size does not suit.
+        """
+        from netlang.gradcheck import gradcheck
+
+        return gradcheck(self, batch, size, seed, tolerance, seconds, threads)
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"

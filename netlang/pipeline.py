@@ -24,8 +24,8 @@ CHOOSE = "as in `--set T=64`, or `compile(sizes={...})` in Python"
 class Stages:
     """What each stage made of the one before it.
 
-    purpose: "evaluate": the outputs; "gradients": the loss, and its gradient by every weight and input;
-        "train": the loss, and a step of the optimizer
+    purpose: "evaluate": the outputs; "loss": the loss as it is in training; "gradients": that, and its gradient by
+        every weight and input; "train": the loss, and a step of the optimizer
     """
 
     purpose: str
@@ -52,6 +52,8 @@ def compile_plan(
         gradient = differentiate(primitives, wrt=[node.id for node in starts if not node.type.classes])
         for name in [name for name in gradient.outputs if name.startswith(NEXT)]:
             del gradient.outputs[name]
+    elif purpose == "loss":
+        gradient.outputs = {"loss": gradient.outputs["loss"]}
     elif purpose == "train":
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
     optimised = optimise(gradient, batch, strict=strict)

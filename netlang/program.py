@@ -175,7 +175,7 @@ class Program:
             yield from found.items()
 
     def stages(self, purpose: str) -> Stages:
-        """What the compiler made for a purpose: "evaluate", "train" or "gradients"."""
+        """What the compiler made for a purpose: "evaluate", "loss", "gradients" or "train"."""
         if purpose not in self._stages:
             share = not self.options.check_memory
             strict = self.options.precision == "strict"
@@ -254,6 +254,13 @@ class Program:
         return all(np.abs(self.weights[name]).max(initial=0) < LOST for name in self.weights) and all(
             np.isfinite(self.state[name]).all() for name in self.state
         )
+
+    @alone
+    def loss(self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> float:
+        """The loss in training mode, as `gradients` has it, at the price of the way forward alone."""
+        loaded = self.loaded("loss")
+        self._run(loaded, self._feed(loaded, x, target), Clock(self.steps + 1, self.options.seed, self.rate))
+        return float(loaded.view(loaded.plan.outputs["loss"])[0])
 
     @alone
     def gradients(

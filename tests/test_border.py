@@ -29,6 +29,17 @@ def test_what_is_packed_is_unpacked(shape, lanes, n):
     np.testing.assert_array_equal(unpack(buffer, memory, n), value)
 
 
+@pytest.mark.parametrize(("shape", "lanes"), [((5,), "w"), ((3, 32), "w"), (("n", 16), "c"), (("n", 1), "n")], ids=str)
+def test_what_is_unpacked_is_a_copy_that_later_runs_leave_alone(shape, lanes):
+    buffer, memory = buffer_of(Tensor("f32", shape), lanes, 48)
+    memory[:] = 1
+
+    value = unpack(buffer, memory, 1)
+    memory[:] = 2
+
+    assert (value == 1).all()
+
+
 @pytest.mark.parametrize("lanes", ["c", "n"])
 def test_padding_of_every_filled_vector_is_zero(lanes):
     type_ = Tensor("f32", ("n", 2, 3, 6))

@@ -1,9 +1,11 @@
-"""A net whose sizes were left open, with sizes chosen: every layer is fitted anew (RULINGS 35).
+"""A net for other sizes of its inputs: every layer is fitted anew (RULINGS 35).
 
-    netlang.check.sized(net, {"H": 32, "W": 32}) -> Net
+    netlang.check.sized(net, {"H": 32, "W": 32}) -> Net                 sizes that were left open
+    netlang.check.refitted(net, {"input": (32, 32, 3)}) -> Net          inputs of other sizes than the file says
 
-The layers and weights stay the same: a shortcut that is a projection for open sizes is one for all of them. What was
-right for some sizes only ("needs H even") is an error where it is not right for these.
+The layers stay the same: a shortcut that is a projection for open sizes is one for all of them. What was right for some
+sizes only ("needs H even") is an error where it is not right for these. Weights change where a layer's depend on the
+size of what it reads, which cannot be where sizes are open.
 """
 
 from collections.abc import Mapping
@@ -17,21 +19,35 @@ from netlang.diagnostics import either, error
 from netlang.graph import Graph, Input, Net, Node
 from netlang.layer import Layer, Misfit, Weight
 from netlang.source import Source, Span
-from netlang.types import Tensor, shown
+from netlang.types import BATCH, Dim, shown
 
 
 def sized(net: Net, values: Mapping[str, int]) -> Net:
     """The net for these sizes, one for each letter. Raises NetError for all lines that they do not suit."""
     _known(net, values)
+    shapes = {
+        node.id: tuple(sizes.fixed(dim, values) for dim in node.type.shape[1:]) for node in net.graph.made_by(Input)
+    }
+    return _fitted(net, shapes, ", ".join(f"{name}={value}" for name, value in values.items()))
+
+
+def refitted(net: Net, shapes: Mapping[str, tuple[int, ...]]) -> Net:
+    """The net for inputs of these shapes, by their names; the others stay. Raises NetError for what does not suit."""
+    whole = {node.id: shapes.get(node.id, node.type.shape[1:]) for node in net.graph.made_by(Input)}
+    return _fitted(net, whole, ", ".join(f"{name} {shown((BATCH, *shape))}" for name, shape in shapes.items()))
+
+
+def _fitted(net: Net, shapes: Mapping[str, tuple[Dim, ...]], said: str) -> Net:
+    """The net for these shapes of its inputs. said: the shapes, for messages"""
     problems = Problems()
     made = Graph(dict(net.graph.outputs))
-    types: dict[str, Tensor | None] = {}
+    nodes: dict[str, Node | None] = {}
     for node in net.graph:
-        types[node.id] = None
+        nodes[node.id] = None
         with problems.collected():
-            types[node.id] = type_ = _type(net, node, values, types)
-            if type_ is not None and not problems.errors:
-                made.add(replace(node, type=type_))
+            nodes[node.id] = fitted = _node(net, node, shapes, nodes, said)
+            if fitted is not None and not problems.errors:
+                made.add(fitted)
     problems.settle()
     return replace(net, graph=made)
 
@@ -56,25 +72,33 @@ def _known(net: Net, values: Mapping[str, int]) -> None:
         raise error("set", f"the size `{missing[0]}` is not fixed", start.span, help=f"give it as `{missing[0]}=64`")
 
 
-def _type(net: Net, node: Node, values: Mapping[str, int], types: Mapping[str, Tensor | None]) -> Tensor | None:
-    """The type of a node; None where what it reads is wrong already."""
+def _node(
+    net: Net, node: Node, shapes: Mapping[str, tuple[Dim, ...]], nodes: Mapping[str, Node | None], said: str
+) -> Node | None:
+    """The node, fitted anew; None where what it reads is wrong already."""
     if isinstance(node.made_by, Input):
-        batch, *rest = node.type.shape
-        return replace(node.type, shape=(batch, *(sizes.fixed(dim, values) for dim in rest)))
-    if not isinstance(node.made_by, Layer):
-        return node.type
-    read = [types[i] for i in node.inputs if not isinstance(net.graph[i].made_by, Weight)]
-    inputs = [type_ for type_ in read if type_ is not None]
+        return replace(node, type=replace(node.type, shape=(BATCH, *shapes[node.id])))
+    layer = node if isinstance(node.made_by, Layer) else net.graph.readers(node.id)[0]
+    read = [nodes[i] for i in layer.inputs if not isinstance(net.graph[i].made_by, Weight)]
+    inputs = [source.type for source in read if source is not None]
     if len(inputs) < len(read):
         return None
     try:
-        found = node.made_by.fitted(*inputs)
+        found = layer.made_by.fitted(*inputs)
         bounded(found, inputs)
     except Misfit as misfit:
-        chosen = ", ".join(f"{name}={value}" for name, value in values.items())
+        if layer is not node:
+            return None  # the layer itself tells
         got = " and ".join(shown(type_.shape) for type_ in inputs)
-        raise error("shape", f"{misfit}, with {chosen}", node.span, f"gets {got}", help=misfit.help) from None
-    return found
+        raise error("shape", f"{misfit}, with {said}", layer.span, f"gets {got}", help=misfit.help) from None
+    if layer is node:
+        return replace(node, type=found)
+    return _weight(node, next(w for w in layer.made_by.weights(*inputs) if w.name == node.made_by.name))
+
+
+def _weight(node: Node, fresh: Weight) -> Node:
+    """The node of a weight, of the type its layer wants now. A tied one is as its first layer wants it."""
+    return replace(node, made_by=replace(node.made_by, type=fresh.type, fans=fresh.fans), type=fresh.type)
 
 
 def _said(name: str, value: object) -> Span:

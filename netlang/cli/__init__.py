@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "Measure trained weights on test data.",
     "run": "Put inputs through a trained net.",
     "compile": "Show what becomes of a net, stage by stage.",
+    "gradcheck": "Compare every gradient with central differences.",
     "bench": "Time a net beside PyTorch and the machine's limits.",
     "doctor": "Tell what this machine has for netlang.",
 }

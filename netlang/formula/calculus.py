@@ -134,7 +134,7 @@ def derive(term: Term, dy: Term, wrt: Iterable[str]) -> tuple[Term, ...]:
 
 
 def kinks(term: Term) -> tuple[Term, ...]:
-    """Terms whose zeros are the corners and jumps of the formula: gradcheck keeps away from them."""
+    """Terms whose zeros are the corners and jumps of the formula: the laws keep away from them."""
     found: dict[Term, None] = {}
     for part in order(term):
         match part:

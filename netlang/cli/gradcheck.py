@@ -1,0 +1,84 @@
+"""`netlang gradcheck FILE`: every gradient beside central differences."""
+
+import json
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import click
+
+from netlang.cli.file import file_argument, json_option, set_option
+from netlang.cli.nets import opened, plainly
+from netlang.net import LARGEST_BATCH, LARGEST_SEED
+
+if TYPE_CHECKING:
+    from netlang.gradcheck import Gradients
+    from netlang.net import Net
+
+
+@click.command("gradcheck")
+@file_argument
+@set_option
+@click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), default=4, show_default=True, help="Examples at once.")
+@click.option("--size", metavar="HxW", help="Size of the images, or length of the sequences  [default: what is quick]")
+@click.option("--tolerance", type=click.FloatRange(0, 1, min_open=True), default=1e-6, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Of all numbers.")
+@click.option(
+    "--time", "seconds", type=click.FloatRange(0), default=300, show_default=True, help="Seconds to take at most."
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
+@json_option
+def command(
+    file: str,
+    settings: tuple[str, ...],
+    batch: int,
+    size: str | None,
+    tolerance: float,
+    seed: int,
+    seconds: float,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Compare the gradient of each weight and input with central differences, compiled for float64.
+
+    Inputs, targets and weights are random. Exit status 1 says that a gradient is wrong, or could not be judged.
+    """
+    places = _places(size)
+    with plainly(as_json):
+        found = _found(opened(file, settings), batch, places, seed, tolerance, seconds, threads)
+        click.echo(json.dumps(found.json()) if as_json else str(found))
+    if not found.ok:
+        sys.exit(1)
+
+
+def _found(
+    net: "Net",
+    batch: int,
+    size: tuple[int, ...] | None,
+    seed: int,
+    tolerance: float,
+    seconds: float,
+    threads: int | None,
+) -> "Gradients":
+    from rich.console import Console
+
+    from netlang.gradcheck import gradcheck
+
+    console = Console(stderr=True)
+    with console.status(f"compiling {net.name}") if console.is_terminal else nullcontext() as status:
+
+        def watch(done: int, total: int, name: str) -> None:
+            if status is not None:
+                status.update(f"{done} of {total} done, now {name}; {seconds:g} s at most")
+
+        return gradcheck(net, batch, size, seed, tolerance, seconds, threads, watch)
+
+
+def _places(size: str | None) -> tuple[int, ...] | None:
+    """`64x64` or `20` as numbers. Raises click.UsageError."""
+    if size is None:
+        return None
+    parts = size.lower().split("x")
+    if len(parts) > 2 or not all(p.isdecimal() and p.isascii() and 1 <= int(p) <= 10**9 for p in parts):
+        raise click.UsageError(f"--size {size}: it is HxW in pixels, as in 64x64, or a number of steps")
+    return tuple(map(int, parts))

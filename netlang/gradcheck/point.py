@@ -1,0 +1,128 @@
+"""Where gradients are compared with differences: sizes that take little time, and random numbers for everything."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.check import letters, refitted, sized
+from netlang.check.counts import data, macs
+from netlang.diagnostics import NetError
+from netlang.files import Problem
+from netlang.graph import Input, Net
+from netlang.layer import Layer
+from netlang.layers import initial
+from netlang.lower import loss_of
+from netlang.types import Tensor, shown
+
+Array = NDArray[Any]
+SIDES = (32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 299, 331, 572)  # pixels of an image's shorter side, tried in turn
+STEPS = (7, 16, 32, 64)  # of a sequence
+WORK = 40e6  # multiply-adds of a batch on its way forward, up to which a net is taken as it is
+NUMBERS = 4e5  # that its layers make; every corner of a ReLU between them makes differences harder
+CROWD = 8  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
+SPREAD = 0.2  # of the random change of each weight, relative to the weights beside it
+STILL = 0.1  # size of weights that start at zero
+
+
+@dataclass(frozen=True)
+class Point:
+    """Inputs and targets by name, for one batch."""
+
+    inputs: Mapping[str, Array]
+    targets: Mapping[str, Array]
+
+
+def small(net: Net, size: tuple[int, ...] | None, batch: int) -> Net:
+    """The net, for smaller inputs where it is large; its open sizes chosen. Nothing is read from files of weights.
+
+    size: of the inputs, as the user wants it: height and width of images, length of sequences
+    Raises NetError or Problem where the size does not suit.
+    """
+    net = replace(net, pretrained={})
+    if size is not None:
+        return refitted(net, _shapes(net, size))
+    if letters(net) or not _light(net, batch):
+        fitting = list(_fitting(net))
+        return next((n for n in fitting if _crowded(n, batch)), fitting[0] if fitting else net)
+    return net
+
+
+def _shapes(net: Net, size: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The inputs' shapes for a size that the user gave. Raises Problem."""
+    found = {}
+    for node in net.graph.made_by(Input):
+        places = _places(node.type)
+        if len(places) == len(size):
+            found[node.id] = (*size, *node.type.shape[1 + len(places) :])
+    if not found:
+        there = " and ".join(shown(node.type.shape) for node in net.graph.made_by(Input))
+        raise Problem(f"--size {'x'.join(map(str, size))}: the input is {there}; HxW is for images, T for sequences")
+    return found  # type: ignore[return-value]  # channels are numbers
+
+
+def _places(type_: Tensor) -> tuple[Any, ...]:
+    """Height and width of an image, the length of a sequence; nothing of a vector."""
+    return type_.shape[1:] if type_.classes else type_.shape[1:-1]
+
+
+def _light(net: Net, batch: int) -> bool:
+    count = macs(net.graph)
+    assert isinstance(count, int), "sizes are fixed"
+    return count * batch <= WORK and sum(n.type.size for n in net.graph.made_by(Layer)) * batch <= NUMBERS
+
+
+def _fitting(net: Net) -> Iterator[Net]:
+    """The net for smaller inputs, the smallest first, where its layers fit."""
+    open_ = letters(net)
+    whole = [node for node in net.graph.made_by(Input) if _places(node.type)]
+    image = any(len(_places(node.type)) == 2 for node in whole)
+    for side in SIDES if image else (*STEPS, *SIDES):
+        try:
+            if open_:
+                yield sized(net, dict.fromkeys(open_, side))
+                continue
+            shortest = min((min(_places(node.type)) for node in whole), default=0)
+            if side < shortest:
+                yield refitted(net, {n.id: _shrunk(n.type, side, shortest) for n in whole})
+        except NetError:
+            continue
+
+
+def _shrunk(type_: Tensor, side: int, shortest: int) -> tuple[int, ...]:
+    """The shape with its places in proportion, the shortest of all inputs' sides as long as `side`."""
+    places = _places(type_)
+    return (*(-(-place * side // shortest) for place in places), *type_.shape[1 + len(places) :])
+
+
+def _crowded(net: Net, batch: int) -> bool:
+    """Whether every norm has enough numbers for each channel."""
+    norms = (node for node in net.graph.made_by(Layer) if node.made_by.norm)
+    return all(batch * data(net.graph, node)[0].type.positions >= CROWD for node in norms)
+
+
+def point(net: Net, batch: int, seed: int) -> Point:
+    """Random inputs and targets. Raises Misfit where the loss does not go with the net."""
+    rng = np.random.default_rng((seed, 1))
+    inputs = {node.id: _input(node.type, batch, rng) for node in net.graph.made_by(Input)}
+    targets = {}
+    for name, of in net.graph.outputs.items():
+        loss, made = loss_of(net, name), net.graph[of].type
+        shape = loss.expects(made).arrayed(batch)
+        labelled = loss.target == "labels"
+        targets[name] = rng.integers(0, made.channels, shape) if labelled else rng.uniform(0, 1, shape)
+    return Point(inputs, targets)
+
+
+def _input(type_: Tensor, batch: int, rng: np.random.Generator) -> Array:
+    shape = (batch, *type_.arrayed(batch)[1:])
+    return rng.integers(0, type_.classes, shape) if type_.classes else rng.normal(size=shape)
+
+
+def moved(name: str, weight: Array, seed: int) -> Array:
+    """A weight away from where it starts: biases of 0 and scales of 1 hide what is wrong with them."""
+    rng = initial.generator(seed, f"{name} moved")
+    size = float(np.sqrt(np.mean(weight**2)))
+    return weight + rng.normal(size=weight.shape) * (SPREAD * size if size else STILL)
