@@ -70,8 +70,8 @@ UNREACHABLE = {
     "after the `x` of a repeat comes",
     "behind a setting in `( )` comes",
     "in a list stands",
-    "behind the steps of a line comes",
     "behind this comes",
+    "behind the steps of a line comes",
 }
 
 

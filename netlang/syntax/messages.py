@@ -12,6 +12,7 @@ from netlang.diagnostics import Diagnostic, Label
 from netlang.source import Source, Span
 from netlang.syntax.layout import DEEPEST, Layout, LayoutError
 from netlang.syntax.situations import ARROW, Situation, State, situation
+from netlang.syntax.slips import slip
 
 LAYOUT = {
     "never-closed": ("this bracket is never closed", None),
@@ -31,7 +32,9 @@ CHARACTERS = {
     ";": ("steps are not separated by `;`", "write a comma, or start a new line"),
     "{}": ("there are no braces in the language", "write `[` and `]`"),
     "@": ("a label needs a name right behind the `@`", "for example `@skip`"),
-    "%$&!~\\^": ("this sign means nothing in a .net file", None),
+    "→⟶⇒➔": ("this is a typographic arrow", "write `->`"),
+    "^": ("there are no powers", "write `2*2*2`"),
+    "%$&!~\\": ("this sign means nothing in a .net file", None),
     "<>": ("this sign stands only in the arrow `->`", None),
 }
 
@@ -47,16 +50,19 @@ def syntax(problem: lark.UnexpectedInput, tokens: Layout, source: Source) -> Dia
     assert isinstance(problem, lark.UnexpectedToken)
     refused = problem.token
     last = tokens.previous if tokens.last is refused else tokens.last
+    state = State(accepted(problem), last.type if last is not None else "", _within(problem.state.value_stack))
+    return _token(refused, last, state, source)
+
+
+def accepted(problem: lark.UnexpectedToken) -> frozenset[str]:
+    """The tokens the parser would have taken."""
     table = problem.state.parse_conf.parse_table.states[problem.state.position]
-    accepts = frozenset(t for t in table if t.isupper())
-    return _token(
-        refused, last, State(accepts, last.type if last is not None else "", _within(problem.state.value_stack)), source
-    )
+    return frozenset(t for t in table if t.isupper())
 
 
 def _within(stack: list[Any]) -> tuple[str, ...]:
     """What is open: tokens still on the parser's stack, for a finished rule has become a tree."""
-    opening = ("INPUT", "TRAIN", "EXPECT", "VARIANT", "DEFAULT", "BLOCK", "LPAR", "LSQB", ARROW)
+    opening = ("VERSION", "USE", "INPUT", "TRAIN", "EXPECT", "VARIANT", "DEFAULT", "BLOCK", "LPAR", "LSQB", ARROW)
     closed = {"RPAR": "LPAR", "RSQB": "LSQB"}
     found: list[str] = []
     for value in stack:
@@ -82,11 +88,15 @@ def _token(token: lark.Token, last: lark.Token | None, state: State, source: Sou
     found = _FOUND.get(token.type, f"`{token}`")
     title = f"{place.where} {place.wanted}"
     return Diagnostic(
-        "syntax", title, Label(span, f"but here is {found}"), help=_help(token, last, state.accepts, place)
+        "syntax", title, Label(span, f"but here is {found}"), help=_help(token, last, state.accepts, place, span)
     )
 
 
-def _help(token: lark.Token, last: lark.Token | None, accepts: frozenset[str], place: Situation) -> str | None:
+def _help(
+    token: lark.Token, last: lark.Token | None, accepts: frozenset[str], place: Situation, span: Span
+) -> str | None:
+    if said := slip(span.source, span.start):
+        return said
     option = last is not None and last.type == "WORD" and "TIMES" in accepts
     if option and token.type in ("MINUS", "SLASH") and token.type not in accepts:
         return f"did you mean a comma? `…, {last}{token}…`"
@@ -105,10 +115,13 @@ def _character(offset: int, source: Source) -> Diagnostic:
     character = source.text[offset : offset + 1]
     rows = (row for signs, row in CHARACTERS.items() if character and character in signs)
     title, advice = next(rows, (f"there is no place for `{character if character.isprintable() else '?'}` here", None))
+    advice = slip(source, offset) or advice
     if not character.isprintable():
         title, advice = f"the character U+{ord(character or ' '):04X} cannot be read", "is this a text file?"
     if character.isdecimal():
         title, advice = f"`{character}` is a digit of another script", f"write `{unicodedata.decimal(character)}`"
+    if character.isalpha():
+        advice = "names are made of the letters a to z and A to Z, digits and `_`"
     length = len(source.text[offset:].split("\n")[0]) if character == '"' else 1
     return Diagnostic("character", title, Label(Span(source, offset, offset + length)), help=advice)
 

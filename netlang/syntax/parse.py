@@ -40,7 +40,8 @@ def parse(source: Source) -> ast.File:
                 raise NetError(*problems, messages.never_closed(bracket, source)) from None
             problems.append(found)
             indented = isinstance(problem, lark.UnexpectedToken) and problem.token.type == "_INDENT"
-            rest = _without(text, found.at.span.start, indented=indented)
+            at = _header(problem, tokens) or found.at.span.start
+            rest = _without(text, at, indented=indented)
             if rest == text or len(problems) == MOST or len(problems) * len(text) > REREAD:
                 raise NetError(*problems) from None
             text = rest
@@ -109,6 +110,14 @@ def _without(text: str, offset: int, *, indented: bool) -> str:
         return text
     word = "" if indented else line[:indent] + "_"
     return text[:start] + word + re.sub(r"[^\n]", " ", lost[len(word) :]) + text[below:]
+
+
+def _header(problem: lark.UnexpectedInput, tokens: Layout) -> int | None:
+    """The end of the line that lacks its body: it is wrong, and not the line below it."""
+    ends = [token for token in (tokens.previous, tokens.last) if token is not None and token.type == "_NL"]
+    if isinstance(problem, lark.UnexpectedToken) and messages.accepted(problem) == {"_INDENT"} and ends:
+        return ends[0].start_pos
+    return None
 
 
 def _in_order(problems: list[Diagnostic]) -> list[Diagnostic]:

@@ -92,7 +92,7 @@ SITUATIONS = (
     # variant, default, block, use
     Situation(_only("NUMBER", "PAIR", "WORD"), "after `variant` comes", "its name, and then `:`"),
     Situation(_only("COLON", last="WORD", within="VARIANT"), "after the name of a variant comes", "`:`"),
-    Situation(_only("WORD", within="DEFAULT"), "after `default` comes", "the layers it is for, and then `:`"),
+    Situation(_only("WORD", within="DEFAULT"), "after `default` come", "the layers it is for, and then `:`"),
     Situation(_only("COLON", "WORD"), "after the layers of a `default` comes", "another layer, or `:`"),
     Situation(_only("WORD"), "after `block` comes", "its name"),
     Situation(_only("COLON", "LPAR"), "after the name of a block comes", "`:`, or parameters in `( )`"),
@@ -103,7 +103,12 @@ SITUATIONS = (
     Situation(
         _has("LSQB", "_NL", last="COLON"), "after the `:` of a block comes", "a line of steps, or indented lines"
     ),
-    Situation(_only("_INDENT"), "after the `:` of a block come", "its lines, indented"),
+    Situation(
+        _only("_INDENT"),
+        "after the `:` of a block come",
+        "its lines, indented",
+        "set them in by 4 blanks, or write a single line behind the `:`",
+    ),
     Situation(_has("LSQB", "_DEDENT"), "the indented lines of a block hold", "steps"),
     Situation(_only("LSQB", "REFERENCE", "WORD", last="_INDENT"), "a block begins with", "a step"),
     Situation(_only("STRING"), "after `use` comes", "a file in quotes"),
@@ -125,7 +130,10 @@ SITUATIONS = (
     Situation(_has("COLON", "STRING"), "behind the first number of `expect` comes", "`:`"),
     Situation(_only("COLON"), "after the variant of a `train` comes", "`:`"),
     Situation(_only("NUMBER", last="VERSION"), "after `netlang` comes", "the number of the language, `1`"),
-    Situation(_only("_NL", last="NUMBER"), "behind the version comes", "the end of the line"),
+    Situation(_only("_NL", within="VERSION"), "behind the version comes", "the end of the line"),
+    Situation(
+        _only("_NL", within="USE"), "behind the file of a `use` comes", "the end of the line", "a line for each file"
+    ),
     Situation(_has("_DEDENT"), "the indented lines of `train:` hold", "settings such as `epochs=20`"),
     Situation(
         _only("LPAR", "NUMBER", "PAIR", "SIZES", "STRING", "WORD"),
@@ -162,6 +170,9 @@ SITUATIONS = (
         _has("_NL", "STRING", within="EXPECT"), "a figure of `expect` is followed by", "another, or the end of the line"
     ),
     # expressions
+    Situation(
+        _has("COMMA", "RPAR", last="REFERENCE", inmost="LPAR"), "behind a label in `( )` comes", "a comma or `)`"
+    ),
     Situation(_only("NUMBER"), "after the `-` of a setting comes", "a number"),
     Situation(_only("LPAR", "NUMBER"), "after the `x` of a repeat comes", "a number, or an expression in `( )`"),
     Situation(
@@ -191,6 +202,12 @@ SITUATIONS = (
     Situation(_only("COMMA", "RPAR"), "behind a setting in `( )` comes", "a comma or `)`"),
     Situation(_only("COMMA", "RSQB"), "in a list stands", "a comma or `]`"),
     Situation(_has("PLUS", "_NL"), "behind the value of a constant comes", "an operator, or the end of the line"),
+    Situation(
+        _only("_NL"),
+        "behind the value of a constant comes",
+        "an operator, or the end of the line",
+        "each constant stands on a line of its own",
+    ),
     # steps
     Situation(_only("LSQB", "RSQB", "VBAR", "REFERENCE", "WORD", last="VBAR"), "after `|` comes", "a branch"),
     Situation(_only("LSQB", "RSQB", "VBAR", "REFERENCE", "WORD"), "after `[` comes", "a step"),
@@ -251,7 +268,7 @@ SITUATIONS = (
     Situation(_has("RSQB", "VBAR"), "a branch is followed by", "`|` or `]`"),
     Situation(_has(ARROW), "behind the steps of a line comes", "`->`, or the end of the line"),
     Situation(_has("_NL"), "behind this comes", "the end of the line"),
-    Situation(_only("RPAR"), "this bracket is followed by", "`)`"),
+    Situation(_only("RPAR"), "the value in brackets is followed by", "`)`"),
 )
 
 
