@@ -116,7 +116,8 @@ def _header(problem: lark.UnexpectedInput, tokens: Layout) -> int | None:
     """The end of the line that lacks its body: it is wrong, and not the line below it."""
     ends = [token for token in (tokens.previous, tokens.last) if token is not None and token.type == "_NL"]
     if isinstance(problem, lark.UnexpectedToken) and messages.accepted(problem) == {"_INDENT"} and ends:
-        return ends[0].start_pos
+        end: int | None = ends[0].start_pos
+        return end
     return None
 
 
