@@ -5,6 +5,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,17 @@ class Problem(Exception):
     """What a user can put right about a file, the data or the machine: one plain paragraph."""
 
 
-def write(path: Path, content: bytes, name: Path | None = None) -> None:
-    """The whole content at `path`, or, if that fails, what was there before.
+def write(path: Path, content: bytes | Iterable[bytes], name: Path | None = None) -> None:
+    """The whole content at `path`, or, if that fails, what was there before. It may come part by part.
 
     Written beside the file, flushed to the disk, then renamed over it. A link stays one: what it points to is
     replaced. Pipes and devices, which a file must not replace, are written to. Raises Problem.
     name: what messages call it
     """
+    parts = (content,) if isinstance(content, bytes) else content
     place = Path(os.path.realpath(path))
     if place.exists() and not place.is_file() and not place.is_dir():
-        _write_into(path, content)
+        _write_into(path, b"".join(parts))
         return
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,7 @@ def write(path: Path, content: bytes, name: Path | None = None) -> None:
         raise Problem(f"cannot write {name or path}: {reason(error)}") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         Path(draft).chmod(0o666 & ~_mask())

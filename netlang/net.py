@@ -14,6 +14,7 @@ from netlang.lower import loss_of
 from netlang.types import Tensor
 
 if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compiled
+    from netlang.export.operators import Scaling
     from netlang.gradcheck import Gradients
     from netlang.program import Program
     from netlang.report import Summary
@@ -139,6 +140,36 @@ class Net:
         from netlang.gradcheck import gradcheck
 
         return gradcheck(self, batch, size, seed, tolerance, seconds, threads)
+
+    def export(
+        self,
+        path: str | Path,
+        weights: Mapping[str, Any] | str | Path | None = None,
+        *,
+        opset: int = 18,
+        external: bool = False,
+        channels_first: bool = False,
+        scaling: "Scaling | None" = None,
+        sizes: Mapping[str, int] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Write the net in evaluation mode as `x.onnx`, or its weights as `x.safetensors`.
+
+        weights: `prog.weights` or another mapping by name, or a safetensors file; else as the net starts with `seed`
+        opset: the version of ONNX's operators; the batch is free, and so are sizes that neither file nor `sizes` fix
+        external: put the weights into `x.onnx.data` beside the model; more than 2 GiB of them must lie there
+        channels_first: images as [n, c, h, w] and sequences as [n, c, t] at inputs and outputs, unlike in netlang
+        scaling: what the model does to the numbers of its first input before all else
+        Raises NetError where ONNX cannot say a line of the net, Problem for a file or where `onnx` is not installed,
+        ValueError for weights that do not fit, or an opset that is not known.
+        """
+        from netlang.check import sized
+        from netlang.export import export, given
+        from netlang.export.onnx import Form
+
+        net = sized(self.checked, sizes) if sizes else self.checked
+        form = Form(opset, external, channels_first, scaling)
+        export(net, Net(net).identity, Path(path), given(net, weights, seed), form, {})
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"

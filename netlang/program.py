@@ -20,14 +20,14 @@ from netlang.backend.cpu import host_target
 from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
-from netlang.graph import Graph, Input, Node, State
+from netlang.graph import Input, Node, State
 from netlang.layer import Kept, Weight
-from netlang.layers import initial
 from netlang.loaded import NUMPY, Clock, Loaded, store
 from netlang.net import Net
 from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.plan import NORM
 from netlang.report import summary
+from netlang.start import started
 from netlang.types import shown
 
 Array = NDArray[Any]
@@ -150,29 +150,8 @@ class Program:
         self.weights = Tensors(self, [*graph.made_by(Weight), *graph.made_by(Kept)], home)
         self.state = Tensors(self, list(graph.made_by(State)), home)
         self.rate = float(settings.get("lr") or optimizer_of(settings).rate)
-        self._initialise(graph)
-
-    def _initialise(self, graph: Graph) -> None:
-        for node in graph.made_by(Weight):
-            weight: Weight = node.made_by
-            rng = initial.generator(self.options.seed, node.id)
-            self.weights[node.id] = initial.array(weight.init, node.type.arrayed(0), weight.fans, rng)
-        for node in graph.made_by(Kept):
-            self.weights[node.id] = np.full(node.type.arrayed(0), node.made_by.start)
-        for name, value in self._pretrained():
+        for name, value in started(self.checked, self.options.seed):
             self.weights[name] = value
-
-    def _pretrained(self) -> Iterator[tuple[str, Array]]:
-        """The tensors that `weights=` reads from files. Raises Problem."""
-        files: dict[Path, dict[str, str]] = {}
-        for name, stored in self.checked.pretrained.items():
-            if name in self.weights:
-                files.setdefault(stored.path, {})[name] = stored.name
-        for path, names in files.items():
-            there = checkpoint.load(path).weights
-            found = {name: there[there_called] for name, there_called in names.items() if there_called in there}
-            checkpoint.fit(path, found, {name: self.weights[name].shape for name in names})
-            yield from found.items()
 
     def stages(self, purpose: str) -> Stages:
         """What the compiler made for a purpose: "evaluate", "loss", "gradients" or "train"."""

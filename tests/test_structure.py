@@ -38,6 +38,7 @@ FRONT = (
     "syntax",
     "draw",
     "cli",
+    "export",
     "report",
     "lower.py",
     "differentiate.py",

@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "Train a net and keep its weights.",
     "evaluate": "Measure trained weights on test data.",
     "run": "Put inputs through a trained net.",
+    "export": "Write a net as ONNX, or its weights as safetensors.",
     "compile": "Show what becomes of a net, stage by stage.",
     "gradcheck": "Compare every gradient with central differences.",
     "bench": "Time a net beside PyTorch and the machine's limits.",

@@ -1,0 +1,137 @@
+"""Exported nets: onnx.checker takes them, and ONNX Runtime computes what netlang does."""
+
+import re
+from pathlib import Path
+
+import cases
+import numpy as np
+import pytest
+
+import netlang
+from netlang.check import sized
+from netlang.export.onnx import NEWEST, OLDEST, Form, model, places
+from netlang.export.operators import operators
+from netlang.layer import Layer, all_layers
+from netlang.layers.onnx import writer
+from netlang.start import shapes, started
+
+onnx = pytest.importorskip("onnx", reason="the extra `reference` is not installed")
+pytest.importorskip("onnxruntime", reason="the extra `reference` is not installed")
+from onnx_runs import assert_near, by_netlang, by_runtime, numbers, written  # noqa: E402 (needs onnx)
+from test_generated_runs import programs  # noqa: E402
+
+pytestmark = pytest.mark.reference
+ZOO = Path(__file__).parents[1] / "examples"
+GENERATED = 20
+LATEST = min(NEWEST, onnx.defs.onnx_opset_version())
+
+
+@pytest.mark.parametrize("opset", [OLDEST, LATEST])
+@pytest.mark.parametrize("case", cases.LAYERS, ids=str)
+def test_each_layer_agrees_at_any_batch(case, opset, tmp_path):
+    net = cases.net(case)
+    inputs, weights = numbers(net, reach=case.reach)
+    path = written(net, weights, tmp_path / "x.onnx", Form(opset=opset))
+
+    for n in (3, 1):
+        some = {name: x[:n] for name, x in inputs.items()}
+        assert_near(by_runtime(path, some), by_netlang(net, some, weights))
+
+
+def test_every_layer_that_compiles_is_written():
+    unknown = [kind.word for kind in all_layers() if kind.compiled and writer(object.__new__(kind)) is None]
+
+    assert not unknown
+
+
+def test_generated_programs_agree(tmp_path):
+    for seed, net in programs(GENERATED):
+        inputs, weights = numbers(net, seed=seed, reach=1.0)
+        path = written(net, weights, tmp_path / f"{seed}.onnx")
+
+        assert_near(by_runtime(path, inputs), by_netlang(net, inputs, weights))
+
+
+def exported():
+    """The examples, but for those with layers that are not compiled either."""
+    for path in sorted(ZOO.glob("*.net")):
+        net = netlang.load(path)
+        if all(node.made_by.compiled for node in net.graph.made_by(Layer)):
+            yield pytest.param(net, id=path.stem)
+
+
+@pytest.mark.parametrize("net", list(exported()))
+def test_the_checker_takes_every_example_at_its_full_size(net, tmp_path):
+    """The weights are a hole in a file beside the model: onnx.checker asks for their place and length, not for them."""
+    made = operators(net.checked)
+    proto = model(net.checked, net.identity, made, Form(external=True), "hole")
+    inside = {tensor.name: tensor for tensor in proto.graph.initializer}
+    for name in made.initial.keys() - places(made).keys():
+        inside[name].raw_data = bytes(4 * int(np.prod(made.initial[name].shape)))
+    (tmp_path / "x.onnx").write_bytes(proto.SerializeToString())
+    with (tmp_path / "hole").open("wb") as hole:
+        hole.truncate(sum(4 * int(np.prod(initial.written)) + 4096 for initial in made.initial.values()))
+
+    onnx.checker.check_model(tmp_path / "x.onnx", full_check=True)
+    assert made.initial.keys() <= shapes(net.checked).keys()
+    known = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
+    assert len(known.graph.value_info) >= len(made.made) - len(net.checked.running())
+
+
+@pytest.mark.parametrize("name", ["lenet", "mlp", "xor-mlp", "logistic", "resnet-cifar", "resnet-cifar-projection"])
+def test_examples_agree(name, tmp_path):
+    net = netlang.load(ZOO / f"{name}.net").checked
+    weights = dict(started(net, seed=1))
+    path = written(net, weights, tmp_path / "x.onnx")
+
+    inputs, _ = numbers(net, n=1)
+    assert_near(by_runtime(path, inputs), by_netlang(net, inputs, weights))
+
+
+def test_a_narrow_unet_agrees_on_images_of_any_size(tmp_path):
+    text = re.sub(
+        r"\b(64|128|256|512|1024)\b", lambda width: str(int(width[0]) // 32), (ZOO / "unet-same.net").read_text()
+    )
+    net = netlang.from_text(text.partition("expect")[0]).checked
+    weights = dict(started(net, seed=1))
+    path = written(net, weights, tmp_path / "x.onnx")
+
+    for sizes in ({"H": 16, "W": 32}, {"H": 48, "W": 16}):
+        inputs, _ = numbers(sized(net, sizes), n=2)
+        assert_near(by_runtime(path, inputs), by_netlang(sized(net, sizes), inputs, weights))
+
+
+IMAGE_SIZES = ({"H": 6, "W": 9}, {"H": 7, "W": 8}, {"H": 9, "W": 11})
+SEQUENCE_SIZES = ({"T": 6}, {"T": 7}, {"T": 9})
+SLIDING = (  # each on images and on sequences, their sizes open
+    *("conv3-4", "conv3-4/2", "conv5-3/3", "conv4-3/2", "conv2-3/1", "conv3-4/2 dilation=2", "conv3-4/2 valid"),
+    *("dwconv3/2", "deconv4-3/2", "deconv3-3/2", "deconv2-2/3", "deconv3-3 valid", "deconv3-3/2 pad=1"),
+    *("maxpool", "maxpool3/2", "maxpool5/3", "maxpool3/2 ceil", "maxpool3/2 ceil pad=1"),
+    *("avgpool", "avgpool3/3", "avgpool3/2 ceil", "avgpool3/2 ceil pad=1 count_padding", "avgpool2 count_padding"),
+    *("gap", "globalmaxpool", "ln", "in", "gn 3", "bn", "lrn", "softmax", "prelu", "channelpool3"),
+    *("pad 1", "crop 1", "upsample2", "upsample3 bilinear"),
+    *("concat[ conv3-2 | gap ]", "mul[ identity | gap, FC-3 sigmoid ]", "residual[ conv3-3 ]"),
+    *("conv3-4 valid @a\n@start, crop like=@a", "maxpool @a\n@start, maxpool3/3 valid, upsample like=@a"),
+    "maxpool @a\n@start, maxpool3/3 valid, upsample like=@a bilinear",
+)
+
+
+@pytest.mark.parametrize("line", [*SLIDING, "maxpool3x2/2", "conv4x3-2/2x3"])
+def test_one_file_serves_every_size_that_is_open(line, tmp_path):
+    heads = {"input HxWx3 @start": IMAGE_SIZES} | ({"input Tx3 @start": SEQUENCE_SIZES} if line in SLIDING else {})
+    for head, sizes in heads.items():
+        net = netlang.from_text(f"{head}\n{line}\n").checked
+        _, weights = numbers(sized(net, sizes[0]))
+        path = written(net, weights, tmp_path / f"{head[6]}.onnx")
+        for each in sizes:
+            inputs, _ = numbers(sized(net, each))
+            assert_near(by_runtime(path, inputs), by_netlang(sized(net, each), inputs, weights))
+
+
+def test_padding_that_no_word_of_onnx_computes_is_refused_until_the_size_is_fixed():
+    net = netlang.from_text("input HxWx3\navgpool2x3/2x3\n")
+
+    with pytest.raises(netlang.NetError, match="padding of this window depends on sizes that are not fixed") as refused:
+        operators(net.checked)
+    assert "--set H=224" in str(refused.value)
+    assert operators(sized(net.checked, {"H": 7, "W": 8})).made
