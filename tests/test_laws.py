@@ -27,6 +27,7 @@ from netlang.primitives.reference import Run
 from netlang.primitives.region.op import Region
 from netlang.primitives.resample.op import Resample
 from netlang.primitives.sum.op import Sum
+from netlang.primitives.unshared.op import Unshared
 from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 from netlang.source import Source
@@ -62,7 +63,7 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
         Update,
         Convert,
     }
-    primitives |= {Depthwise, Resample, Lookup, LookupGradient, Winograd, WinogradWeights, WinogradGradient}
+    primitives |= {Depthwise, Unshared, Resample, Lookup, LookupGradient, Winograd, WinogradWeights, WinogradGradient}
     assert {type(p) for p, _, _ in cases.launches()} == primitives - {
         Convert
     }  # the layout pass makes it; no layer does
@@ -162,6 +163,8 @@ def test_macs_equal_a_counted_loop(case):
             counted += 1
     for node in graph.made_by(Depthwise):
         counted += node.type.size * int(np.prod(node.made_by.kernel))
+    for node in graph.made_by(Unshared):
+        counted += node.type.size * int(np.prod(node.made_by.kernel)) * graph[node.inputs[0]].type.channels
     assert case.what.macs(case.what.infer(*case.types()), *case.types()) == counted
 
 

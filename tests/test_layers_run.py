@@ -47,6 +47,7 @@ NETS = {
         of("scale", factor=0.5),
         of("upsample", kernel=(2, 2)),
         of("avgpool", kernel=(3, 3), stride=(2, 2), count_padding=True),
+        of("local", kernel=(3, 3), width=4),
         of("in"),
         of("pad", by=(1, 2), channels=2),
         of("crop", by=(2, 1)),
@@ -59,6 +60,7 @@ NETS = {
         of("tanh"),
         of("deconv", kernel=(2, 2), width=4, stride=(2, 2)),
         of("maxpool"),
+        of("local", kernel=(3, 3), width=4),
         of("reshape", shape=(2, 10)),
         of("last"),
     ),
@@ -125,7 +127,6 @@ def refused(net, purpose="evaluate"):
 @pytest.mark.parametrize(
     ("shape", "layer", "what"),
     [
-        ((4, 4, 3), of("local", kernel=(3, 3), width=2), "`local`"),
         ((7, 3), of("lstm", width=4), "`lstm`"),
         ((7, 3), of("gru", width=4), "`gru`"),
         ((7, 3), of("rnn", width=4), "`rnn`"),

@@ -14,6 +14,7 @@ from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
+from netlang.primitives.unshared.op import Unshared
 from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd
 
@@ -101,7 +102,7 @@ def _after_anchor(source: Node, reader: Node) -> Node | None:
 def _takes_after(anchor: object) -> bool:
     """A weight gradient is a sum over pixels that is complete only at the end of its launch: it takes none."""
     return isinstance(anchor, Window | Winograd) or (
-        isinstance(anchor, Contraction | Depthwise) and anchor.role != "weight"
+        isinstance(anchor, Contraction | Depthwise | Unshared) and anchor.role != "weight"
     )
 
 

@@ -5,6 +5,7 @@ refers to them by these names. How an operand of a formula is spread over the re
 
     full      the result's shape
     channel   (c,)           one number per channel
+    place     (h, w, c)      one number per place and channel, the same for all examples
     position  ("n", h, w, 1) one number per place, spread over the channels
     image     ("n", 1, 1, c) one number per example and channel, spread over the places
     example   ("n", 1, 1, 1) or ("n", 1)
@@ -53,6 +54,8 @@ def spread(result: Tensor, operand: Tensor) -> str:
         return "scalar"
     if len(shape) == 1:
         return "channel"
+    if shape == full[1:]:
+        return "place"
     ones = tuple(1 for _ in shape[1:-1])
     if shape[1:] == (*ones, 1):
         return "example"

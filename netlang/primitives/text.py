@@ -16,7 +16,11 @@ from netlang.types import Tensor
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
-_ZERO = {"c": {"full", "image", "channel"}, "w": {"full", "channel"}, "n": {"full", "image", "position", "example"}}
+_ZERO = {
+    "c": {"full", "image", "channel", "place"},
+    "w": {"full", "channel"},
+    "n": {"full", "image", "position", "example"},
+}
 
 
 class Geometry:
@@ -110,7 +114,7 @@ class Formula:
         """Whether the text reads `image` or `place`."""
         draws = any(n.startswith("random") for n in self.needs)
         kinds = set(self.kinds.values())
-        return (self.geometry.lanes == "n" and (draws or self.masked)) or bool(kinds & {"image", "example"})
+        return (self.geometry.lanes == "n" and (draws or self.masked)) or bool(kinds & {"image", "example", "place"})
 
     def add_arguments(self, arguments: Arguments) -> None:
         """The operands' addresses, and what indices are made of."""
@@ -153,8 +157,11 @@ class Formula:
             "position": f"position * {g.vector}",
             "image": f"(image * columns + column) * {g.vector}",
             "example": f"image * {g.vector}",
+            "place": f"(place * ((columns + 15) // 16 * 16) + column) * {g.size}"
+            if batch_in_lanes
+            else f"(place * columns + column) * {g.vector}",
         }[kind]
-        one = kind == "channel" if batch_in_lanes else kind in ("position", "example")
+        one = kind in ("channel", "place") if batch_in_lanes else kind in ("position", "example")
         return f"{'spread' if one else 'load'}_{g.dtype}({name} + {at})"
 
     def _leaf(self, leaf: str) -> str:

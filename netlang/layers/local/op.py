@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from netlang.layer import Layer, Misfit, Weight, Working, register
-from netlang.layers.conv.op import with_bias
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
+from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.initial import Initial
+from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.sliding import Pad, Pair, positive, windows, workings
+from netlang.primitives.unshared.op import Unshared
 from netlang.types import Count, Tensor, shown
 
 
@@ -27,7 +29,6 @@ class Local(Layer):
     word = "local"
     activated = True
     slides = True
-    compiled = False
     kernel: Pair
     width: int
     stride: Pair = (1, 1)
@@ -61,3 +62,8 @@ class Local(Layer):
 
     def jump(self) -> Pair:
         return self.stride
+
+    def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
+        at = windows(self, x.type)
+        form = Unshared("out", at.kernel, at.stride, at.pad, at.fixed)
+        return off_row(emit, biased(emit, emit(form, on_row(emit, x), w), *b), x.type)

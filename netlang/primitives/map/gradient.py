@@ -63,6 +63,11 @@ def summed(full: Tensor, x: Tensor) -> tuple[str, ...]:
     kind = spread(full, x)
     if kind == "example":
         return ("channel",) if len(full.shape) == 2 else ("positions", "channel")
-    return {"full": (), "channel": ("batch",), "position": ("channel",), "image": ("positions",), "scalar": ("all",)}[
-        kind
-    ]
+    return {
+        "full": (),
+        "channel": ("batch",),
+        "position": ("channel",),
+        "image": ("positions",),
+        "place": ("examples",),
+        "scalar": ("all",),
+    }[kind]

@@ -30,6 +30,8 @@ def sum_draft(primitive: Sum, inputs: tuple[Operand, ...], result: Operand, targ
         return drafted(name, arguments, reduction.over_channel())
     if primitive.over == "positions":
         return drafted(name, arguments, reduction.over_positions())
+    if primitive.over == "examples":
+        return drafted(name, arguments, reduction.over_examples())
     one = primitive.over == "all"
     sums = PARTS * (1 if one else formula.geometry.columns) * formula.geometry.vector
     lines = [f"sums = {arguments.shared()}", *reduction.over_batch(one=one)]
@@ -46,7 +48,7 @@ class _Reduction:
 
     def __init__(self, primitive: Sum, formula: Formula) -> None:
         self.how, self.formula, self.geometry = primitive.how, formula, formula.geometry
-        across = primitive.over in ("batch", "all")  # lanes "n" are joined with one another
+        across = primitive.over in ("batch", "examples", "all")  # lanes "n" are joined with one another
         padded = across if self.geometry.lanes == "n" else self.geometry.channels % LANES != 0
         self.fenced = self.how == "max" and padded  # a largest number must not see the zeros of padding
         self.start = "-1e308 * 10.0" if self.how == "max" else "0.0"
@@ -104,6 +106,25 @@ class _Reduction:
             "    item += 1",
         ]
 
+    def over_examples(self) -> list[str]:
+        """One number per place and channel: a thread owns whole sums, so the bits depend on no thread count."""
+        g = self.geometry
+        return [
+            *self._head(),
+            f"images = {g.images}",
+            "row = (channels + 15) // 16 * 16",
+            "item, stop = split(places * columns, thread, threads(team))",
+            "while item < stop:",
+            "    place = item // columns",
+            "    column = item - place * columns",
+            f"    {self.begin()}",
+            "    for image in range(images):",
+            "        position = image * places + place",
+            *indented(self.term(), 2),
+            *indented(self._written(f"y + place * row * {g.size}", one=False)),
+            "    item += 1",
+        ]
+
     def over_batch(self, *, one: bool) -> list[str]:
         """Channel sums, or one number: parts of the positions into the shared scratch, then the parts in order."""
         g = self.geometry
@@ -130,22 +151,23 @@ class _Reduction:
             "    for part in range(parts):",
             f"        term = load_{g.dtype}(sums + (part * {columns} + column) * {g.vector})",
             f"        acc = {'maximum(acc, term)' if self.how == 'max' else 'acc + term'}",
-            *indented(self._written(one=one)),
+            *indented(self._written("y", one=one)),
             "    column += 1",
         ]
 
-    def _written(self, *, one: bool) -> list[str]:
+    def _written(self, to: str, *, one: bool) -> list[str]:
+        """Store `acc` in the row of channels at `to`, or as the one number there."""
         g = self.geometry
         if one:
-            return [f"store_{g.dtype}(y, head_{g.dtype}(splat_{g.dtype}({self.fold()}), 1))"]
+            return [f"store_{g.dtype}({to}, head_{g.dtype}(splat_{g.dtype}({self.fold()}), 1))"]
         if g.lanes != "n":
             mask = [f"acc = head_{g.dtype}(acc, channels - column * 16)"] if self.how == "max" else []
-            return [*mask, f"store_{g.dtype}(y + column * {g.vector}, acc)"]
+            return [*mask, f"store_{g.dtype}({to} + column * {g.vector}, acc)"]
         return [
-            f"store_scalar_{g.dtype}(y + column * {g.size}, {self.fold()})",
+            f"store_scalar_{g.dtype}({to} + column * {g.size}, {self.fold()})",
             "if column == columns - 1:",
             "    for lane in range(channels, (channels + 15) // 16 * 16):",
-            f"        store_scalar_{g.dtype}(y + lane * {g.size}, 0.0)",
+            f"        store_scalar_{g.dtype}({to} + lane * {g.size}, 0.0)",
         ]
 
     @property

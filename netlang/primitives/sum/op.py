@@ -16,6 +16,7 @@ class Sum(Primitive):
     over: "channel"   -> ("n", h, w, 1)
           "positions" -> ("n", 1, 1, c)
           "batch"     -> (c,)   over the examples and the places
+          "examples"  -> (h, w, c)
           "all"       -> ()
     how:  "sum" or "max"; a max is a constant for the gradient: it is only used where the result
           does not depend on it (the shift of a softmax)
@@ -31,6 +32,8 @@ class Sum(Primitive):
             return full.with_shape()
         if self.over == "batch":
             return full.with_shape(full.channels)
+        if self.over == "examples":
+            return full.with_shape(*full.shape[1:])
         places, channels = full.shape[1:-1], full.channels
         if self.over == "channel":
             return full.with_shape(BATCH, *places, 1)

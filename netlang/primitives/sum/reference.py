@@ -18,6 +18,7 @@ def compute(primitive: Sum, inputs: tuple[Array, ...], result: Tensor, run: Run)
         "channel": (last,),
         "positions": tuple(range(1, last)),
         "batch": tuple(range(last)),
+        "examples": (0,),
         "all": tuple(range(last + 1)),
     }[primitive.over]
     reduce = np.max if primitive.how == "max" else np.sum
