@@ -1,4 +1,6 @@
-"""Locally connected layers in ONNX."""
+"""Locally connected layers in ONNX, which has none."""
+
+from math import prod
 
 import numpy as np
 
@@ -8,17 +10,16 @@ from netlang.layers.onnx import Named, Operators, in_onnx, reshape, transpose, w
 
 @in_onnx(Local)
 def local(ops: Operators, layer: Local, x: Named, w: Named, *b: Named) -> str:
-    """Each window as a column, by a convolution whose filters pick one pixel each; then a product for each place."""
-    high, wide, kh, kw, c, f = w.type.arrayed(0)
-    at = windowed(layer, x.type)
-    pixels = np.tile(np.eye(kh * kw).reshape(kh * kw, 1, *at["kernel_shape"]), (c, *(1 for _ in x.type.shape[1:])))
-    columns = ops("Conv", x, ops.constant(pixels), group=c, **at)  # [n, c*kh*kw, high, wide]
-    lined = ops("Transpose", ops.reshaped(columns, 0, c * kh * kw, high * wide), perm=[2, 0, 1])
-    filters = ops.weight(w, transpose(0, 1, 4, 2, 3, 5), reshape(high * wide, c * kh * kw, f))
-    products = ops("Transpose", ops("MatMul", lined, filters), perm=[1, 2, 0])
-    places = (high, wide)[-(len(x.type.shape) - 2) :]
-    y = ops.reshaped(products, 0, f, *places)
-    for bias in b:
-        last = len(bias.type.shape) - 1
-        y = ops("Add", y, ops.weight(bias, transpose(last, *range(last)), reshape(f, *places)))
-    return y
+    """Conv with a filter for each pixel of a window cuts the windows out; MatMul has a matrix for each place."""
+    high, wide, *kernel, c, f = w.type.arrayed(0)
+    places, taps = high * wide, prod(kernel)
+    size = kernel if len(x.type.shape) == 4 else kernel[1:]
+    one_each = np.tile(np.eye(taps).reshape(taps, 1, *size), (c, *(1 for _ in (0, *size))))
+    seen = ops("Conv", x, ops.constant(one_each), group=c, **windowed(layer, x.type))
+    by_place = ops("Transpose", ops.reshaped(seen, 0, c * taps, places), perm=[2, 0, 1])
+    matrices = ops.weight(w, transpose(0, 1, 4, 2, 3, 5), reshape(places, c * taps, f))
+    y = ops("MatMul", by_place, matrices)
+    if b:
+        y = ops("Add", y, ops.weight(b[0], reshape(places, 1, f)))
+    shape = (high, wide) if len(x.type.shape) == 4 else (wide,)
+    return ops.reshaped(ops("Transpose", y, perm=[1, 2, 0]), 0, f, *shape)

@@ -10,7 +10,7 @@ from netlang.layers.twin import twin_of
 
 
 class _Local(nn.Module):
-    """y[n,f,i,j] = b[i,j,f] + sum over u,v,c of the window at i, j times w[i,j,u,v,c,f]; weights in netlang's shapes."""
+    """y[n,f,i,j] = b[i,j,f] + sum over u,v,c of the window at i, j times w[i,j,u,v,c,f]; weights as in netlang."""
 
     def __init__(self, layer, x):
         super().__init__()
