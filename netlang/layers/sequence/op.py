@@ -21,9 +21,14 @@ class Pick(Layer):
         raise TypeError(f"{type(self).__name__} must say which step it takes")
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
-        _, steps, c = x.type.arrayed(0)
-        start = self.step(steps) * c
-        return emit(Slice(start, start + c), emit(Reshape((steps * c,)), x))
+        return at_step(emit, x, self.step(x.type.arrayed(0)[1]))
+
+
+def at_step(emit: Emit, x: Value, step: int) -> Value:
+    """One step of a sequence, from 0 or, as Python counts, from the end."""
+    _, steps, c = x.type.arrayed(0)
+    start = step % steps * c
+    return emit(Slice(start, start + c), emit(Reshape((steps * c,)), x))
 
 
 @register

@@ -22,7 +22,8 @@ class Contraction(Primitive):
     size: height and width of x (read by role "data" only)
     transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
 
-    Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1).
+    Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1); so are sequences x[n,t,c],
+    y[n,t,f], with j as t.
     """
 
     role: str = "out"
@@ -34,12 +35,12 @@ class Contraction(Primitive):
     transposed: bool = False
 
     def infer(self, a: Tensor, b: Tensor) -> Tensor:
-        vectors = len(a.shape) == 2
+        axes = 4 - len(a.shape)  # that vectors and sequences lack
         if self.role == "weight":
-            return a.with_shape(*(() if vectors else self.kernel), a.channels, b.channels)
+            return a.with_shape(*(() if axes else self.kernel), a.channels, b.channels)
         if self.role == "data":
-            return a.with_shape(BATCH, *(() if vectors else self.size), b.shape[-1 if self.transposed else -2])
-        return a.with_shape(BATCH, *(() if vectors else self.windows), b.channels)
+            return a.with_shape(BATCH, *self.size[axes:], b.shape[-1 if self.transposed else -2])
+        return a.with_shape(BATCH, *self.windows[axes:], b.channels)
 
     @property
     def windows(self) -> Pair:

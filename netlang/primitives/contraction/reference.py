@@ -16,6 +16,9 @@ def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, r
         b = b.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in b.shape[:-2])]
     if a.ndim == 2:
         return {"out": lambda: a @ b, "data": lambda: a @ b.T, "weight": lambda: a.T @ b}[primitive.role]()
+    if a.ndim == 3:
+        forms = {"out": "ntc,cf->ntf", "data": "ntf,cf->ntc", "weight": "ntc,ntf->cf"}
+        return np.asarray(np.einsum(forms[primitive.role], a, b))
     x = np.zeros(result.arrayed(run.examples), a.dtype) if primitive.role == "data" else a
     padded = _padded(primitive, x)
     if primitive.role == "data":

@@ -49,11 +49,8 @@ def axes(primitive: Contraction, source: tuple[int, int], result: tuple[int, int
 
 
 def image_size(operand: Operand) -> tuple[int, int]:
-    """Height and width; (1, 1) of a vector."""
-    shape = operand.type.shape[1:-1]
-    if not shape:
-        return 1, 1
-    height, width = shape
+    """Height and width; (1, 1) of a vector, (1, t) of a sequence."""
+    height, width = (1, 1, *operand.type.shape[1:-1])[-2:]
     assert isinstance(height, int)
     assert isinstance(width, int)
     return height, width

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Reshape, Rows, Slice, Transpose
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Geometry, drafted, over_positions
 from netlang.types import Tensor
@@ -187,3 +187,25 @@ def transpose_draft(
         f"                        store_scalar_{to.dtype}(to + q * y_row * {to.vector} + k * {to.size}, one)",
     ]
     return drafted("transpose", arguments, lines)
+
+
+@drafts("cpu", Rows)
+def rows_draft(primitive: Rows, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Rows that are there are copied, others are zero."""
+    of, to = Geometry(inputs[0].type, "w"), Geometry(result.type, "w")
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), rows=to.places, columns=to.columns)
+    arguments.add(first=primitive.start, there=of.places)
+    lines = [
+        "start, stop = split(rows, thread, threads(team))",
+        "for row in range(start, stop):",
+        f"    to = y + row * columns * {to.vector}",
+        f"    at = x + (row + first) * columns * {to.vector}",
+        "    if row + first < 0 or row + first >= there:",
+        "        for column in range(columns):",
+        f"            store_{to.dtype}(to + column * {to.vector}, splat_{to.dtype}(0.0))",
+        "    else:",
+        "        for column in range(columns):",
+        f"            store_{to.dtype}(to + column * {to.vector}, load_{to.dtype}(at + column * {to.vector}))",
+    ]
+    return drafted("rows", arguments, lines)

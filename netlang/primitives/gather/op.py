@@ -86,3 +86,20 @@ class Transpose(Primitive):
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
         return (emit(Transpose(), dy),)
+
+
+@dataclass(frozen=True)
+class Rows(Primitive):
+    """y[r,f] = w[r + start, f], zeros where w has no such row: some rows of a matrix, or a matrix within a larger one
+
+    start: the row of w that becomes the first; rows: how many there are
+    """
+
+    start: int
+    rows: int
+
+    def infer(self, w: Tensor) -> Tensor:
+        return w.with_shape(self.rows, w.channels)
+
+    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
+        return (emit(Rows(-self.start, inputs[0].type.arrayed(0)[0]), dy),)

@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Reshape, Rows, Slice, Transpose
 from netlang.primitives.reference import Array, Run
 from netlang.types import Tensor
 
 
 def compute(
-    primitive: Reshape | Concat | Slice | Convert | Transpose, inputs: tuple[Array, ...], result: Tensor, run: Run
+    primitive: Reshape | Concat | Slice | Convert | Transpose | Rows,
+    inputs: tuple[Array, ...],
+    result: Tensor,
+    run: Run,
 ) -> Array:
     """The same elements elsewhere."""
     x = inputs[0]
@@ -24,3 +27,7 @@ def compute(
             return flipped.swapaxes(-1, -2)
         case Convert():
             return x
+        case Rows(start, rows):
+            above = np.zeros((max(0, -start), x.shape[1]), x.dtype)
+            below = np.zeros((rows, x.shape[1]), x.dtype)
+            return np.concatenate([above, x[max(0, start) :], below])[:rows]
