@@ -1,0 +1,128 @@
+"""How a step of a recurrence is computed: its lines in phases, with a wait for all threads between them.
+
+A product reads whole values, all their units, so what it multiplies must be there before its phase begins. Formulas go
+unit by unit: they stand in the phase of the products they read. The lines of a phase that are equally wide are one
+group: one loop over examples and vectors of 16 units.
+"""
+
+from dataclasses import dataclass
+
+from netlang.formula import Name, Number, Term, substitute
+from netlang.primitives.contraction.tiles import cycles
+from netlang.primitives.launch import LANES, Target
+from netlang.primitives.scan.op import Line, Scan
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Products that multiply the same values by different columns: the vectors of one tile, for each 16 units."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What is multiplied, in the order of the segments."""
+        return tuple(p.value for p in self.lines[0].products)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The lines of one phase that are `width` wide."""
+
+    phase: int
+    width: int
+    bundles: tuple[Bundle, ...]
+    formulas: tuple[Line, ...]
+
+    @property
+    def columns(self) -> int:
+        """Vectors of 16 units."""
+        return -(-self.width // LANES)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All of them."""
+        return tuple(line for bundle in self.bundles for line in bundle.lines) + self.formulas
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """A product tile of rows x vectors, and how many columns of units one task has."""
+
+    rows: int
+    vectors: int
+    units: int
+
+    def tiles(self, bundle: Bundle) -> int:
+        """Tiles for the vectors of a task: a bundle's lines times units."""
+        return -(-len(bundle.lines) * self.units // self.vectors)
+
+
+def groups(scan: Scan) -> tuple[Group, ...]:
+    """The groups of a step, phase by phase; those without products stand in phase 0."""
+    phase: dict[str, int] = {}
+    for line in scan.lines:
+        ready = 1 if line.term is None else 0
+        phase[line.name] = max((phase[name] + ready for name in line.reads if name in phase), default=0)
+    found: dict[tuple[int, int], list[Line]] = {}
+    for line in scan.lines:
+        found.setdefault((phase[line.name], line.width), []).append(line)
+    return tuple(
+        Group(at, width, _bundles(lines), tuple(line for line in lines if line.term is not None))
+        for (at, width), lines in sorted(found.items(), key=lambda item: item[0][0])
+    )
+
+
+def _bundles(lines: list[Line]) -> tuple[Bundle, ...]:
+    found: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
+        if line.term is None:
+            found.setdefault(line.reads, []).append(line)
+    return tuple(Bundle(tuple(same)) for same in found.values())
+
+
+def tiling(group: Group, target: Target, batch: int) -> Tiling:
+    """The tile and the columns of units of a task that take the fewest cycles; without products any will do."""
+    if not group.bundles:
+        return Tiling(1, 1, 1)
+
+    def cost(t: Tiling) -> float:
+        tasks = -(-batch // t.rows) * -(-group.columns // t.units)
+        return tasks * sum(t.tiles(b) for b in group.bundles) * cycles((t.rows, t.vectors))
+
+    most = max(vectors for _, vectors in target.tiles)
+    return min((Tiling(r, v, u) for r, v in target.tiles for u in range(1, most + 1)), key=cost)
+
+
+def renamed(formulas: tuple[Line, ...], given: dict[str, str]) -> tuple[dict[str, Term], dict[str, Term]]:
+    """The formulas over local names, and how each line is called there.
+
+    given: local names of what the loop loads. A line that only gives something another name, or says what another
+    line says, gets no name of its own.
+    """
+    local: dict[str, Term] = {name: Name(said) for name, said in given.items()}
+    made: dict[Term, Term] = {}
+    terms: dict[str, Term] = {}
+    for line in formulas:
+        assert line.term is not None
+        term = substitute(line.term, local)
+        if isinstance(term, Name | Number):
+            local[line.name] = term
+        else:
+            if term not in made:
+                made[term] = Name(f"v{len(terms)}")
+                terms[f"v{len(terms)}"] = term
+            local[line.name] = made[term]
+    return terms, local
+
+
+def kept(scan: Scan) -> tuple[str, ...]:
+    """The lines whose values lie in memory during a step: those that products multiply or another group reads."""
+    of = {line.name: group for group in groups(scan) for line in group.lines}
+    found: dict[str, None] = {}
+    for group in groups(scan):
+        for line in group.lines:
+            for name in line.reads:
+                if name in of and (line.term is None or of[name] is not group):
+                    found[name] = None
+    return tuple(found)
