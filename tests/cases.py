@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import recurrences
 
 import netlang.layers  # noqa: F401 (makes the layers known)
 from netlang.differentiate import differentiate, updates
@@ -18,10 +19,11 @@ from netlang.layers import initial, loss, optimizer
 from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Reshape, Rows, Slice, Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region
+from netlang.primitives.scan.op import Piece
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
@@ -211,6 +213,9 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Contraction("weight", (3, 2), (1, 2), (1, 0, 1, 1), (1, 1), (5, 6)), ((N, 5, 6, 3), (N, 5, 3, 4))),
     Case(Contraction("data"), ((N, 18), (7, 18))),
     Case(Contraction("weight"), ((N, 18), (N, 7))),
+    Case(Contraction(size=(1, 4)), ((N, 4, 18), (18, 7))),
+    Case(Contraction("data", size=(1, 4)), ((N, 4, 18), (7, 18))),
+    Case(Contraction("weight", size=(1, 4)), ((N, 4, 18), (N, 4, 7))),
     Case(Window("average", (3, 3), (2, 2), (1, 1, 1, 1), (7, 6), "data"), ((N, 4, 3, 5),)),
     Case(Reshape((6, 5)), ((N, 2, 3, 5),)),
     Case(Concat(), ((N, 3, 2, 5), (N, 3, 2, 18))),
@@ -220,6 +225,10 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Band(2, 1), ((N, 3, 2, 18),)),
     Case(Band(0, 17), ((N, 18),)),
     Case(Transpose(), ((4, 18),)),
+    Case(Rows(2, 3), ((6, 18),)),
+    Case(Rows(-2, 9), ((6, 18),)),
+    Case(Piece(0, 18), ((N, 4, 18),)),
+    *(Case(scan, recurrences.shapes(scan)) for scan in recurrences.SCANS),
     Case(
         Region(Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (6, 5)), (i0, i1), maximum(y + i2, 0)),
         ((N, 6, 5, 3), (3, 3, 3, 18), (18,)),

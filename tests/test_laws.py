@@ -18,7 +18,7 @@ from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.depthwise.op import Depthwise
-from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Reshape, Rows, Slice, Transpose
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
@@ -26,6 +26,7 @@ from netlang.primitives.primitive import Primitive, named
 from netlang.primitives.reference import Run
 from netlang.primitives.region.op import Region
 from netlang.primitives.resample.op import Resample
+from netlang.primitives.scan.op import Piece, Scan
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.unshared.op import Unshared
 from netlang.primitives.window.op import Window
@@ -63,7 +64,19 @@ def test_every_compiled_layer_loss_optimizer_and_primitive_has_a_case():
         Update,
         Convert,
     }
-    primitives |= {Depthwise, Unshared, Resample, Lookup, LookupGradient, Winograd, WinogradWeights, WinogradGradient}
+    primitives |= {
+        Rows,
+        Scan,
+        Piece,
+        Depthwise,
+        Unshared,
+        Resample,
+        Lookup,
+        LookupGradient,
+        Winograd,
+        WinogradWeights,
+        WinogradGradient,
+    }
     assert {type(p) for p, _, _ in cases.launches()} == primitives - {
         Convert
     }  # the layout pass makes it; no layer does

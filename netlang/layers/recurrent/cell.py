@@ -142,7 +142,8 @@ class _Widths:
                     help="a product `W[..]` makes any width of any other",
                 )
             self.group[b] = a
-            self.known.update({a: width for width in widths})
+            if widths:
+                self.known[a] = widths[0]
 
     def settled(self, equations: tuple[Equation, ...]) -> dict[str, int]:
         for equation in equations:
@@ -154,4 +155,3 @@ class _Widths:
 def _shown(name: str) -> str:
     """A name as the file has it: `c` for a state of the step before, `W` for a weight `f.W1`."""
     return name.rstrip("'").split(".")[-1].rstrip("0123456789") if "." in name else name.rstrip("'")
-

@@ -4,7 +4,7 @@ What depends on no state is taken out of the loop: the part of each product W[x,
 read the same are columns of one product; matrices that multiply the same value inside the loop are columns of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlang.formula import Call, Name, Number, Term, call, names, substitute
@@ -80,7 +80,8 @@ class Lowering:
             self.lines.append(Line(equation.name, self.cell.widths[equation.name], substitute(equation.term, sums)))
         biases: dict[str, str] = {}
         self.lines = [
-            line if line.term is None else replace(line, term=_absorbed(line.term, owned, biases)) for line in self.lines
+            line if line.term is None else replace(line, term=_absorbed(line.term, owned, biases))
+            for line in self.lines
         ]
         self.lines = _needed(self.lines, states, self.cell.output)
         for term, blocks in outer.items():
@@ -138,9 +139,10 @@ class Lowering:
                 where[block.name] = len(self.operands), start
             self.operands.append(self._matrix(blocks))
         self.lines = [
-            replace(line, products=tuple(Product(p.value, where[line.name][0], 0, where[line.name][1]) for p in line.products))
+            replace(line, products=tuple(Product(p.value, k, 0, column) for p in line.products))
             for line in self.lines
-        ]  # fmt: skip
+            for k, column in [where.get(line.name, (0, 0))]
+        ]
 
     def _starts(self, blocks: list[_Block]) -> list[int]:
         return spaced([self.cell.widths[block.weight] for block in blocks])
@@ -161,7 +163,7 @@ class Lowering:
             return w
         return self.emit(Rows(block.row, block.rows), w)
 
-    def _side_by_side(self, blocks: list[_Block], parts: "list[Value | None]", rows: tuple[int, ...]) -> Value:
+    def _side_by_side(self, blocks: list[_Block], parts: Sequence[Value | None], rows: tuple[int, ...]) -> Value:
         """Columns that begin at whole vectors of 16, zeros between them and for what is None."""
         joined: list[Value] = []
         starts = self._starts(blocks)
@@ -243,5 +245,3 @@ def _needed(lines: list[Line], states: tuple[State, ...], output: str) -> list[L
         wanted |= more
         more = {values.get(name, name) for line in lines if line.name in wanted for name in line.reads}
     return [line for line in lines if line.name in wanted]
-
-

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from netlang import sizes
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layer import Layer, Misfit, Weight, register
 from netlang.layers.initial import Initial
-from netlang.layers.recurrent.lowering import Lowering
-from netlang.layers.sequence.op import at_step
 from netlang.layers.sliding import positive
-from netlang.primitives.gather.op import Concat
 from netlang.types import BATCH, Count, Tensor, shown
 
 BACK = "back."  # in front of the names of the weights that read a sequence from its end
@@ -70,17 +67,6 @@ class Recurrent(Layer):
     def extra(self) -> int:
         """Operations of one unit in one step beside the products."""
         raise TypeError(f"{type(self).__name__} must say what it computes")
-
-    def lower(self, emit: Emit, training: bool, x: Value, *weights: Value) -> Value:
-        cell = self.body().fitted(self.values(), x.type.channels)
-        owned = [each.name for equation in cell.equations for each in equation.owned]
-        ways = (False, True) if self.flag("bidirectional") else (self.flag("reverse"),)
-        found = []
-        for k, reverse in enumerate(ways):
-            own = dict(zip(owned, weights[k * len(owned) : (k + 1) * len(owned)], strict=True))
-            y = Lowering(cell, emit, x, own).put(training=training, reverse=reverse)
-            found.append(at_step(emit, y, 0 if reverse else -1) if self.flag("last") else y)
-        return emit(Concat(), *found) if len(found) > 1 else found[0]
 
 
 @register

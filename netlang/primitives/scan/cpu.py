@@ -26,8 +26,8 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     arguments = Arguments()
     arguments.add(y=Address(result.buffer), steps=g.places, columns=g.columns)
     for k, operand in enumerate(inputs):
-        row = Geometry(operand.type, operand.lanes).columns
-        arguments.add(**{f"i{k}": Address(operand.buffer), f"row{k}": row})
+        arguments.add(**{f"i{k}": Address(operand.buffer)})
+        arguments.add(**{f"row{k}": Geometry(operand.type, operand.lanes).columns})
     for k, start in enumerate(primitive.starts.values()):
         arguments.add(**{f"out{k}": start // LANES})
     memory = _Memory(primitive, parts, g, batch)
@@ -161,7 +161,7 @@ def _packed(k: int, group: Group, tiles: Tiling, g: Geometry) -> list[str]:
 def piece_draft(primitive: Piece, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """Some whole vectors of every place, or of the place before or behind it."""
     g = Geometry(result.type, "c")
-    assert primitive.start % LANES == 0 and result.lanes == "c", "values of a scan begin at whole vectors"
+    assert primitive.start % LANES == 0, "values of a scan begin at whole vectors"
     arguments = Arguments()
     arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), places=g.places, columns=g.columns)
     arguments.add(row=Geometry(inputs[0].type, "c").columns, skip=primitive.start // LANES, shift=primitive.shift)

@@ -15,6 +15,7 @@ from netlang.primitives.map.op import Map
 from netlang.primitives.scan.op import Given, Line, Piece, Product, Scan, Shared, State, spaced
 from netlang.primitives.sum.op import Sum
 
+Values = tuple[Value | None, ...]
 ZERO = Number(0)
 
 
@@ -56,7 +57,8 @@ class Backward:
         for line in reversed(scan.lines):
             if line.name in self._parts:
                 self._back(line)
-        for each in (*scan.given, *scan.shared, *scan.states):
+        every: list[Given | Shared | State] = [*scan.given, *scan.shared, *scan.states]
+        for each in every:
             self._settle(each.name)
 
     def _part(self, name: str) -> _Adjoint:
@@ -97,7 +99,7 @@ class Backward:
         found = dict.fromkeys(values.get(name, name) for name in read)
         return tuple(name for name in found if name in computed)
 
-    def gradients(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
+    def gradients(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
         """The gradient by every operand of the recurrence; y holds all that is wanted."""
         return _Gradients(self, emit, inputs, y, dy).all()
 
@@ -154,7 +156,8 @@ class _Gradients:
             lengths=None if scan.lengths is None else scan.lengths + 2,
         )
 
-    def all(self) -> tuple[Value | None, ...]:
+    def all(self) -> Values:
+        """One for each operand, None for lengths and for what only tells how long a sequence is."""
         scan = self.scan
         shared = {s.operand: s for s in scan.shared}
         matrices = {p.operand for line in scan.lines for p in line.products}
@@ -194,7 +197,7 @@ class _Gradients:
 
     def _sequence(self, operand: int, x: Value) -> Value:
         given = sorted((g for g in self.scan.given if g.operand == operand), key=lambda g: g.start)
-        assert given[0].start == 0 and not any(g.shift for g in given), "no gradient of a gradient"
+        assert not any(g.shift for g in given), "no gradient of a gradient"
         found = self._joined([self.back.adjoints[g.name] for g in given], [g.start for g in given])
         assert found.type.channels == x.type.channels, "a scan reads all channels of its sequences"
         return found

@@ -105,7 +105,8 @@ class Scan(Primitive):
     @property
     def widths(self) -> dict[str, int]:
         """How many numbers each value has, of what is given and computed."""
-        return {each.name: each.width for each in (*self.given, *self.shared, *self.states, *self.lines)}
+        every: list[Given | Shared | State | Line] = [*self.given, *self.shared, *self.states, *self.lines]
+        return {each.name: each.width for each in every}
 
     @property
     def starts(self) -> dict[str, int]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from netlang.formula import evaluate
 from netlang.primitives.reference import Array, Run
-from netlang.primitives.scan.op import Piece, Scan
+from netlang.primitives.scan.op import Line, Piece, Scan
 from netlang.types import Tensor
 
 
@@ -38,12 +38,11 @@ def shifted(x: Array, start: int, width: int, shift: int) -> Array:
     return np.concatenate([part[:, shift:], beyond], 1)[:, : x.shape[1]]
 
 
-def _value(line, values, inputs):  # type: ignore[no-untyped-def]
+def _value(line: Line, values: dict[str, Array], inputs: tuple[Array, ...]) -> Array:
     if line.term is not None:
-        value = evaluate(line.term, {name: values[name] for name in line.reads})
-        return np.asarray(value, inputs[0].dtype)
-    width = line.width
-    return sum(
-        values[p.value] @ inputs[p.operand][p.row : p.row + values[p.value].shape[1], p.column : p.column + width]
-        for p in line.products
-    )
+        return np.asarray(evaluate(line.term, {name: values[name] for name in line.reads}), inputs[0].dtype)
+    total = np.zeros(line.width, inputs[0].dtype)
+    for p in line.products:
+        a = values[p.value]
+        total = total + a @ inputs[p.operand][p.row : p.row + a.shape[1], p.column : p.column + line.width]
+    return total

@@ -12,7 +12,7 @@ from netlang.primitives.text import Geometry, indented
 
 @dataclass(frozen=True)
 class Places:
-    """Where things lie. names: of states and kept values in the text; table: bytes in front of the products' results."""
+    """Where things lie. names: of states and kept values in the text; table: bytes before the products' results."""
 
     names: Mapping[str, str]
     table: int
@@ -63,7 +63,9 @@ class _Group:
         vectors = len(bundle.lines) * tiles.units
         height = " + ".join(f"rows{k}_{b}_{s}" for s in range(len(bundle.values)))
         lines = [f"pack = pack{k}_{b} + task * ({height}) * {vectors * g.vector}"]
-        runs = [list(run) for _, run in groupby(range(len(bundle.values)), lambda s: self.scan.widths[bundle.values[s]])]
+        runs = [
+            list(run) for _, run in groupby(range(len(bundle.values)), lambda s: self.scan.widths[bundle.values[s]])
+        ]
         for run in runs:
             for c in range(tiles.tiles(bundle)):
                 lines += self._call(b, bundle, run, c, vectors)
@@ -105,7 +107,9 @@ class _Group:
         if self.scan.lengths is None:
             return self._formulas()
         g = self.g
-        zeros = [f"store_{g.dtype}({to}, splat_{g.dtype}(0.0))" for line in self.group.lines for to in self._stored(line)]
+        zeros = [
+            f"store_{g.dtype}({to}, splat_{g.dtype}(0.0))" for line in self.group.lines for to in self._stored(line)
+        ]
         ends = f"load_whole_{g.dtype}(i{self.scan.lengths} + n * {g.vector})"
         return [f"if t < {ends}:", *indented(self._formulas()), *(["else:", *indented(zeros)] if zeros else [])]
 
