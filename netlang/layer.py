@@ -1,11 +1,11 @@
 """What a layer is. The layers themselves stand in `layers/`, a folder per family."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
-from netlang.types import Count, Tensor, shown
+from netlang.types import Count, Tensor, decimal, shown
 
 
 class Misfit(Exception):
@@ -158,6 +158,7 @@ class Layer:
     final: ClassVar[bool] = False  # takes the last step of a sequence
     tokens: ClassVar[bool] = False  # reads tokens; every other layer reads numbers
     references: ClassVar[tuple[str, ...]] = ()  # settings that name a tensor, `like=@a`: inputs of `infer` by that name
+    arguments: ClassVar[Mapping[str, str]] = {}  # settings in brackets, in order: what they are called there, and here
     per_example: ClassVar[bool] = True  # in training, a batch of n gives what n batches of one give
     compiled: ClassVar[bool] = True  # whether `lower` says how it is computed
 
@@ -288,4 +289,6 @@ def setting(value: Any) -> str:
     """A setting's value as `.net` text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return decimal(value)
     return pair(value) if isinstance(value, tuple) else str(value)

@@ -71,6 +71,11 @@ def _size(dim: Dim) -> int:
     return dim
 
 
+def decimal(value: float) -> str:
+    """A number as `.net` files write it: 2, 0.5, 1e-05."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
 def shown(shape: tuple[Dim, ...]) -> str:
     """A shape as `.net` files write it: without the batch, joined by `x`: 28x28x6, Tx128, (2*H)x8."""
     return "x".join(map(_shown, shape[1:] if shape[:1] == (BATCH,) else shape)) or "one number"
@@ -81,4 +86,4 @@ def _shown(dim: Dim) -> str:
     return f"({text})" if " " in text or "*" in text else text
 
 
-__all__ = ["BATCH", "Count", "Dim", "Size", "Tensor", "shown"]
+__all__ = ["BATCH", "Count", "Dim", "Size", "Tensor", "decimal", "shown"]

@@ -263,12 +263,12 @@ def test_an_empty_branch_is_told_and_nothing_else(merge, branches):
     assert {d.title.partition("`")[0] for d in error.value.diagnostics} == {"a branch of "}
 
 
-def test_what_uses_a_statement_that_is_not_there_yet_is_not_called_wrong_too():
-    text = "cell m(n):\n    state h=n\n    h = tanh(W[x, h] + b)\n    output h\ninput 5x3\nm-8, last, FC-2\n"
+def test_what_uses_a_wrong_cell_is_not_called_wrong_too():
+    text = "cell m(n):\n    state h=n\n    h = tahn(W[x, h] + b)\n    output h\ninput 5x3\nm-8, last, FC-2\n"
     with pytest.raises(NetError) as error:
         net(text)
 
-    assert [d.code for d in error.value.diagnostics] == ["not-yet"]
+    assert [d.code for d in error.value.diagnostics] == ["unknown-function"]
 
 
 def test_a_variant_that_is_not_chosen_is_looked_at_too():

@@ -95,6 +95,6 @@ def test_every_code_has_its_page():
         found |= set(re.findall(r'(?:error|Diagnostic|note|_no_file)\(\s*"([a-z-]+)"', path.read_text(encoding="utf8")))
     found |= {problem.code for path in FILES for problem in problems(path)}
 
-    assert {"syntax", "shape", "unknown-layer", "not-yet"} <= found
+    assert {"syntax", "shape", "unknown-layer", "equation"} <= found
     assert not {code for code in found if not (DOCS / f"{code}.md").is_file()}
     assert not {page.stem for page in DOCS.glob("*.md")} - found - {"README"}

@@ -21,7 +21,7 @@ from netlang.check import (
 from netlang.check.build import Build
 from netlang.check.expand import Expansion
 from netlang.check.free import letters, refitted, sized
-from netlang.check.problems import Limit, Problems, not_yet
+from netlang.check.problems import Limit, Problems
 from netlang.check.scope import Labelled, Place, Scope
 from netlang.check.shapes import Letters
 from netlang.check.tree import Op
@@ -58,7 +58,6 @@ def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], probl
     scope, chosen = files.main(file, variant, asked, problems)
     free = shapes.free(file, scope.constants)
     constants.refuse_unknown(file, settings, scope.constants, free, problems)
-    _refuse(file, problems)
     letters = Letters({name: size for name, size in asked.items() if name in free and isinstance(size, int)})
     expansion = Expansion(problems)
     _steps(file, scope, letters, expansion)
@@ -77,16 +76,6 @@ def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], probl
     stored = pretrained.found(build.wanted, Path(file.source.name).parent, problems) if not problems.errors else {}
     stem, text, calls = PurePath(file.source.name).stem, file.source.text, expansion.steps.calls
     return Net(stem, name, build.graph, said, figures, text, tuple(ends), calls, stored)
-
-
-def _refuse(file: ast.File, problems: Problems) -> None:
-    """Statements of the language that this version lacks. What uses them is not called wrong too."""
-    later = [statement for statement in file.statements if isinstance(statement, ast.Later)]
-    for statement in later:
-        with problems.collected():
-            raise not_yet(f"the statement `{statement.word.text}`", statement.span)
-    if later:
-        problems.settle()
 
 
 def _steps(file: ast.File, scope: Scope, letters: Letters, expansion: Expansion) -> None:

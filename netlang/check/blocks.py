@@ -144,11 +144,11 @@ def _name(parameter: ast.Parameter) -> str:
     return f"@{parameter.name.text}" if parameter.label else parameter.name.text
 
 
-def checked_head(block: ast.Block) -> None:
+def checked_head(parameters: tuple[ast.Parameter, ...]) -> None:
     """Raise NetError for parameters that cannot be."""
     seen: dict[str, Span] = {}
     optional = False
-    for parameter in block.parameters:
+    for parameter in parameters:
         if parameter.name.text in seen:
             raise error("twice", f"`{parameter.name.text}` is a parameter already", parameter.span)
         seen[parameter.name.text] = parameter.span

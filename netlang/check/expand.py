@@ -159,7 +159,9 @@ class Expansion:
             raise outputs.misplaced(step)
         if (block := here.scope.block(step.word)) is not None:
             return self.block(step, block, current, here, copy, label)
-        cls, kernel = words.split(step.word, here.scope.blocks)
+        if (own := here.scope.cell(step.word)) is not None and own.layer is None:
+            return self.unknown(step.span)  # the cell is wrong, which has been said
+        cls, kernel = (own.layer, None) if own and own.layer else words.split(step.word, here.scope.steps())
         if cls.merge:
             return self.fork(cls, step, kernel, current, around, label)
         if step.branches is not None:

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netlang.check import blocks, constants, place, words
+from netlang.check import blocks, cells, constants, place, words
 from netlang.check.constants import Constants, Definition
 from netlang.check.problems import Problems, limit
-from netlang.check.scope import Known, Scope
+from netlang.check.scope import Known, Made, Scope
 from netlang.check.settings import Settings
 from netlang.check.values import Copy, Value
 from netlang.diagnostics import NetError, either, error, meant
 from netlang.files import Problem, inside
+from netlang.layers.recurrent.op import layer_of
 from netlang.source import Source, Span
 from netlang.syntax import ast
 from netlang.syntax.parse import parse
@@ -44,6 +45,8 @@ class Files:
             with self.problems.collected():
                 if isinstance(statement, ast.Block):
                     _define(statement, scope)
+                elif isinstance(statement, ast.Cell):
+                    _define_cell(statement, scope)
                 elif isinstance(statement, ast.Default):
                     self.default(statement, scope)
                 elif isinstance(statement, ast.Version):
@@ -87,7 +90,10 @@ class Files:
         """Keep the options of a `default` that are right."""
         for kind in statement.kinds:
             with self.problems.collected():
-                cls, kernel = words.split(kind)
+                own = scope.cell(kind)
+                if own is not None and own.layer is None:
+                    continue  # the cell is wrong, which has been said
+                cls, kernel = (own.layer, None) if own and own.layer else words.split(kind, scope.cells)
                 if kernel is not None:
                     raise error(
                         "default", "a default holds for every kernel", kind.span, help=f"write `default {cls.word}: …`"
@@ -155,14 +161,26 @@ def _variant(file: ast.File, asked: str | None, problems: Problems) -> ast.Varia
 
 def _define(block: ast.Block, scope: Scope) -> None:
     name = block.name.text
-    if name in scope.blocks or name in scope.constants:
-        what = "block" if name in scope.blocks else "constant"
-        raise error("twice", f"there is a {what} called `{name}` already", block.name.span)
+    _refuse_taken(block.name, scope)
     scope.blocks[name] = Known(block, scope, block.span)  # whatever it is called, so that its uses are not told too
     words.free(block.name)
     for parameter in block.parameters:
         words.free(parameter.name)
-    blocks.checked_head(block)
+    blocks.checked_head(block.parameters)
+
+
+def _define_cell(cell: ast.Cell, scope: Scope) -> None:
+    name = cell.name.text
+    _refuse_taken(cell.name, scope)
+    scope.cells[name] = Made(cell, None, cell.span)  # so that its uses are not told too
+    words.free(cell.name)
+    scope.cells[name] = Made(cell, layer_of(cells.cell(cell, scope.constants)), cell.span)
+
+
+def _refuse_taken(name: ast.Name, scope: Scope) -> None:
+    for what, known in (("block", scope.blocks), ("cell", scope.cells), ("constant", scope.constants)):
+        if name.text in known:
+            raise error("twice", f"there is a {what} called `{name.text}` already", name.span)
 
 
 def _merge(used: Scope, into: Scope, statement: ast.Use) -> None:
@@ -173,6 +191,11 @@ def _merge(used: Scope, into: Scope, statement: ast.Use) -> None:
             raise error("twice", f"two used files have a block `{name}`", statement.path.span)
         if there is None:
             into.blocks[name] = Known(known.block, known.home, statement.span)
+    for name, made in used.cells.items():
+        one = into.cells.get(name)
+        if one is not None and one.statement is not made.statement:
+            raise error("twice", f"two used files have a cell `{name}`", statement.path.span)
+        into.cells[name] = Made(made.statement, made.layer, statement.span)
     for name, found in used.constants.known.items():
         before = into.constants.known.get(name)
         if before is not None and before.origin is not found.origin:

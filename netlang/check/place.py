@@ -1,6 +1,6 @@
 """One step in its place: its layer with all settings, its name, and whose weights it shares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from netlang.check import shared
 from netlang.check.problems import Problems
@@ -8,7 +8,7 @@ from netlang.check.scope import Labelled, Place
 from netlang.check.settings import Settings, hints
 from netlang.check.tree import Activation, Op, Promise
 from netlang.check.words import Kernel, usual
-from netlang.diagnostics import NetError, error
+from netlang.diagnostics import NetError, count, error
 from netlang.layer import Layer
 from netlang.syntax import ast
 
@@ -59,7 +59,7 @@ def _settings(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place) -> 
     problems = Problems()
     with problems.collected():
         _suffixes(settings, step, kernel)
-    for option in options(step.options, settings.word):
+    for option in options(step.options, settings.word, cls.arguments):
         with problems.collected():
             settings.take(option)
     if problems.errors:
@@ -98,8 +98,10 @@ def _instead(name: str, step: ast.Step, takes: Mapping[str, object]) -> str | No
     return None
 
 
-def options(written: tuple[ast.Option | ast.Arguments, ...], word: ast.Name) -> list[ast.Option]:
-    """The options, with `dropout(0.5)` as `dropout 0.5`."""
+def options(
+    written: tuple[ast.Option | ast.Arguments, ...], word: ast.Name, arguments: Mapping[str, str] | None = None
+) -> list[ast.Option]:
+    """The options, with `dropout(0.5)` as `dropout 0.5`. arguments: the settings that go by order in brackets"""
     found: list[ast.Option] = []
     for option in written:
         if isinstance(option, ast.Option):
@@ -107,10 +109,29 @@ def options(written: tuple[ast.Option | ast.Arguments, ...], word: ast.Name) -> 
             continue
         if not option.items:
             raise error("value", f"there is nothing in the brackets of `{word.text}`", option.span)
+        if arguments:
+            found += _arguments(option, word, arguments)
+            continue
         if sum(item.name is None for item in option.items) > 1:
             raise error("value", f"`{word.text}` takes one value in its brackets", option.items[1].span)
         found += option.items
     return found
+
+
+def _arguments(written: ast.Arguments, word: ast.Name, names: Mapping[str, str]) -> Iterator[ast.Option]:
+    """`mine(128, k=3)` as the settings `width` and `k`."""
+    order = iter(names)
+    for item in written.items:
+        said = next(order, None) if item.name is None else item.name.text
+        if said is None:
+            raise error(
+                "argument",
+                f"`{word.text}` takes {count(len(names), 'argument')}",
+                item.span,
+                help=f"it is `{word.text}({', '.join(names)})`",
+            )
+        at = item.name.span if item.name is not None else item.span
+        yield ast.Option(ast.Name(names.get(said, said), at), item.value, item.span)
 
 
 def _behind(cls: type[Layer], step: ast.Step, here: Place) -> Activation | None:

@@ -64,11 +64,6 @@ def limit(title: str, span: Span, help: str | None = None) -> Limit:
     return Limit(Diagnostic("too-many", title, Label(span), help=help))
 
 
-def not_yet(what: str, span: Span, help: str | None = None) -> NetError:
-    """The error for a part of the language that this version lacks."""
-    return NetError(Diagnostic("not-yet", f"this version of netlang does not have {what} yet", Label(span), help=help))
-
-
 def _allowed(span: Span) -> list[str]:
     """The notes that the line's comment switches off."""
     found = _ALLOWED.search(span.source.line(span.row))

@@ -87,6 +87,15 @@ class Known:
     visible: Span
 
 
+@dataclass(frozen=True)
+class Made:
+    """A cell: its layer, or None where the cell is wrong; visible: as of a block."""
+
+    statement: ast.Cell
+    layer: type[Layer] | None
+    visible: Span
+
+
 @dataclass
 class Scope:
     """The names of one file.
@@ -96,30 +105,44 @@ class Scope:
 
     constants: Constants
     blocks: dict[str, Known] = field(default_factory=dict)
+    cells: dict[str, Made] = field(default_factory=dict)
     defaults: dict[type[Layer], list[tuple[int, ast.Option]]] = field(default_factory=dict)
     labels: Labels = field(default_factory=Labels)
 
     def block(self, word: ast.Name) -> Known | None:
         """The block a word names, if it names one. Raises NetError where it is defined below."""
         found = self.blocks.get(word.text)
-        if found is None:
-            return None
-        if found.visible.source is word.span.source and found.visible.end > word.span.start:
-            inside = found.visible.start < word.span.start
-            raise error(
-                "unknown-block",
-                f"`{word.text}` uses itself" if inside else f"the block `{word.text}` is defined below",
-                word.span,
-                help="a block may use those above it"
-                if inside
-                else f"move it above this line, from line {found.visible.row}",
-            )
+        if found is not None:
+            _refuse_early(word, "block", found.visible)
         return found
+
+    def cell(self, word: ast.Name) -> Made | None:
+        """The cell a word names, if it names one. Raises NetError where it is defined below."""
+        found = self.cells.get(word.text)
+        if found is not None:
+            _refuse_early(word, "cell", found.visible)
+        return found
+
+    def steps(self) -> list[str]:
+        """What a user's own steps are called."""
+        return [*self.blocks, *self.cells]
 
     def added(self, cls: type[Layer], at: Span) -> list[ast.Option]:
         """The options that `default` statements above add to a layer."""
         rows = self.defaults.get(cls)
         return [option for _, option in rows[: bisect_left(rows, at.start, key=lambda row: row[0])]] if rows else []
+
+
+def _refuse_early(word: ast.Name, what: str, visible: Span) -> None:
+    """Raise NetError for a use above the definition, or inside it."""
+    if visible.source is word.span.source and visible.end > word.span.start:
+        inside = visible.start < word.span.start
+        raise error(
+            "unknown-block",
+            f"`{word.text}` uses itself" if inside else f"the {what} `{word.text}` is defined below",
+            word.span,
+            help="a block may use those above it" if inside else f"move it above this line, from line {visible.row}",
+        )
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Settings:
         self.put(name, option.value, option.span)
 
     def _flag(self, option: ast.Option, name: ast.Name) -> None:
-        word = name.text.lower()
+        word = self._known(name)
         kind = hints(self.cls).get(word)
         if kind is bool:
             self.put(word, ast.Word("yes", name.span), name.span)
@@ -122,8 +122,12 @@ class Settings:
             help_ = f"a constant stands in brackets: `{cls} ({name.text})`"
         return error("unknown-option", f"`{cls}` has no option `{name.text}`", name.span, help=help_)
 
+    def _known(self, name: ast.Name) -> str:
+        """A word of the language in small letters; the parameters of a cell keep theirs (RULINGS 20)."""
+        return name.text if name.text in hints(self.cls) else name.text.lower()
+
     def _keyed(self, option: ast.Option, name: ast.Name, value: ast.Value) -> None:
-        word = name.text.lower()
+        word = self._known(name)
         if word in hints(self.cls):
             self.put(word, value, option.span)
         elif word in self.cls.references:
@@ -262,6 +266,8 @@ class Settings:
         """The step with the setting it lacks."""
         if missing == self.cls.positional:
             return f"{self.word.text} 2"
+        if missing in self.cls.arguments.values() and missing != "width":
+            return f"{self.word.text}({', '.join(self.cls.arguments)})"
         width = f"-{self.values.get('width', 64)}" if "width" in hints(self.cls) else ""
         return f"{self.word.text}{'3' if missing == 'kernel' else ''}{width}"
 
@@ -295,17 +301,13 @@ class Settings:
 
 def hints(cls: type[Layer]) -> dict[str, Any]:
     """The settings of a layer and their types."""
-    return _hints(cls.word, cls)
-
-
-def _hints(word: str, cls: type[Layer]) -> dict[str, Any]:
-    if word not in _KNOWN:
+    if cls not in _KNOWN:
         found = get_type_hints(cls)
-        _KNOWN[word] = {f.name: found[f.name] for f in _fields(cls)}
-    return _KNOWN[word]
+        _KNOWN[cls] = {f.name: found[f.name] for f in _fields(cls)}
+    return _KNOWN[cls]
 
 
-_KNOWN: dict[str, dict[str, Any]] = {}  # reading type hints takes 0.1 ms, and nets have thousands of steps
+_KNOWN: dict[type[Layer], dict[str, Any]] = {}  # reading type hints takes 0.1 ms, and nets have thousands of steps
 
 
 def _fields(cls: type[Layer]) -> "tuple[Field[Any], ...]":

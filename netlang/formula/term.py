@@ -5,6 +5,8 @@ from functools import cache
 from typing import Any, ClassVar, Self, cast
 from weakref import WeakValueDictionary
 
+from netlang.types import decimal
+
 Array = Any  # a NumPy array or scalar of float or bool
 
 
@@ -332,9 +334,7 @@ def leaf(term: Term) -> str:
 def _python(term: Term) -> tuple[str, int]:
     """The term as a Python expression, and how tightly its outermost operation binds."""
     if isinstance(term, Number):
-        return (f"{term.value:g}" if float(f"{term.value:g}") == term.value else repr(term.value)), 5 - 2 * (
-            term.value < 0
-        )
+        return decimal(term.value), 5 - 2 * (term.value < 0)
     if not isinstance(term, Call):
         return leaf(term), 5
     sign, rank = SIGNS.get(term.name, ("", 5))

@@ -82,7 +82,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`normal(0.05)`."""
+    """`normal(0.05)`, or in an equation `tanh(c)`."""
 
     word: Name
     value: "Value"
@@ -106,7 +106,16 @@ class Chained:
     span: Span
 
 
-Value = Number | Pair | Quantity | Word | Text | TensorName | Anything | Items | Call | Negative | Chained
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """`W[x, h]` in an equation: a word and what stands in its brackets."""
+
+    word: Name
+    operands: tuple["Value", ...]
+    span: Span
+
+
+Value = Number | Pair | Quantity | Word | Text | TensorName | Anything | Items | Call | Negative | Chained | Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,14 +299,44 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """A statement of the language that this version does not have yet."""
+class State:
+    """`h=n` of a cell: what is remembered from step to step, and how wide it is."""
 
-    word: Name
+    name: Name
+    width: Value
     span: Span
 
 
-Statement = Version | Input | Constant | Variant | Default | Block | Use | Train | Expect | Later | Line
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`f = sigmoid(W[x, h] + b)`."""
+
+    name: Name
+    value: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`output h` of a cell."""
+
+    name: Name
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`cell mine(n):` and its lines; span: of all of it."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    states: tuple[State, ...]
+    equations: tuple[Equation, ...]
+    results: tuple[Result, ...]
+    span: Span
+
+
+Statement = Version | Input | Constant | Variant | Default | Block | Cell | Use | Train | Expect | Line
 
 
 @dataclass(frozen=True, slots=True)

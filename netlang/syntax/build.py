@@ -88,6 +88,26 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
     def body(self, meta: Meta, parts: Parts) -> tuple[ast.Line, ...]:
         return tuple(parts)
 
+    def cell(self, meta: Meta, parts: Parts) -> ast.Cell:
+        word, name, parameters, *lines = parts
+        states = tuple(state for line in lines if isinstance(line, tuple) for state in line)
+        equations = tuple(line for line in lines if isinstance(line, ast.Equation))
+        results = tuple(line for line in lines if isinstance(line, ast.Result))
+        last = max((*states, *equations, *results), key=lambda line: line.span.end).span
+        return ast.Cell(self.name(name), parameters or (), states, equations, results, self.at(word).to(last))
+
+    def states(self, meta: Meta, parts: Parts) -> tuple[ast.State, ...]:
+        return tuple(parts[1:])
+
+    def state(self, meta: Meta, parts: Parts) -> ast.State:
+        return ast.State(self.name(parts[0]), parts[1], self.at(parts[0]).to(parts[1].span))
+
+    def equation(self, meta: Meta, parts: Parts) -> ast.Equation:
+        return ast.Equation(self.name(parts[0]), parts[1], self.at(parts[0]).to(parts[1].span))
+
+    def result(self, meta: Meta, parts: Parts) -> ast.Result:
+        return ast.Result(self.name(parts[1]), self.at(parts[0]).to(self.at(parts[1])))
+
     def use(self, meta: Meta, parts: Parts) -> ast.Use:
         text = parts[1]
         return ast.Use(ast.Text(str(text)[1:-1], self.at(text)), self.at(parts[0]).to(self.at(text)))
@@ -100,11 +120,6 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
 
     def expect(self, meta: Meta, parts: Parts) -> ast.Expect:
         return ast.Expect(parts[1], tuple(parts[2:]), self.at(parts[0]))
-
-    def later(self, meta: Meta, parts: Parts) -> ast.Later:
-        start = self.at(parts[0]).start
-        word = Span(self.source, start, start + len(parts[0].split()[0].rstrip(":")))
-        return ast.Later(ast.Name(word.text, word), word)
 
     def line(self, meta: Meta, parts: Parts) -> ast.Line:
         chain, shape = (p for p in parts if not isinstance(p, lark.Token))
@@ -169,6 +184,10 @@ class Build(Transformer_NonRecursive):  # type: ignore[misc]
 
     def call(self, meta: Meta, parts: Parts) -> ast.Call:
         return ast.Call(self.name(parts[0]), parts[1], self.span(meta))
+
+    def joined(self, meta: Meta, parts: Parts) -> ast.Joined:
+        operands = tuple(p for p in parts[1:] if p is not None)
+        return ast.Joined(self.name(parts[0]), operands, self.span(meta))
 
     def sum(self, meta: Meta, parts: Parts) -> Any:
         if len(parts) == 1:

@@ -39,6 +39,9 @@ CHARACTERS = {
 }
 
 
+STATEMENTS = (
+    "VERSION", "USE", "INPUT", "TRAIN", "EXPECT", "VARIANT", "DEFAULT", "BLOCK", "CELL", "STATE", "OUTPUT",
+)  # fmt: skip
 _FOUND = {"_NL": "the end of the line", "$END": "the end of the file", "_INDENT": "an indented line",
           "_DEDENT": "the end of the indented lines"}  # fmt: skip
 
@@ -62,12 +65,13 @@ def accepted(problem: lark.UnexpectedToken) -> frozenset[str]:
 
 def _within(stack: list[Any]) -> tuple[str, ...]:
     """What is open: tokens still on the parser's stack, for a finished rule has become a tree."""
-    opening = ("VERSION", "USE", "INPUT", "TRAIN", "EXPECT", "VARIANT", "DEFAULT", "BLOCK", "LPAR", "LSQB", ARROW)
+    opening = (*STATEMENTS, "LPAR", "LSQB", ARROW)
     closed = {"RPAR": "LPAR", "RSQB": "LSQB"}
     found: list[str] = []
     for value in stack:
-        kind = getattr(value, "type", None)
-        if kind in opening or (kind == "SLASH" and not {"LPAR", "LSQB"} & set(found)):
+        kind = str(getattr(value, "type", ""))
+        lines = kind == "_INDENT" and "CELL" in found
+        if kind in opening or lines or (kind == "SLASH" and not {"LPAR", "LSQB"} & set(found)):
             found.append(kind)
         elif kind in closed and closed[kind] in found:
             found.remove(closed[kind])
@@ -79,7 +83,7 @@ def _token(token: lark.Token, last: lark.Token | None, state: State, source: Sou
         row = Span(source, token.end_pos or 0, token.end_pos or 0)
         advice = (
             "a line goes on after a comma or inside brackets; "
-            "only `block …:` and `train:` are followed by indented lines"
+            "only `block …:`, `cell …:` and `train:` are followed by indented lines"
         )
         return Diagnostic("syntax", "this line is indented, but no line above opens a block", Label(row), help=advice)
     place = situation(state)

@@ -90,7 +90,7 @@ def _refuse_long(source: Source) -> None:
 
 
 def _without(text: str, offset: int, *, indented: bool) -> str:
-    """The text with a bare word in place of the line at an offset, and nothing in place of what is indented below it.
+    """The text with a bare word in place of the line at an offset, in a cell an equation; without what is below it.
 
     indented: whether the line should not be, and those that are indented as far go too
     The text as it is, where the line opens or closes brackets that other lines need.
@@ -108,7 +108,9 @@ def _without(text: str, offset: int, *, indented: bool) -> str:
     lost = line + text[end:below]
     if lost.count("[") != lost.count("]") or lost.count("(") != lost.count(")") or not line.strip():
         return text
-    word = "" if indented else line[:indent] + "_"
+    word = "" if indented else line[:indent] + ("_=_" if _in_cell(text[:start], indent) else "_")
+    if len(word) > len(line):
+        word = ""
     return text[:start] + word + re.sub(r"[^\n]", " ", lost[len(word) :]) + text[below:]
 
 
@@ -119,6 +121,12 @@ def _header(problem: lark.UnexpectedInput, tokens: Layout) -> int | None:
         end: int | None = ends[0].start_pos
         return end
     return None
+
+
+def _in_cell(above: str, indent: int) -> bool:
+    """Whether a line that is indented so far stands in a cell: `_` alone is no line there."""
+    heads = (row for row in reversed(above.split("\n")) if row.strip() and len(row) - len(row.lstrip()) < indent)
+    return next(heads, "").lower().split()[:1] == ["cell"]
 
 
 def _in_order(problems: list[Diagnostic]) -> list[Diagnostic]:

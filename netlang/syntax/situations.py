@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class State:
     """Where the parser stands. accepts: the tokens it would take; last: the kind of the token before.
 
-    within: the kinds of the statement words, arrows and brackets that are open, outermost first
+    within: the kinds of the statement words, arrows and brackets that are open, outermost first; in the lines of a
+        cell `_INDENT` too
     """
 
     accepts: frozenset[str]
@@ -88,6 +89,67 @@ SITUATIONS = (
         "a shape behind `->` ends the line;",
         "only `x` and another size may follow it",
         "start a new line for the next step",
+    ),
+    # cell
+    Situation(_only("WORD", within="STATE"), "after `state` or its comma comes", "a state and its width, `h=n`"),
+    Situation(_only("EQUAL", within="STATE"), "after the name of a state comes", "`=` and its width"),
+    Situation(_has("PAIR", last="EQUAL", within="STATE"), "after the `=` of a state comes", "its width"),
+    Situation(
+        _has("PLUS", "_NL", within="STATE"),
+        "behind the width of a state comes",
+        "an operator, a comma and another state, or the end of the line",
+    ),
+    Situation(_only("WORD", within="OUTPUT"), "after the `output` of a cell comes", "a state or a value"),
+    Situation(
+        _only("_NL", within="OUTPUT"),
+        "behind the `output` of a cell comes",
+        "the end of the line",
+        "a cell has one output",
+    ),
+    Situation(_only("WORD", within="CELL"), "after `cell` comes", "its name"),
+    Situation(_only("COLON", "LPAR", within="CELL"), "after the name of a cell comes", "its parameters in `( )`"),
+    Situation(
+        _only("REFERENCE", "RPAR", "WORD", within="CELL"),
+        "after the `(` of a cell comes",
+        "a parameter; the first is its width",
+    ),
+    Situation(
+        _only("REFERENCE", "WORD", within="CELL"), "after the comma of a cell's parameters comes", "another parameter"
+    ),
+    Situation(
+        _only("COMMA", "EQUAL", "RPAR", within="CELL"), "behind a parameter of a cell comes", "`=`, a comma, or `)`"
+    ),
+    Situation(_only("COLON", within="CELL"), "after the parameters of a cell comes", "`:`"),
+    Situation(
+        _only("_NL", within="CELL"), "after the `:` of a cell comes", "the end of the line", "its lines stand below"
+    ),
+    Situation(_only("_INDENT", within="CELL"), "after the `:` of a cell come", "its lines, indented"),
+    Situation(
+        _only("OUTPUT", "STATE", "WORD"), "a cell begins with", "its states, as in `state h=n`", "equations follow"
+    ),
+    Situation(_has("OUTPUT", "STATE"), "the indented lines of a cell hold", "`state …`, equations, and `output …`"),
+    Situation(_only("EQUAL"), "after a name in a cell comes", "`=` and its equation", "as in `h = tanh(W[x, h] + b)`"),
+    Situation(
+        _only("LPAR", "MINUS", "NUMBER", "WORD", last="EQUAL"), "after the `=` of an equation comes", "a formula"
+    ),
+    Situation(_only("LPAR", "MINUS", "NUMBER", "WORD", last="LPAR"), "after the `(` of an equation comes", "a formula"),
+    Situation(_only("LPAR", "MINUS", "NUMBER", "WORD", last="COMMA"), "after the comma of `W[ ]` comes", "a formula"),
+    Situation(_only("LPAR", "MINUS", "NUMBER", "WORD"), "after an operator of an equation comes", "a formula"),
+    Situation(_only("LPAR", "MINUS", "NUMBER", "RSQB", "WORD"), "after the `[` of `W[ ]` comes", "a formula"),
+    Situation(_has("RSQB", within="_INDENT", inmost="LSQB"), "behind a formula in `W[ ]` comes", "a comma, or `]`"),
+    Situation(
+        _has("RPAR", within="_INDENT", inmost="LPAR"),
+        "behind a formula in brackets comes",
+        "an operator, or `)`",
+        "a function takes one formula; a product takes several, `W[x, h]`",
+    ),
+    Situation(
+        _has("LPAR", "LSQB", "PLUS", "_NL"), "behind a name in an equation comes", "an operator, or the end of the line"
+    ),
+    Situation(
+        _has("PLUS", "_NL", within="_INDENT"),
+        "behind a value in an equation comes",
+        "an operator, or the end of the line",
     ),
     # variant, default, block, use
     Situation(_only("NUMBER", "PAIR", "WORD"), "after `variant` comes", "its name, and then `:`"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netlang.sizes import Ceil, Dim, Size
+from netlang.types import decimal
 
 
 def promise(shape: Sequence[Dim]) -> str:
@@ -26,7 +27,7 @@ def value(of: Any, *, exact: bool = False) -> str:
         case tuple():
             return str(of[0]) if not exact and len(of) == 2 and len(set(of)) == 1 else "x".join(map(str, of))
         case float():
-            return f"{of:g}" if float(f"{of:g}") == of else repr(of)
+            return decimal(of)
     return str(of)
 
 

@@ -3,7 +3,9 @@
 import pytest
 from rulings.said import errors, figures, layers, message, net, notes, on_image, shape, weights
 
+from netlang.formula import names
 from netlang.layer import Weight
+from netlang.layers.recurrent.library import shipped
 
 
 def test_ruling_42_a_dilated_window_reaches_further():
@@ -102,15 +104,46 @@ def test_ruling_54_settings_of_a_block_hold_for_all_its_weights():
     assert errors("block b: FC-4\ninput 8\nb tanh\n") == ["unknown-option"]
 
 
+CELL = "cell mine(n, k=2):\n    state h=n\n    h = tanh(W[x, k * h] + b)\n    output h\n"
+
+
 def test_ruling_55_a_width_is_the_argument_of_a_recurrent_layer():
     assert shape("input 5x4\nlstm-6 bidirectional last\n") == (12,)
+    assert layers("input 5x4\nlstm(6) last\n") == layers("input 5x4\nlstm-6 last\n")
     assert errors("gru = 2\ninput 8\nFC-2\n") == ["reserved"]
+    assert errors(CELL.replace("mine", "gru") + "input 5x4\ngru-6\n") == ["reserved"]
 
 
-def test_ruling_56_cells_are_refused_by_name():
-    said = message("cell mine(n):\n    state h=n\n    h = tanh(W[x, h])\ninput 8\nFC-2\n")
+def test_ruling_55_a_width_is_the_argument_of_a_cell():
+    forms = ["mine-6", "mine(6)", "mine(6, 2)", "mine(6, k=2)", "mine(n=6)", "mine width=6"]
 
-    assert "this version of netlang does not have the statement `cell` yet" in said
+    assert {tuple(layers(f"{CELL}input 5x4\n{form}\n")) for form in forms} == {("mine-6",)}
+    assert layers(CELL + "input 5x4\nmine-6 k=3, mine(6, 0.5)\n") == ["mine-6 k=3", "mine-6 k=0.5"]
+    assert shape(CELL + "input 5x4\nmine-6 bidirectional last\n") == (12,)
+    assert shape(CELL + "input 5x4\nmine-6 reverse\n") == (5, 6)
+
+
+def test_ruling_56_weights_are_called_by_their_equations_and_numbered_if_several():
+    assert weights("input 5x4\ngru-6\n")[-4:] == ["gru1.g.W1", "gru1.g.b1", "gru1.g.W2", "gru1.g.b2"]
+    assert weights("input 5x4\nrnn-6 bidirectional\n")[2:] == ["rnn1.back.h.W", "rnn1.back.h.b"]
+    assert weights(CELL + "input 5x4\nmine-6, mine-6 @top\n")[2:] == ["top.h.W", "top.h.b"]
+
+
+def test_ruling_56_widths_follow_from_what_a_value_meets():
+    text = (
+        "cell two(n):\n    state h=n, c=2*n\n    g = sigmoid(W[x])\n    c = g * tanh(W[x, c])\n    p = W[c]\n"
+        "    h = tanh(W[p, h])\n    output h\ninput 5x4\ntwo-3\n"
+    )
+    found = {n.id.removeprefix("two1."): n.type.shape for n in net(text).graph.made_by(Weight)}
+
+    assert found == {"g.W": (4, 6), "c.W": (4 + 6, 6), "p.W": (6, 3), "h.W": (3 + 3, 3)}
+
+
+def test_ruling_56_some_names_are_taken():
+    for name in ("x", "W", "w", "b", "tanh"):
+        cell = f"cell m(n):\n    state h=n\n    {name} = sigmoid(W[x])\n    h = tanh(W[x, h])\n    output h\n"
+
+        assert errors(cell + "input 5x4\nm-6\n") == ["reserved"]
 
 
 def test_ruling_57_one_bias_per_gate():
@@ -118,6 +151,18 @@ def test_ruling_57_one_bias_per_gate():
     assert figures("input 5x4\nlstm-6 peephole\n")[0] == 4 * (6 * (6 + 4) + 6) + 3 * 6
     assert figures("input 5x4\ngru-6\n")[0] == 3 * (6 * (6 + 4) + 6) + 6
     assert figures("input 5x4\ngru-6 reset=before\n")[0] == 3 * (6 * (6 + 4) + 6)
+
+
+def test_ruling_57_the_forget_bias_starts_as_it_says():
+    starts = {n.id: n.made_by.init for n in net("input 5x4\nlstm-6 forget=2\n").graph.made_by(Weight)}
+
+    assert (starts["lstm1.f.b"], starts["lstm1.i.b"], starts["lstm1.f.W"]) == ("constant(2)", "zeros", "xavier")
+
+
+def test_ruling_57_peepholes_see_the_old_cell_but_that_of_the_output_the_new():
+    reads = {one.name: {n for n in names(one.term) if n[0] == "c"} for one in shipped("lstm_peephole").equations}
+
+    assert (reads["f"], reads["i"], reads["o"]) == ({"c'"}, {"c'"}, {"c"})
 
 
 def test_ruling_58_bidirectional_outputs_are_joined():

@@ -6,6 +6,7 @@ equations above, parameters, and what they own: products `W[..]`, biases `b` and
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 from netlang.formula import Number, Term, names, substitute
 from netlang.layer import Misfit
@@ -96,7 +97,7 @@ def _with(equation: Equation, numbers: Mapping[str, Term]) -> Equation:
 
 def _whole(state: str, width: Term) -> int:
     value = width.value if isinstance(width, Number) else 0.0
-    if value < 1 or value != int(value):
+    if not 1 <= value < inf or value != int(value):
         raise Misfit(f"the state `{state}` would be {value:g} wide", help="a width is a whole number from 1")
     return int(value)
 

@@ -1,23 +1,47 @@
-"""Recurrent layers: signatures and counts. Their equations are those of RULINGS 55 to 59."""
+"""Recurrent layers: what their cells say of signatures and counts (LANGUAGE.md section 5, RULINGS 55 to 59)."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import MISSING, dataclass, field, make_dataclass, replace
+from functools import cache
+from typing import Any, Literal
 
 from netlang import sizes
+from netlang.formula import count
 from netlang.layer import Layer, Misfit, Weight, register
 from netlang.layers.initial import Initial
+from netlang.layers.recurrent.cell import Cell, Fitted, Owned
+from netlang.layers.recurrent.library import shipped
+from netlang.layers.recurrent.text import equation
 from netlang.layers.sliding import positive
 from netlang.types import BATCH, Count, Tensor, shown
 
+WIDEST = 2**31
 BACK = "back."  # in front of the names of the weights that read a sequence from its end
+DIRECTIONS = {
+    "last": "whether only the last step is given",
+    "reverse": "whether the sequence is read from its end",
+    "bidirectional": "whether it is read both ways, the outputs joined (Schuster and Paliwal 1997)",
+}
 
 
 @dataclass(frozen=True)
 class Recurrent(Layer):
-    """What they share. Subclasses have the settings `width last reverse bidirectional` and state `cell` and `extra`."""
+    """A cell run over a sequence. Subclasses have the settings `width last reverse bidirectional` and state `body`."""
 
     compiled = False
+    arguments = {"n": "width"}  # noqa: RUF012 (annotated in Layer)
     width: int
+
+    def body(self) -> Cell:
+        """The equations of one step."""
+        raise TypeError(f"{type(self).__name__} must say what it computes")
+
+    def values(self) -> dict[str, float]:
+        """The parameters of the cell."""
+        return {name: getattr(self, setting) for name, setting in self.arguments.items()}
+
+    def of(self, x: Tensor) -> Fitted:
+        """The cell for what it reads. Raises Misfit where widths do not go together."""
+        return _of(self.body(), tuple(self.values().items()), x.channels)
 
     def flag(self, name: str) -> bool:
         """One of the yes-or-no settings."""
@@ -32,28 +56,33 @@ class Recurrent(Layer):
             )
         if self.flag("bidirectional") and self.flag("reverse"):
             raise Misfit("`bidirectional` reads in both directions, `reverse` in one", setting="reverse")
-        width = self.width * (2 if self.flag("bidirectional") else 1)
+        cell = self.of(x)
+        if (widest := max(cell.widths.values())) > WIDEST:
+            raise Misfit(f"a state of {widest:,} numbers is more than {WIDEST:,}")
+        width = cell.widths[cell.output] * (2 if self.flag("bidirectional") else 1)
         return x.with_shape(BATCH, *(() if self.flag("last") else x.shape[1:2]), width)
 
     def weights(self, x: Tensor) -> tuple[Weight, ...]:
-        forward = self.cell(x.channels, x.dtype)
+        cell = self.of(x)
+        forward = tuple(self.weight(o, cell, x.dtype) for one in cell.equations for o in one.owned)
         if not self.flag("bidirectional"):
             return forward
-        backward = (Weight(BACK + w.name, w.type, w.init, w.fans, w.decays) for w in forward)
-        return (*forward, *backward)
+        return (*forward, *(replace(weight, name=BACK + weight.name) for weight in forward))
 
-    def cell(self, m: int, dtype: str) -> tuple[Weight, ...]:
-        """The weights of one direction, for m features in."""
-        raise TypeError(f"{type(self).__name__} must say what it trains")
+    def weight(self, owned: Owned, cell: Fitted, dtype: str) -> Weight:
+        """What an equation trains: a matrix, a bias, or a weight number by number."""
+        width = cell.widths[owned.name]
+        if owned.kind != "W":
+            return Weight(owned.name, Tensor(dtype, (width,)), self.start(owned), decays=owned.kind == "w")
+        rows = cell.rows(owned)
+        return Weight(owned.name, Tensor(dtype, (rows, width)), self.start(owned), (rows, width), decays=True)
 
-    def matrix(self, name: str, rows: int, dtype: str) -> Weight:
-        """A weight that `rows` numbers are multiplied by."""
-        init = "xavier" if (said := str(getattr(self, "init", "auto"))) == "auto" else said
-        return Weight(name, Tensor(dtype, (rows, self.width)), init, (rows, self.width), decays=True)
-
-    def vector(self, name: str, dtype: str, init: str = "zeros", *, decays: bool = False) -> Weight:
-        """A bias, or a weight number by number."""
-        return Weight(name, Tensor(dtype, (self.width,)), init, decays=decays)
+    def start(self, owned: Owned) -> str:
+        """How a weight starts."""
+        if owned.kind != "W":
+            return "normal" if owned.kind == "w" else "zeros"
+        said = str(getattr(self, "init", "auto"))
+        return "xavier" if said == "auto" else said
 
     def macs(self, y: Tensor, x: Tensor) -> Count:
         """Of the whole sequence, every step and direction."""
@@ -62,11 +91,21 @@ class Recurrent(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         directions = 2 if self.flag("bidirectional") else 1
-        return 2 * self.macs(y, x) + sizes.counted(x.shape[1]) * (directions * self.extra() * self.width)
+        return 2 * self.macs(y, x) + sizes.counted(x.shape[1]) * (directions * _operations(self.of(x)))
 
-    def extra(self) -> int:
-        """Operations of one unit in one step beside the products."""
-        raise TypeError(f"{type(self).__name__} must say what it computes")
+
+@cache
+def _of(body: Cell, values: tuple[tuple[str, float], ...], features: int) -> Fitted:
+    return body.fitted(dict(values), features)
+
+
+def _operations(cell: Fitted) -> int:
+    """The operations of one step beside the products."""
+    found = 0
+    for one in cell.equations:
+        found += count(one.term) * cell.widths[one.name]
+        found += sum(count(operand) * cell.width(operand) for owned in one.owned for operand in owned.operands)
+    return found
 
 
 @register
@@ -89,11 +128,8 @@ class Rnn(Recurrent):
     bidirectional: bool = False
     init: Initial = "auto"
 
-    def cell(self, m: int, dtype: str) -> tuple[Weight, ...]:
-        return self.matrix("W", m + self.width, dtype), self.vector("b", dtype)
-
-    def extra(self) -> int:
-        return 2
+    def body(self) -> Cell:
+        return shipped(self.word if self.act == "tanh" else f"{self.word}_{self.act}")
 
 
 @register
@@ -113,7 +149,6 @@ class Lstm(Recurrent):
     """
 
     word = "lstm"
-    gates: ClassVar[str] = "fiog"
     peephole: bool = False
     forget: float = 1.0
     last: bool = False
@@ -121,17 +156,11 @@ class Lstm(Recurrent):
     bidirectional: bool = False
     init: Initial = "auto"
 
-    def cell(self, m: int, dtype: str) -> tuple[Weight, ...]:
-        found: list[Weight] = []
-        for gate in self.gates:
-            found.append(self.matrix(f"{gate}.W", m + self.width, dtype))
-            if self.peephole and gate != "g":
-                found.append(self.vector(f"{gate}.w", dtype, "normal", decays=True))
-            found.append(self.vector(f"{gate}.b", dtype, f"constant({self.forget:g})" if gate == "f" else "zeros"))
-        return tuple(found)
+    def body(self) -> Cell:
+        return shipped("lstm_peephole" if self.peephole else "lstm")
 
-    def extra(self) -> int:
-        return 13 + 6 * self.peephole  # a bias and a function for each gate; 3 for c, 2 for h; 2 for each peephole
+    def start(self, owned: Owned) -> str:
+        return f"constant({self.forget:g})" if owned.name == "f.b" else super().start(owned)
 
 
 @register
@@ -154,14 +183,34 @@ class Gru(Recurrent):
     bidirectional: bool = False
     init: Initial = "auto"
 
-    def cell(self, m: int, dtype: str) -> tuple[Weight, ...]:
-        n = self.width
-        gates = [w for gate in "zr" for w in (self.matrix(f"{gate}.W", m + n, dtype), self.vector(f"{gate}.b", dtype))]
-        if self.reset == "before":
-            return (*gates, self.matrix("g.W", m + n, dtype), self.vector("g.b", dtype))
-        inner = ((f"g.W{k}", f"g.b{k}", rows) for k, rows in ((1, m), (2, n)))
-        return (*gates, *(w for W, b, rows in inner for w in (self.matrix(W, rows, dtype), self.vector(b, dtype))))
+    def body(self) -> Cell:
+        return shipped("gru" if self.reset == "after" else "gru_before")
 
-    def extra(self) -> int:
-        # a bias and a function for z and r, 4 for h; for g 5 after, or 3 before
-        return 8 + (5 if self.reset == "after" else 3)
+
+@cache
+def layer_of(cell: Cell) -> type[Recurrent]:
+    """The layer of a user's own cell; equal cells give the same one."""
+    (first, usual), *others = cell.parameters
+    named: list[Any] = [("width", int, field(default=MISSING if usual is None else int(usual)))]
+    named += [(name, float, field(default=MISSING if value is None else value)) for name, value in others]
+    named += [(name, bool, field(default=False)) for name in DIRECTIONS]
+    said = {
+        "word": cell.name,
+        "arguments": {first: "width", **{name: name for name, _ in others}},
+        "body": lambda _: cell,
+        "__doc__": _document(cell),
+        "__module__": __name__,
+    }
+    return make_dataclass(
+        cell.name, [*named, ("init", Initial, field(default="auto"))], bases=(Recurrent,), namespace=said, frozen=True
+    )
+
+
+def _document(cell: Cell) -> str:
+    """What the layer says of itself: its equations, and a line for each setting."""
+    (first, _), *others = cell.parameters
+    settings = {"width": first, **{name: "a parameter of the equations" for name, _ in others}, **DIRECTIONS}
+    lines = [
+        f"    {name}: {what}" for name, what in {**settings, "init": "how the W start; `auto` is `xavier`"}.items()
+    ]
+    return "\n".join([", ".join(map(equation, cell.equations)), "", *lines])

@@ -1,0 +1,96 @@
+"""Cells as `.net` text, read off their formulas: weights as `W[..]`, `w` and `b`, activations by their words."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from netlang.formula import Call, Name, Number, Term, order
+from netlang.formula.term import SIGNS, is_number
+from netlang.layer import Layer, all_layers
+from netlang.layers.activation.op import Activation
+from netlang.layers.recurrent.cell import Cell, Equation, Owned
+from netlang.types import decimal
+
+Said = tuple[str, int]  # a text, and how tightly its outermost operation binds
+TIGHT = 5
+MUL, NEG = SIGNS["mul"][1], 4  # what stands behind a sign binds at least so tightly
+
+
+def statement(cell: Cell) -> Iterator[str]:
+    """The lines of the `cell` statement."""
+    parameters = (name if value is None else f"{name}={decimal(value)}" for name, value in cell.parameters)
+    yield f"cell {cell.name}({', '.join(parameters)}):"
+    yield f"    state {', '.join(f'{name}={width(term)}' for name, term in cell.states)}"
+    yield from (f"    {equation(one)}" for one in cell.equations)
+    yield f"    output {cell.output}"
+
+
+def equation(of: Equation) -> str:
+    """`f = sigmoid(W[x, h] + b)`."""
+    return f"{of.name} = {formula(of.term, of)}"
+
+
+def formula(term: Term, of: Equation) -> str:
+    """A part of an equation."""
+    return _said(term, {owned.name: owned for owned in of.owned})[0]
+
+
+def width(term: Term) -> str:
+    """How wide a state is."""
+    return _said(term, {})[0]
+
+
+@cache
+def functions() -> dict[str, type[Activation]]:
+    """What equations may call, by its word: the activations without weights, at their usual settings."""
+    return {kind.word: kind for kind in all_layers() if issubclass(kind, Activation) and not trains(kind)}
+
+
+def trains(kind: type[Layer]) -> bool:
+    """Whether a layer has weights."""
+    return kind.weights is not Layer.weights
+
+
+def _said(term: Term, owned: Mapping[str, Owned]) -> Said:
+    if isinstance(term, Number):
+        return decimal(term.value), TIGHT if term.value >= 0 else MUL
+    if isinstance(term, Name):
+        return _named(term.name, owned), TIGHT
+    assert isinstance(term, Call), term
+    if (called := _function(term)) is not None:
+        return f"{called[0]}({_said(called[1], owned)[0]})", TIGHT
+    if term.name == "where":  # `step(t) * a` is folded to where(t > 0, a, 0)
+        condition, value, otherwise = term.args
+        assert isinstance(condition, Call), term
+        assert condition.name == "gt", term
+        assert is_number(otherwise, 0), term
+        gate = functions()["step"]().formula(condition.args[0])
+        return f"{_bracketed(gate, MUL, owned)} * {_bracketed(value, MUL + 1, owned)}", MUL
+    if term.name == "neg":
+        return f"-{_bracketed(term.args[0], NEG, owned)}", MUL
+    sign, rank = SIGNS[term.name]
+    left, right = term.args
+    return f"{_bracketed(left, rank, owned)} {sign} {_bracketed(right, rank + 1, owned)}", rank
+
+
+def _bracketed(term: Term, rank: int, owned: Mapping[str, Owned]) -> str:
+    text, binds = _said(term, owned)
+    return text if binds >= rank else f"({text})"
+
+
+def _named(name: str, owned: Mapping[str, Owned]) -> str:
+    if name not in owned:
+        return name.rstrip("'")
+    found = owned[name]
+    if found.kind != "W":
+        return found.kind
+    return f"W[{', '.join(_said(operand, owned)[0] for operand in found.operands)}]"
+
+
+def _function(term: Term) -> tuple[str, Term] | None:
+    """The activation that a term is, and of what: the largest part that its formula makes the term of."""
+    for part in reversed(order(term)[:-1]):
+        if not isinstance(part, Number):
+            for word, kind in functions().items():
+                if kind().formula(part) is term:
+                    return word, part
+    return None
