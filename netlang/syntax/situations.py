@@ -144,7 +144,9 @@ SITUATIONS = (
         "a function takes one formula; a product takes several, `W[x, h]`",
     ),
     Situation(
-        _has("LPAR", "LSQB", "PLUS", "_NL"), "behind a name in an equation comes", "an operator, or the end of the line"
+        _has("LPAR", "LSQB", "PLUS", "_NL", within="_INDENT"),
+        "behind a name in an equation comes",
+        "an operator, or the end of the line",
     ),
     Situation(
         _has("PLUS", "_NL", within="_INDENT"),
