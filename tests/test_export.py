@@ -68,6 +68,14 @@ def test_several_inputs_and_outputs_agree_and_side_heads_stay_behind(tmp_path):
     assert shapes(net).keys() - stored == {"fc3.w", "fc3.b"}
 
 
+def test_an_output_called_like_an_input_has_another_name(tmp_path):
+    net, inputs, weights, made = exported("input 4 @a\nFC-3, output a\n", tmp_path / "x.onnx")
+
+    assert (faces(made.graph.input), faces(made.graph.output)) == ({"a": ["n", 4]}, {"a/output": ["n", 3]})
+    found = by_runtime(tmp_path / "x.onnx", inputs)
+    assert_near({"a": found["a/output"]}, by_netlang(net, inputs, weights))
+
+
 def test_channels_may_come_first(tmp_path):
     net, inputs, weights, made = exported(MANY, tmp_path / "x.onnx", channels_first=True)
 

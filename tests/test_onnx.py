@@ -106,7 +106,7 @@ SEQUENCE_SIZES = ({"T": 6}, {"T": 7}, {"T": 9})
 SLIDING = (  # each on images and on sequences, their sizes open
     *("conv3-4", "conv3-4/2", "conv5-3/3", "conv4-3/2", "conv2-3/1", "conv3-4/2 dilation=2", "conv3-4/2 valid"),
     *("dwconv3/2", "deconv4-3/2", "deconv3-3/2", "deconv2-2/3", "deconv3-3 valid", "deconv3-3/2 pad=1"),
-    *("maxpool", "maxpool3/2", "maxpool5/3", "maxpool3/2 ceil", "maxpool3/2 ceil pad=1"),
+    *("maxpool", "maxpool3/2", "maxpool5/3", "maxpool3/2 ceil", "maxpool3/2 ceil pad=1", "maxpool ceil"),
     *("avgpool", "avgpool3/3", "avgpool3/2 ceil", "avgpool3/2 ceil pad=1 count_padding", "avgpool2 count_padding"),
     *("gap", "globalmaxpool", "ln", "in", "gn 3", "bn", "lrn", "softmax", "prelu", "channelpool3"),
     *("pad 1", "crop 1", "upsample2", "upsample3 bilinear"),
@@ -128,8 +128,9 @@ def test_one_file_serves_every_size_that_is_open(line, tmp_path):
             assert_near(by_runtime(path, inputs), by_netlang(sized(net, each), inputs, weights))
 
 
-def test_padding_that_no_word_of_onnx_computes_is_refused_until_the_size_is_fixed():
-    net = netlang.from_text("input HxWx3\navgpool2x3/2x3\n")
+@pytest.mark.parametrize("line", ["avgpool2x3/2x3", "maxpool2/3 ceil"])
+def test_padding_that_no_word_of_onnx_computes_is_refused_until_the_size_is_fixed(line):
+    net = netlang.from_text(f"input HxWx3\n{line}\n")
 
     with pytest.raises(netlang.NetError, match="padding of this window depends on sizes that are not fixed") as refused:
         operators(net.checked)

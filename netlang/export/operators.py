@@ -49,8 +49,10 @@ def operators(net: Net, *, channels_first: bool = False, scaling: Scaling | None
 
 
 def ends(net: Net) -> dict[str, str]:
-    """The outputs of a net that is run, and the node of each."""
-    return {name: node for name, node in net.graph.outputs.items() if node in net.running()}
+    """The outputs of a net that is run, and the node of each; one that is called like an input is `name/output`."""
+    found = {name: node for name, node in net.graph.outputs.items() if node in net.running()}
+    inputs = {node.id for node in net.graph.made_by(Input)}
+    return {f"{name}/output" if name in inputs else name: node for name, node in found.items()}
 
 
 def _shared(graph: Graph) -> set[str]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from netlang.formula import Call, Channel, Name, Number, Term, order
 from netlang.layer import Layer, Misfit, Value
-from netlang.layers.sliding import Pair, reach, slide, windows
+from netlang.layers.sliding import Pair, Sides, Windows, reach, slide, windows
 from netlang.types import Tensor
 
 Array = NDArray[Any]
@@ -23,6 +23,7 @@ Step = tuple[Literal["Transpose", "Reshape"], tuple[int, ...]]
 Order = tuple[Step, ...]  # how a weight in netlang's shape becomes one in ONNX's, step by step
 Writer = Callable[..., str]
 END = 2**63 - 1  # behind the last element of an axis, in `Slice`
+UNSAID = "the padding of this window depends on sizes that are not fixed, in a way that ONNX cannot say"
 _WRITERS: dict[type[Layer], Writer] = {}
 
 OPERATIONS = {  # of formulas
@@ -259,17 +260,29 @@ def windowed(layer: Any, x: Tensor, *, end_first: bool = False) -> dict[str, Any
     found: dict[str, Any] = {"kernel_shape": [at.kernel[a] for a in axes], "strides": [at.stride[a] for a in axes]}
     if at.dilation != (1, 1):
         found["dilations"] = [at.dilation[a] for a in axes]
-    if layer.pad == "same" and not getattr(layer, "ceil", False) and not x.fixed:
-        span = reach(at.kernel, at.dilation)
-        return found | _same([at.size[a] for a in axes], axes, span, at.stride, end_first)
-    sides = at.pad
-    if getattr(layer, "ceil", False) and not x.fixed:
-        found["ceil_mode"] = 1
-        sides = (*sides[:2], *sides[:2])
-    return found | {"pads": pads(sides, x)}
+    if x.fixed:
+        return found | {"pads": pads(at.pad, x)}
+    if getattr(layer, "ceil", False):
+        return found | {"pads": pads(_ceil(at), x)}
+    if layer.pad == "same":
+        return found | _same([at.size[a] for a in axes], axes, reach(at.kernel, at.dilation), at.stride, end_first)
+    return found | {"pads": pads(at.pad, x)}
 
 
-def pads(sides: tuple[int, int, int, int], x: Tensor) -> list[int]:
+def _ceil(at: Windows) -> Sides:
+    """The padding of pools that round up, over open sizes: what rounding down leaves over is stride - 1 at most.
+
+    ONNX takes less padding than the window has pixels; then no window starts behind the image either (RULINGS 45).
+    `ceil_mode` would say the same, but ONNX Runtime 1.23 averages the last windows wrongly with it.
+    """
+    (top, left), (rows, columns) = at.pad[:2], at.stride
+    below, beside = top + rows - 1, left + columns - 1
+    if below >= at.kernel[0] or beside >= at.kernel[1]:
+        raise Misfit(UNSAID)
+    return top, left, below, beside
+
+
+def pads(sides: Sides, x: Tensor) -> list[int]:
     """Rows above, columns left, rows below, columns right, as ONNX lists them for an image or a sequence."""
     return [sides[a] for a in _axes(x)] + [sides[a + 2] for a in _axes(x)]
 
@@ -294,7 +307,7 @@ def _same(size: list[Any], axes: tuple[int, ...], span: Pair, stride: Pair, end_
     for mode, more in (("SAME_UPPER", 0), ("SAME_LOWER", 1)):  # `more` where the odd pixel comes first
         if all(before[a] == [(_total(n, span[a], stride[a]) + more) // 2 for n in tried[a]] for a in axes):
             return {"auto_pad": mode}
-    raise Misfit("the padding of this window depends on sizes that are not fixed, in a way that ONNX cannot say")
+    raise Misfit(UNSAID)
 
 
 def _total(n: int, span: int, stride: int) -> int:

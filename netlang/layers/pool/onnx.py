@@ -1,8 +1,7 @@
 """Pools in ONNX."""
 
-from netlang.layers.onnx import Named, Operators, in_onnx, pads, windowed
+from netlang.layers.onnx import Named, Operators, in_onnx, windowed
 from netlang.layers.pool.op import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Mean
-from netlang.layers.sliding import Sides
 
 
 @in_onnx(MaxPool)
@@ -17,16 +16,12 @@ def avgpool(ops: Operators, layer: AvgPool, x: Named) -> str:
     at = windowed(layer, x.type, end_first=True)
     if not (layer.count_padding and layer.ceil):
         return ops("AveragePool", x, count_include_pad=int(layer.count_padding), **at)
-    counted: Sides
-    if "ceil_mode" in at:
-        counted, rest = layer._windows(x.type).pad, (0, 0)
-        counted = (*counted[:2], *counted[:2])
-    else:
-        counted, rest = layer._counted(layer._windows(x.type))
-    edges = pads(counted, x.type)
-    half = len(edges) // 2
-    wide = ops("Pad", x, ops.integers(0, 0, *edges[:half], 0, 0, *edges[half:]))
-    return ops("AveragePool", wide, count_include_pad=0, **at | {"pads": pads((0, 0, *rest), x.type)})
+    axes = len(at["kernel_shape"])
+    before, behind = at["pads"][:axes], at["pads"][axes:]
+    counted = list(map(min, before, behind))
+    wide = ops("Pad", x, ops.integers(0, 0, *before, 0, 0, *counted))
+    rest = [end - part for end, part in zip(behind, counted, strict=True)]
+    return ops("AveragePool", wide, count_include_pad=0, **at | {"pads": [0] * axes + rest})
 
 
 @in_onnx(GlobalAvgPool, Mean)
