@@ -1,13 +1,24 @@
 """What netlang says when a file is wrong, and how it looks."""
 
 import difflib
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from netlang.source import Span
 
 WIDTH = 110  # columns of a quoted line; a longer one is cut around its caret
+SHORTEST = 3  # letters that say which word is meant
+ELSEWHERE = {  # what other libraries and papers call it, without `_`, `-` and `2d`
+    "activation": "act", "average": "avgpool", "averagepool": "avgpool", "averagepooling": "avgpool",
+    "batchnorm": "bn", "batchnormalization": "bn", "convtranspose": "deconv", "crossentropyloss": "cross_entropy",
+    "decay": "l2", "depthwise": "dwconv", "depthwiseconv": "dwconv", "false": "no", "filters": "width",
+    "fullyconnected": "fc", "globalaverage": "globalavgpool", "globalmax": "globalmaxpool", "glorot": "xavier",
+    "groupnorm": "gn", "instancenorm": "in", "kaiming": "he", "layernorm": "ln", "learningrate": "lr", "off": "no",
+    "on": "yes", "p": "rate", "shortcut": "residual", "silu": "swish", "skip": "identity", "transposedconv": "deconv",
+    "true": "yes", "units": "width", "upsampling": "upsample", "weightdecay": "l2",
+}  # fmt: skip
 _COLOURS = {"error": "\033[1;31m", "note": "\033[1;36m"}
 _BOLD, _BLUE, _PLAIN = "\033[1m", "\033[1;34m", "\033[0m"
 
@@ -46,9 +57,11 @@ class NetError(Exception):
         self.diagnostics = diagnostics
 
 
-def error(code: str, title: str, span: Span, remark: str = "", *, help: str | None = None) -> NetError:
-    """A `NetError` of one diagnostic with one label."""
-    return NetError(Diagnostic(code, title, Label(span, remark), help=help))
+def error(
+    code: str, title: str, span: Span, remark: str = "", *, help: str | None = None, also: tuple[Label, ...] = ()
+) -> NetError:
+    """A `NetError` of one diagnostic."""
+    return NetError(Diagnostic(code, title, Label(span, remark), also, help))
 
 
 def render(problem: Diagnostic, colour: bool = False) -> str:
@@ -120,8 +133,37 @@ def _columns(text: str) -> int:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word the user most likely meant, if one is near."""
-    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.65)), None)
+    """The known word the user most likely meant, if one is near.
+
+    Nearest is what differs in case and signs; then what others call so, what differs by a slip, what is longer or
+    shorter, what is somewhat alike.
+    """
+    written, words = word.lower(), {one.lower(): one for one in known}
+    found = next((one for one in (written, _plain(written)) if one in words), None) or called_elsewhere(written, words)
+    found = found or _alike(written, words, 0.8) or _extended(written, words) or _alike(written, words, 0.65)
+    return words[found] if found else None
+
+
+def called_elsewhere(word: str, known: Collection[str]) -> str | None:
+    """The known word for what other libraries and papers call so."""
+    found = ELSEWHERE.get(_plain(word.lower()))
+    return found if found is not None and found in known else None
+
+
+def _plain(word: str) -> str:
+    """A word without `_`, `-` and `2d`."""
+    return re.sub(r"[_-]|(?<=[a-z])[123]d$", "", word)
+
+
+def _alike(word: str, known: Iterable[str], cutoff: float) -> str | None:
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+
+
+def _extended(word: str, known: Iterable[str]) -> str | None:
+    """The shortest word that goes on where this one ends, or the longest that ends where this one goes on."""
+    longer = sorted((one for one in known if len(word) >= SHORTEST and one.startswith(word)), key=len)
+    shorter = sorted((one for one in known if len(one) >= SHORTEST and word.startswith(one)), key=len)
+    return next(iter(longer or shorter[::-1]), None)
 
 
 def meant(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlang import graph
+from netlang.check.train import MOST
 from netlang.graph import Input
 from netlang.lower import loss_of
 from netlang.types import Tensor
@@ -19,8 +20,7 @@ if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compi
     from netlang.program import Program
     from netlang.report import Summary
 
-LARGEST_BATCH = 2**31 - 1
-LARGEST_SEED = 2**63 - 1  # kernels read it as int64
+LARGEST_BATCH, LARGEST_SEED = MOST["batch"], MOST["seed"]
 
 
 def load(path: str | Path, variant: str | None = None, **settings: object) -> "Net":

@@ -255,12 +255,14 @@ def test_a_stride_that_leaves_rows_unused_is_noted(line, said):
 
 
 @pytest.mark.parametrize("merge", ["residual", "concat", "add"])
-@pytest.mark.parametrize("branches", ["[ ]", "[ | ]", "[ FC-8 | ]", "[ FC-8, residual[ ] ]"])
-def test_an_empty_branch_is_told_and_nothing_else(merge, branches):
+@pytest.mark.parametrize(
+    ("branches", "empty"), [("[ ]", {1}), ("[ | ]", {1, 2}), ("[ FC-8 | ]", {2}), ("[ FC-8, residual[ ] ]", {1})]
+)
+def test_an_empty_branch_is_told_by_its_number_and_nothing_else(merge, branches, empty):
     with pytest.raises(NetError) as error:
         net(f"input 8\n{merge}{branches}\nFC-2\n")
 
-    assert {d.title.partition("`")[0] for d in error.value.diagnostics} == {"a branch of "}
+    assert {d.title.partition(" of ")[0] for d in error.value.diagnostics} == {f"branch {k}" for k in empty}
 
 
 def test_what_uses_a_wrong_cell_is_not_called_wrong_too():

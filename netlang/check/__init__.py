@@ -25,7 +25,7 @@ from netlang.check.problems import Limit, Problems
 from netlang.check.scope import Labelled, Place, Scope
 from netlang.check.shapes import Letters
 from netlang.check.tree import Op
-from netlang.diagnostics import Diagnostic, NetError, either, error, meant
+from netlang.diagnostics import Diagnostic, NetError, closest, either, error, meant
 from netlang.graph import Net, Output
 from netlang.layer import Layer, Misfit
 from netlang.layers import loss
@@ -118,6 +118,9 @@ def _input(statement: ast.Input, here: Place, letters: Letters, expansion: Expan
 
 def _missing_input(line: ast.Line, expansion: Expansion) -> Op:
     first = line.chain.items[0].span
+    word = getattr(line.chain.items[0].what, "word", None)
+    if word is not None and closest(word.text, ("input",)):
+        return expansion.unknown(first)  # it is told that there is no such layer
     with expansion.problems.collected():
         raise error("no-input", "there is no `input` above the first layer", first, help="for example `input 28x28x1`")
     return expansion.unknown(first)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netlang.check import shared
+from netlang.check import shared, words
 from netlang.check.scope import Known, Labelled, Parameters, Place
 from netlang.check.values import Value, evaluate, shown
 from netlang.diagnostics import either, error, meant
@@ -80,11 +80,14 @@ def _options(step: ast.Step, block: ast.Block, here: Place) -> tuple[list[ast.Op
         elif option.name is not None and shared.takes(option.name.text.lower()):
             shared.take(option, said, here.names, here.copy)
         else:
+            advice = f"its arguments stand in brackets: `{_signature(block)}`"
+            if option.name is not None and words.is_layer(option.name.text):
+                advice = f"did you mean a comma? `{_signature(block)}, {option.span.text}`"
             raise error(
                 "unknown-option",
                 f"a use of a block takes {either(shared.WORDS, 'and')} behind its brackets",
                 option.span,
-                help=f"its arguments stand in brackets: `{_signature(block)}`",
+                help=advice,
             )
     return items, said
 

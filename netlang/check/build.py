@@ -108,6 +108,8 @@ class Build:
         tied = pool.take(weight)
         if tied is not None and op.tied is not None:
             of, transposed, span = self.graph[tied], op.tied[1], op.tied[2]
+            if transposed and len(of.type.shape) != 2:
+                raise error("tie", f"only a matrix is transposed, and `{tied}` is {shown(of.type.shape)}", span)
             wanted = of.type.shape[::-1] if transposed else of.type.shape
             if weight.type.shape != wanted:
                 raise error(
@@ -137,7 +139,8 @@ class Build:
         assert op.skipped is not None
         strides = [self.stride(end, op) for end in op.inputs]
         if len({s for s in strides if s is not None}) > 1:
-            raise error("shape", f"the branches of `{layer.word}` have different strides", op.word)
+            remark = " and ".join("?" if s is None else shown(("n", *s)).removeprefix("nx") for s in strides)
+            raise error("shape", f"the branches of `{layer.word}` have different strides", op.word, remark)
         bias, norm = shortcut.as_in(op.inputs, op.skipped, self.places, self.axes)
         try:
             layers = shortcut.layers(layer, past.type, ends[0].type, strides[0] or (1, 1), bias, norm)

@@ -182,22 +182,23 @@ class Expansion:
     ) -> Op:
         """A merge and its branches."""
         if step.branches is None:
+            near = words.joined(step.word)
             raise error(
                 "branches",
                 f"`{cls.word}` merges branches, and there are none",
                 step.word.span,
-                help=f"write `{cls.word}[ … | … ]`",
+                help=f"did you mean `{near}`?" if near else f"write `{cls.word}[ … | … ]`",
             )
         op = Op(None, step.span, step.word.span, inside=here.inside)
         with self.problems.collected(here.inside):
             op = place.merge(cls, step, kernel, here, label)
-        for branch in step.branches:
+        for number, branch in enumerate(step.branches, 1):
             if not branch.items:
                 op.what = None  # its shape is unknown
                 with self.problems.collected(here.inside):
                     raise error(
                         "branches",
-                        f"a branch of `{cls.word}` is empty",
+                        f"branch {number} of `{cls.word}` is empty",
                         step.word.span,
                         help="a branch that passes the tensor on is `identity`",
                     )

@@ -50,9 +50,10 @@ def compare(name: str, wanted: int, value: ast.Value, graph: Graph, run: Collect
 
 def _named(option: ast.Option | ast.Arguments) -> tuple[ast.Name, ast.Value]:
     if isinstance(option, ast.Arguments) or option.name is None or option.value is None:
-        raise error(
-            "expect-form", "`expect` takes `name=value`", option.span, help=f"the names are {either(FIGURES, 'and')}"
-        )
+        suffix = option.span.text in ("k", "m", "g", "K", "M", "G")
+        advice = f"a suffix is a capital right behind the digits: `84{option.span.text.upper()}`"
+        names = f"the names are {either(FIGURES, 'and')}"
+        raise error("expect-form", "`expect` takes `name=value`", option.span, help=advice if suffix else names)
     if option.name.text.lower() not in FIGURES:
         raise error(
             "expect-form",

@@ -10,7 +10,7 @@ from netlang.check.problems import Problems, limit
 from netlang.check.scope import Known, Made, Scope
 from netlang.check.settings import Settings
 from netlang.check.values import Copy, Value
-from netlang.diagnostics import NetError, either, error, meant
+from netlang.diagnostics import Label, NetError, either, error, meant
 from netlang.files import Problem, inside
 from netlang.layers.recurrent.op import layer_of
 from netlang.source import Source, Span
@@ -101,12 +101,14 @@ class Files:
                 if not statement.options:
                     raise error("default", "this default adds nothing", statement.span, help="as in `default conv: bn`")
                 trial = Settings(cls, kind, scope.constants, Copy(0, 1), scope, activations=cls.activated, default=True)
+                seen: dict[str, ast.Option] = {}
                 rows = scope.defaults.setdefault(cls, [])
                 for option in place.options(statement.options, kind):
                     if len(rows) >= MOST:
                         raise limit(f"more than {MOST} options are default for `{cls.word}`", option.span)
                     with self.problems.collected():
                         trial.take(option)
+                        _once(trial.slot(option), option, cls.word, seen)
                         rows.append((statement.span.start, option))
 
 
@@ -157,6 +159,14 @@ def _variant(file: ast.File, asked: str | None, problems: Problems) -> ast.Varia
                 help=meant(asked, found, f"there are {either(found, 'and')}"),
             )
     return chosen
+
+
+def _once(slot: str, option: ast.Option, word: str, seen: dict[str, ast.Option]) -> None:
+    """Raise NetError where a `default` settles the same thing twice (RULINGS 22)."""
+    if slot in seen:
+        first = Label(seen[slot].span, "the first stands here")
+        raise error("twice", f"this default sets the {slot} of `{word}` twice", option.span, also=(first,))
+    seen[slot] = option
 
 
 def _define(block: ast.Block, scope: Scope) -> None:

@@ -77,7 +77,7 @@ def _size(size: ast.Value, names: Names, letters: Letters) -> Dim:
         letters.seen.add(size.text)
     found = shapes.dim(size, names, letters)
     if isinstance(found, int) and not 1 <= found <= LARGEST:
-        raise error("input", f"a size of {found} is none", size.span)
+        raise error("input", f"a size of {found} is none", size.span, help=f"sizes are from 1 to {LARGEST:,}")
     return found
 
 
@@ -89,14 +89,21 @@ def _word(option: ast.Option | ast.Arguments, said: dict[str, Any], statement: a
     if word == VOCAB and option.value is not None:
         said[VOCAB] = kinds.read(int, VOCAB, option.value, names)
         if not 1 <= said[VOCAB] <= LARGEST:
-            raise error("input", f"a vocabulary of {said[VOCAB]} words is none", option.value.span)
+            raise error(
+                "input",
+                f"a vocabulary of {said[VOCAB]} words is none",
+                option.value.span,
+                help=f"at least 1, at most {LARGEST:,}",
+            )
         return
     if option.value is not None or word not in (*COLOURS, *DECORATION, TOKENS):
         raise error(
             "input",
             f"an input has no setting `{option.name.text}`",
             option.name.span,
-            help=meant(word, [*COLOURS, *DECORATION, TOKENS, VOCAB], "after the sizes stand `gray`, `RGB` or `image`"),
+            help=meant(
+                word, [*COLOURS, *DECORATION, TOKENS, VOCAB], "after the sizes stand `gray`, `RGB`, `image` or `tokens`"
+            ),
         )
     if word in COLOURS and "colour" in said:
         raise error("input", "this input has two colours", option.name.span)

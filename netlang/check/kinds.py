@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any, Literal, Union, get_args, get_origin
 
 from netlang.check.values import NO_COPY, Copy, Exact, Names, evaluate, number, shown
-from netlang.diagnostics import closest, either, error
+from netlang.diagnostics import closest, either, error, meant
 from netlang.layers.initial import SCALED, Initial
 from netlang.syntax import ast
 
@@ -46,6 +46,9 @@ def read(kind: Any, name: str, value: ast.Value, names: Names, copy: Copy = NO_C
             value.span,
             help=f"did you mean `{near}`?" if near else f"it is {described(kind)}",
         )
+    if kind is bool and text is not None and text not in names:
+        advice = meant(text, YES_NO, "or a constant, which stands on a line above")
+        raise error("unknown-value", f"`{name}` is {described(kind)}, not `{text}`", value.span, help=advice)
     if not numeric(kind) or (text is not None and text.lower() in YES_NO and text not in names):
         raise error("wrong-value", f"`{name}` is {described(kind)}, not `{value.span.text}`", value.span)
     return _number(kind, name, evaluate(value, names, copy), value)

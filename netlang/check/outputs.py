@@ -10,7 +10,7 @@ from netlang.layers import loss
 from netlang.source import Span
 from netlang.syntax import ast
 
-WORD = "output"  # also what an output without a name is called
+WORD = words.OUTPUT  # also what an output without a name is called
 SIDE = "side"
 KINDS: dict[str, Any] = {"weight": float, "loss": str, SIDE: bool}
 
@@ -39,6 +39,7 @@ def read(item: ast.Item, op: Op, names: Names, known: list[Output]) -> Output:
     """The output of a line that ends in `op`. known: those above it."""
     step = item.what
     assert isinstance(step, ast.Step)
+    op.readers.append(None)
     for wrong in (item.repeat, item.label, step.width, step.stride):
         if wrong is not None:
             raise error(
@@ -67,7 +68,6 @@ def read(item: ast.Item, op: Op, names: Names, known: list[Output]) -> Output:
     text = name.text if name is not None else WORD
     span = name.span if name is not None else step.word.span
     _unique(text, span, known)
-    op.readers.append(None)
     return Output(text, op, found.get(SIDE, False), found.get("weight", 1.0), found.get("loss"), span, at)
 
 
@@ -83,8 +83,8 @@ def _unique(name: str, span: Span, known: list[Output]) -> None:
 
 
 def last(op: Op, known: list[Output]) -> Output | None:
-    """The output that the last line is without saying so; None where it has said so."""
-    if any(output.op is op for output in known):
+    """The output that the last line is without saying so; None where it has said so, be it wrongly."""
+    if None in op.readers:
         return None
     _unique(WORD, op.span, known)
     op.readers.append(None)

@@ -1,5 +1,6 @@
 """One step in its place: its layer with all settings, its name, and whose weights it shares."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from netlang.check import shared
@@ -13,6 +14,7 @@ from netlang.layer import Layer
 from netlang.syntax import ast
 
 INIT = "init"
+_KERNEL = re.compile(r"^([A-Za-z_]+?)([0-9][0-9.x]*)")
 
 
 def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label: str | None) -> Op:
@@ -59,9 +61,14 @@ def _settings(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place) -> 
     problems = Problems()
     with problems.collected():
         _suffixes(settings, step, kernel)
+    wrong = False
     for option in options(step.options, settings.word, cls.arguments):
+        if wrong and option.name is None:
+            continue  # the value of a word that is wrong
+        before = len(problems.errors)
         with problems.collected():
             settings.take(option)
+        wrong = len(problems.errors) > before
     if problems.errors:
         raise NetError(*problems.errors)
     return settings
@@ -76,7 +83,10 @@ def _suffixes(settings: Settings, step: ast.Step, kernel: Kernel) -> None:
             continue
         if name not in takes:
             raise error(
-                "suffix", f"`{settings.cls.word}` takes no {name}", value.span, help=_instead(name, step, takes)
+                "suffix",
+                f"`{settings.cls.word}` takes no {name}",
+                value.span,
+                help=_instead(name, value, step, settings.cls),
             )
         if name == "width" and isinstance(value, ast.Pair):
             raise error(
@@ -88,14 +98,22 @@ def _suffixes(settings: Settings, step: ast.Step, kernel: Kernel) -> None:
         settings.put(name, value, value.span if name != "kernel" else word.span)
 
 
-def _instead(name: str, step: ast.Step, takes: Mapping[str, object]) -> str | None:
+def _instead(name: str, value: ast.Value, step: ast.Step, cls: type[Layer]) -> str | None:
     """How to write what a suffix may have meant."""
-    if name == "stride" and step.width is not None and "width" in takes:
-        assert step.stride is not None
-        return f"a quotient stands in brackets: `{step.word.text}-({step.width.span.text}/{step.stride.span.text})`"
-    if name == "width" and step.width is not None and not takes:
-        return "did you mean a comma?" if isinstance(step.width, ast.Word) else None
-    return None
+    takes, word, text = hints(cls), step.word.text, value.span.text
+    behind = step.span.text[len(word) :]
+    if name == "stride":
+        wide = step.width.span.text if step.width is not None and "width" in takes else None
+        return f"a quotient stands in brackets: `{word}-({wide}/{text})`" if wide else None
+    if not takes:
+        return "did you mean a comma?" if isinstance(value, ast.Word) else f"`{cls.word}` takes no settings"
+    if name == "kernel":  # `dropout0.5` is read as the word `dropout0` and .5
+        word, text = _KERNEL.findall(word + behind.partition(" ")[0])[0]
+    elif behind[0].isspace():
+        text = f"(-{text})"
+    if name == "kernel" and "width" in takes:
+        return f"a width is written `{word}-{text}`"
+    return f"a value stands behind a blank: `{word} {text}`" if cls.positional else None
 
 
 def options(
@@ -143,7 +161,7 @@ def _behind(cls: type[Layer], step: ast.Step, here: Place) -> Activation | None:
                 "unknown-option",
                 "behind the branches stands an activation or nothing",
                 option.span,
-                help=f"settings of `{cls.word}` stand before the `[`",
+                help=f"settings of `{cls.word}` stand before the `[`: `{cls.word} {option.span.text}[ … ]`",
             )
     return taken.activation
 
@@ -156,19 +174,17 @@ def tie_all(new: Sequence[Op | Promise], tie: shared.Said, block: str, labelled:
         ops[0].tied = (labelled.made[0], True, tie.span)
         return
     if [_kind(op) for op in ops] != [_kind(op) for op in labelled.made] or (block and labelled.what != block):
-        raise error("tie", f"`@{found.label.text}` is made by other layers", tie.span, help=_alike(block, labelled))
+        what = f"use of the block `{block}`" if block else "layer of the same kind"
+        made = f"; `@{found.label.text}` is made by `{labelled.what}`" if labelled.what else ""
+        raise error(
+            "tie",
+            f"`@{found.label.text}` is made by other layers",
+            tie.span,
+            help=f"weights are shared with a {what}{made}",
+        )
     for op, of in zip(ops, labelled.made, strict=True):
         op.tied = (of, found.transposed, tie.span)
 
 
 def _kind(op: Op) -> str | None:
     return op.layer.word if op.layer is not None else None
-
-
-def _alike(block: str, labelled: Labelled) -> str:
-    what = f"use of the block `{block}`" if block else "layer of the same kind"
-    return (
-        f"weights are shared with a {what}, which `@{labelled.what or 'a'}` is not"
-        if labelled.what
-        else (f"weights are shared with a {what}")
-    )

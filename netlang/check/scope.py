@@ -68,13 +68,15 @@ class Labels:
         known: list[str] = []
         scope: Labels | None = self
         while scope is not None:
-            known += scope.known
+            known += (f"@{name}" for name in scope.known)
             scope = scope.outer
         raise error(
             "unknown-label",
             f"nothing here is labelled `@{text}`",
             span,
-            help=meant(text, known, f"`@{text}` behind a step labels its output; labels inside a block stay inside"),
+            help=meant(
+                f"@{text}", known, f"`@{text}` behind a step labels its output; labels inside a block stay inside"
+            ),
         )
 
 

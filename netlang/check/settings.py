@@ -7,11 +7,12 @@ from netlang.check import kinds, shared, words
 from netlang.check.scope import Scope
 from netlang.check.tree import Activation, Norm
 from netlang.check.values import Copy, Names
-from netlang.diagnostics import closest, either, error
+from netlang.diagnostics import Label, closest, either, error
 from netlang.layer import Layer, Misfit
 from netlang.source import Span
 from netlang.syntax import ast
 
+COMMA = "did you mean a comma?"
 BIAS = "bias"  # the setting that a norm behind the sum turns off
 
 
@@ -39,6 +40,7 @@ class Settings:
     said: dict[str, shared.Said] = field(default_factory=dict)
     tensors: dict[str, ast.TensorName] = field(default_factory=dict)
     default: bool = False
+    last: ast.Option | None = None  # the one read before
 
     def preset(self) -> "Settings":
         """Take what `default` adds; later ones win, and the step wins over all."""
@@ -52,7 +54,8 @@ class Settings:
     def put(self, name: str, value: ast.Value, span: Span) -> None:
         """Set a field."""
         if name in self.own and not self.default:
-            raise error("twice", f"`{name}` of `{self.cls.word}` is set twice", span)
+            also = (Label(self.at[name], "it is set here"),) if name in self.at else ()
+            raise error("twice", f"`{name}` of `{self.cls.word}` is set twice", span, also=also)
         if not self.default:
             self.own.add(name)
         self.at[name] = span
@@ -60,14 +63,15 @@ class Settings:
 
     def take(self, option: ast.Option) -> None:
         """Read one option."""
+        before, self.last = self.last, option
         if option.name is None:
-            self._bare(option)
+            self._bare(option, before)
         elif option.value is None:
             self._flag(option, option.name)
         else:
             self._keyed(option, option.name, option.value)
 
-    def _bare(self, option: ast.Option) -> None:
+    def _bare(self, option: ast.Option, before: ast.Option | None) -> None:
         name = self.cls.positional
         assert option.value is not None
         if name is None:
@@ -75,7 +79,7 @@ class Settings:
                 "unknown-setting",
                 f"`{self.cls.word}` takes no bare value",
                 option.span,
-                help=_how_many(self.cls, option),
+                help=self._valued(before, option) or self._sized(option),
             )
         self.put(name, option.value, option.span)
 
@@ -97,13 +101,31 @@ class Settings:
         else:
             raise self._unknown_flag(name, kind is not None)
 
+    def _valued(self, before: ast.Option | None, option: ast.Option) -> str | None:
+        """`leaky 0.2` among the options is `leaky=0.2` (RULINGS 11)."""
+        if before is None or before.name is None or before.value is not None:
+            return None
+        found = words.activation(before.name.text) or words.norm(before.name.text)
+        valued = found is not None and found.positional is not None
+        return f"as an option it is `{before.name.text}={option.span.text}`" if valued else None
+
+    def _sized(self, option: ast.Option) -> str:
+        """How a bare value that a layer does not take may have been meant: as a kernel, or as a width."""
+        takes, word, text = hints(self.cls), self.word.text, option.span.text.strip("()")
+        size = isinstance(option.value, ast.Number) or (isinstance(option.value, ast.Pair) and text.count("x") == 1)
+        if "kernel" in takes and "kernel" not in self.own and size:
+            return f"a kernel is written `{word}{text}`"
+        if "width" in takes and "width" not in self.own and not isinstance(option.value, ast.Pair):
+            return f"a width is written `{word}-{text}`"
+        return self._all()
+
     def _unknown_flag(self, name: ast.Name, needs_value: bool) -> Exception:
         cls = self.cls.word
         if needs_value:
             return error(
                 "missing-value", f"`{name.text}` of `{cls}` needs a value", name.span, help=f"write `{name.text}=…`"
             )
-        if words.is_repeat(name.text):
+        if words.is_repeat(name.text) and not self.default:
             return error(
                 "repeat",
                 "a repeat takes a number, or an expression in `( )`",
@@ -111,13 +133,10 @@ class Settings:
                 help=f"write `x({name.text[1:] or 'n'})`",
             )
         if words.is_layer(name.text):
-            return error(
-                "comma",
-                f"`{name.text}` is a layer of its own, not an option of `{cls}`",
-                name.span,
-                help="did you mean a comma?",
-            )
-        help_ = self._near(name.text)
+            return self._not_option(name, "a default holds what the layer itself takes" if self.default else COMMA)
+        if name.text.lower() == words.OUTPUT:
+            return error("comma", f"`{name.text}` stands behind a comma, not among options", name.span, help=COMMA)
+        help_ = self._near(name.text) if name.text.lower() != "no" else "`no` stands behind `=`, as in `bias=no`"
         if name.text in self.names and self.cls.positional:
             help_ = f"a constant stands in brackets: `{cls} ({name.text})`"
         return error("unknown-option", f"`{cls}` has no option `{name.text}`", name.span, help=help_)
@@ -125,6 +144,11 @@ class Settings:
     def _known(self, name: ast.Name) -> str:
         """A word of the language in small letters; the parameters of a cell keep theirs (RULINGS 20)."""
         return name.text if name.text in hints(self.cls) else name.text.lower()
+
+    def _not_option(self, name: ast.Name, help: str) -> Exception:
+        return error(
+            "comma", f"`{name.text}` is a layer of its own, not an option of `{self.cls.word}`", name.span, help=help
+        )
 
     def _keyed(self, option: ast.Option, name: ast.Name, value: ast.Value) -> None:
         word = self._known(name)
@@ -144,6 +168,8 @@ class Settings:
             self.inner.take(option)
         elif choice := self._chosen_by(word):
             self._choose(choice, word, option, value)
+        elif words.is_layer(name.text) and not self.default:
+            raise self._not_option(name, f"did you mean a comma? `…, {name.text} {value.span.text}`")
         else:
             raise error(
                 "unknown-setting",
@@ -154,10 +180,19 @@ class Settings:
 
     def _choose(self, choice: str, word: str, option: ast.Option, value: ast.Value) -> None:
         """`valid=no` (RULINGS 22)."""
-        if self._on(value):
+        if self._on(word, value):
             self.put(choice, ast.Word(word, option.span), option.span)
         elif self.values.get(choice) == word:
             del self.values[choice]
+
+    def slot(self, option: ast.Option) -> str:
+        """What an option settles: two for one slot contradict each other."""
+        word = option.name.text.lower() if option.name is not None else str(self.cls.positional)
+        if word in hints(self.cls) or shared.takes(word):
+            return word
+        if self.activations and (word == "act" or words.activation(word)):
+            return "activation"
+        return "norm" if self.cls.activated and words.norm(word) else self._chosen_by(word) or word
 
     def knows(self, word: str) -> bool:
         """Whether a word is a setting of the layer itself."""
@@ -183,8 +218,8 @@ class Settings:
             raise error("twice", f"`{word}` of `{self.cls.word}` is set twice", value.span)
         self.tensors[word] = value
 
-    def _on(self, value: ast.Value) -> bool:
-        return bool(kinds.read(bool, self.cls.word, value, self.names, self.copy))
+    def _on(self, word: str, value: ast.Value) -> bool:
+        return bool(kinds.read(bool, word, value, self.names, self.copy))
 
     def _switch(self, found: type[Layer], name: ast.Name, value: ast.Value, span: Span) -> None:
         """`leaky=0.2`, `tanh=no` (RULINGS 11, 22)."""
@@ -192,7 +227,7 @@ class Settings:
             self._activate(_with_value(found, value, self.names, self.copy), span)
         elif isinstance(value, ast.Number) and value.value not in (0, 1):
             raise error("unknown-setting", f"`{found.word}` takes no value", value.span)
-        elif self._on(value):
+        elif self._on(name.text, value):
             self._activate(found(), span)
         elif isinstance(self.usual, found):
             self.usual = None
@@ -201,7 +236,7 @@ class Settings:
         """`gn=32`, `bn=no`."""
         if norm.positional is not None and not _yes_no(value):
             self._normalise(norm, name, value)
-        elif self._on(value):
+        elif self._on(name.text, value):
             self._normalise(norm, name, None)
         elif self.inner is not None and self.inner.cls is norm:
             self.inner = None
@@ -218,7 +253,13 @@ class Settings:
                     help=f"as a step of its own: `{self.word.text}… {said}, {name.text}`",
                 )
             if "norm" in self.own:
-                raise error("twice", f"`{self.cls.word}` has two norms", name.span, help="a second one is a step")
+                first = self.inner.word.text if self.inner is not None else "no"
+                raise error(
+                    "twice",
+                    f"`{self.cls.word}` has two norms, `{first}` and `{name.text}`",
+                    name.span,
+                    help="a second one is a step of its own, after a comma",
+                )
             self.own.add("norm")
         self.inner = Settings(norm, name, self.names, self.copy, self.scope, activations=False).preset()
         if value is not None:
@@ -235,7 +276,11 @@ class Settings:
                 "unknown-activation",
                 f"there is no activation called `{name}`",
                 value.span,
-                help=f"did you mean `{near}`?" if near else f"there are {either(known_words, 'and')}",
+                help=f"did you mean `{near}`?"
+                if near
+                else COMMA + f" `…, {name}`"
+                if words.is_layer(name)
+                else f"there are {either(known_words, 'and')}",
             )
         self._activate(_with_value(found, inner, self.names, self.copy) if inner else found(), span)
 
@@ -254,13 +299,14 @@ class Settings:
 
     def _near(self, word: str) -> str | None:
         options = [*hints(self.cls), *(c for h in hints(self.cls).values() for c in kinds.choices(h))]
-        options += words.activations() if self.activations else []
+        options += ["act", *words.activations()] if self.activations else []
         options += words.norms() if self.cls.activated else []
-        if near := closest(word, options):
-            return f"did you mean `{near}`?"
-        return (
-            f"it takes {either(hints(self.cls), 'and')}" if hints(self.cls) else f"`{self.cls.word}` takes no settings"
-        )
+        near = closest(word, options) or (closest(word, shared.WORDS) if "init" in hints(self.cls) else None)
+        return f"did you mean `{near}`?" if near else self._all()
+
+    def _all(self) -> str:
+        takes = [*hints(self.cls), *self.cls.references]
+        return f"it takes {either(takes, 'and')}" if takes else f"`{self.cls.word}` takes no settings"
 
     def _example(self, missing: str) -> str:
         """The step with the setting it lacks."""
@@ -324,12 +370,3 @@ def _with_value(cls: type[Layer], value: ast.Value, names: Names, copy: Copy) ->
         raise error("unknown-setting", f"`{cls.word}` takes no value", value.span)
     found = kinds.read(hints(cls)[cls.positional], cls.positional, value, names, copy)
     return cls(**{cls.positional: found})
-
-
-def _how_many(cls: type[Layer], option: ast.Option) -> str | None:
-    names = hints(cls)
-    if isinstance(option.value, ast.Pair) and "kernel" in names:
-        return f"a kernel is written `{cls.word}{option.span.text}`, other sizes with their names"
-    if "width" in names:
-        return f"a width is written `{cls.word}-{option.span.text.strip('()')}`"
-    return f"it takes {either(names, 'and')}" if names else None

@@ -27,6 +27,8 @@ WORDS: dict[str, Any] = {
     "optimizer": str,
     "loss": str,
 }
+CHOICES = {"split": ("last", "fifth"), "schedule": ("constant", "cosine")}
+MOST = {"batch": 2**31 - 1, "seed": 2**63 - 1}  # kernels read them as int64, and sizes of buffers stay below it
 LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
 LABELLED = ("digits", "xor")  # the data that ship with netlang: classes
 KINDS: dict[Any, Any] = {float: Real, int: Integral}  # NumPy's numbers are of these too
@@ -150,6 +152,15 @@ def _right(name: str, found: Any, value: ast.Value) -> None:
                 value.span,
                 help=meant(found, words, f"there are {either(words, 'and')}"),
             )
+    if name in CHOICES and found not in CHOICES[name]:
+        raise error(
+            "unknown-value",
+            f"`{name}` cannot be `{found}`",
+            value.span,
+            help=meant(found, CHOICES[name], f"it is {either(CHOICES[name])}"),
+        )
+    if name in MOST and found > MOST[name]:
+        raise error("wrong-value", f"`{name}` is at most {MOST[name]}, not {found}", value.span)
     if name in LEAST and found < LEAST[name]:
         raise error("wrong-value", f"`{name}` is {LEAST[name]} or more, not {found}", value.span)
     if name == "lr" and not found > 0:

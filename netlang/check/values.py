@@ -95,7 +95,10 @@ def shown(value: Value) -> str:
         return f"[{', '.join(map(shown, value))}]"
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return str(value) if isinstance(value, int) else f"{float(value):g}"
+    if isinstance(value, int):
+        return str(value)
+    text = f"{float(value):g}"
+    return f"{text}.0" if text.lstrip("-").isdecimal() else text  # a decimal, whose value is whole
 
 
 def _number(value: ast.Value, names: Names) -> Exact:

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from functools import cache
 
 from netlang import layers as _registered  # noqa: F401  importing it makes the layers known
-from netlang.diagnostics import closest, error
+from netlang.diagnostics import called_elsewhere, closest, error
 from netlang.layer import Layer, all_layers, find
 from netlang.layer import words as layer_words
 from netlang.syntax import ast
 
-STATEMENTS = ("netlang", "input", "train", "expect", "variant", "default", "block", "cell", "use", "output")
+OUTPUT = "output"
+STATEMENTS = ("netlang", "input", "train", "expect", "variant", "default", "block", "cell", "use", OUTPUT)
 Kernel = ast.Number | ast.Pair | None
 _SIZED = re.compile(r"([A-Za-z_]+?)([0-9]+(?:[x×][0-9]+)*)")
+_BEHIND = re.compile(r"[ \t]*-?[ \t]*([A-Za-z]+)")
 _REPEAT = re.compile(r"[xX×]([0-9]+|[A-Za-z_][A-Za-z0-9_]*)?")
 
 
@@ -27,9 +29,11 @@ def split(word: ast.Name, blocks: Iterable[str] = ()) -> tuple[type[Layer], Kern
     if parts and (cls := find(parts[1])):
         sizes = tuple(int(s) for s in re.split("[x×]", parts[2][:20]) if s)
         return cls, ast.Pair(sizes, word.span) if len(sizes) > 1 else ast.Number(sizes[0], word.span)
-    raise error(
-        "unknown-layer", f"there is no layer called `{word.text}`", word.span, help=_near(word.text, parts, blocks)
-    )
+    if word.text.lower() in STATEMENTS:
+        raise error(
+            "unknown-layer", f"`{word.text}` is a statement, not a step", word.span, help="it starts a line of the file"
+        )
+    raise error("unknown-layer", f"there is no layer called `{word.text}`", word.span, help=_near(word, parts, blocks))
 
 
 def _read_as(word: str) -> str:
@@ -42,9 +46,19 @@ def _read_as(word: str) -> str:
     return f"`{word}` starts the name of a layer"
 
 
-def _near(word: str, parts: "re.Match[str] | None", blocks: Iterable[str]) -> str:
-    near = closest(word, [*names(), *blocks]) or (closest(parts[1], names()) if parts else None)
+def _near(word: ast.Name, parts: "re.Match[str] | None", blocks: Iterable[str]) -> str:
+    text, start = word.span.source.text, word.span.start
+    starts = start == 0 or text[start - 1] == "\n"
+    known = [*names(), *blocks, *(STATEMENTS if starts else (OUTPUT,))]
+    near = joined(word) or closest(word.text, known) or (closest(parts[1], names()) if parts else None)
     return f"did you mean `{near}`?" if near else "`netlang layers` lists the layers there are"
+
+
+def joined(word: ast.Name) -> str | None:
+    """The layer that a word and the one behind it make together: `max-pool`, `batch norm`."""
+    found = _BEHIND.match(word.span.source.text, word.span.end)
+    whole = word.text + found[1] if found else ""
+    return whole.lower() if find(whole) else called_elsewhere(whole, names())
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from netlang.check.train import CHOICES
 from netlang.diagnostics import either
 from netlang.files import Problem
 from netlang.net import LARGEST_BATCH, LARGEST_SEED
@@ -33,8 +34,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _choice("split", self.split, ("last", "fifth"))
-        _choice("schedule", self.schedule, ("constant", "cosine"))
+        for name, words in CHOICES.items():
+            _choice(name, getattr(self, name), words)
         _at_least("epochs", self.epochs, 1)
         _at_least("batch", self.batch, 1)
         _at_least("seed", self.seed, 0)
