@@ -3,21 +3,17 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netlang.source import Span
 
 WIDTH = 110  # columns of a quoted line; a longer one is cut around its caret
 SHORTEST = 3  # letters that say which word is meant
-ELSEWHERE = {  # what other libraries and papers call it, without `_`, `-` and `2d`
-    "activation": "act", "average": "avgpool", "averagepool": "avgpool", "averagepooling": "avgpool",
-    "batchnorm": "bn", "batchnormalization": "bn", "convtranspose": "deconv", "crossentropyloss": "cross_entropy",
-    "decay": "l2", "depthwise": "dwconv", "depthwiseconv": "dwconv", "false": "no", "filters": "width",
-    "fullyconnected": "fc", "globalaverage": "globalavgpool", "globalmax": "globalmaxpool", "glorot": "xavier",
-    "groupnorm": "gn", "instancenorm": "in", "kaiming": "he", "layernorm": "ln", "learningrate": "lr", "off": "no",
-    "on": "yes", "p": "rate", "shortcut": "residual", "silu": "swish", "skip": "identity", "transposedconv": "deconv",
-    "true": "yes", "units": "width", "upsampling": "upsample", "weightdecay": "l2",
+ELSEWHERE = {  # what other libraries call settings and their words, without `_` and `-`; layers know their own
+    "activation": "act", "crossentropyloss": "cross_entropy", "decay": "l2", "false": "no", "filters": "width",
+    "glorot": "xavier", "kaiming": "he", "learningrate": "lr", "off": "no", "on": "yes", "p": "rate", "true": "yes",
+    "units": "width", "weightdecay": "l2",
 }  # fmt: skip
 _COLOURS = {"error": "\033[1;31m", "note": "\033[1;36m"}
 _BOLD, _BLUE, _PLAIN = "\033[1m", "\033[1;34m", "\033[0m"
@@ -132,25 +128,19 @@ def _columns(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word the user most likely meant, if one is near.
+def closest(word: str, known: Iterable[str], elsewhere: Mapping[str, str] = ELSEWHERE) -> str | None:
+    """The known word the user most likely meant, if one is near. elsewhere: the words for what others call so
 
     Nearest is what differs in case and signs; then what others call so, what differs by a slip, what is longer or
     shorter, what is somewhat alike.
     """
     written, words = word.lower(), {one.lower(): one for one in known}
-    found = next((one for one in (written, _plain(written)) if one in words), None) or called_elsewhere(written, words)
+    found = next((one for one in (written, plain(written), elsewhere.get(plain(written))) if one in words), None)
     found = found or _alike(written, words, 0.8) or _extended(written, words) or _alike(written, words, 0.65)
     return words[found] if found else None
 
 
-def called_elsewhere(word: str, known: Collection[str]) -> str | None:
-    """The known word for what other libraries and papers call so."""
-    found = ELSEWHERE.get(_plain(word.lower()))
-    return found if found is not None and found in known else None
-
-
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """A word without `_`, `-` and `2d`."""
     return re.sub(r"[_-]|(?<=[a-z])[123]d$", "", word)
 

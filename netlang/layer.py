@@ -144,6 +144,7 @@ class Layer:
 
     word: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
+    elsewhere: ClassVar[tuple[str, ...]] = ()  # what others call it, for messages: small letters, no `_`, `-`, `2d`
     positional: ClassVar[str | None] = None
     activated: ClassVar[bool] = False  # ends in the default activation where the rules of section 4 say so
     activation: ClassVar[bool] = False  # may stand as an option of an `activated` layer

@@ -301,7 +301,9 @@ class Settings:
         options = [*hints(self.cls), *(c for h in hints(self.cls).values() for c in kinds.choices(h))]
         options += ["act", *words.activations()] if self.activations else []
         options += words.norms() if self.cls.activated else []
-        near = closest(word, options) or (closest(word, shared.WORDS) if "init" in hints(self.cls) else None)
+        near = closest(word, options, words.elsewhere()) or (
+            closest(word, shared.WORDS) if "init" in hints(self.cls) else None
+        )
         return f"did you mean `{near}`?" if near else self._all()
 
     def _all(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from netlang import layers as _registered  # noqa: F401  importing it makes the layers known
-from netlang.diagnostics import called_elsewhere, closest, error
+from netlang.diagnostics import ELSEWHERE, closest, error, plain
 from netlang.layer import Layer, all_layers, find
 from netlang.layer import words as layer_words
 from netlang.syntax import ast
@@ -50,7 +50,8 @@ def _near(word: ast.Name, parts: "re.Match[str] | None", blocks: Iterable[str]) 
     text, start = word.span.source.text, word.span.start
     starts = start == 0 or text[start - 1] == "\n"
     known = [*names(), *blocks, *(STATEMENTS if starts else (OUTPUT,))]
-    near = joined(word) or closest(word.text, known) or (closest(parts[1], names()) if parts else None)
+    near = joined(word) or closest(word.text, known, elsewhere())
+    near = near or (closest(parts[1], names(), elsewhere()) if parts else None)
     return f"did you mean `{near}`?" if near else "`netlang layers` lists the layers there are"
 
 
@@ -58,7 +59,13 @@ def joined(word: ast.Name) -> str | None:
     """The layer that a word and the one behind it make together: `max-pool`, `batch norm`."""
     found = _BEHIND.match(word.span.source.text, word.span.end)
     whole = word.text + found[1] if found else ""
-    return whole.lower() if find(whole) else called_elsewhere(whole, names())
+    return whole.lower() if find(whole) else elsewhere().get(plain(whole.lower()))
+
+
+@cache
+def elsewhere() -> dict[str, str]:
+    """The words for what other libraries and papers call so."""
+    return ELSEWHERE | {name: cls.word for cls in all_layers() for name in cls.elsewhere}
 
 
 @cache

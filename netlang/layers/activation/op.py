@@ -151,6 +151,7 @@ class Swish(Activation):
     """y = x * sigmoid(x)        (Ramachandran et al. 2017, with beta = 1)"""
 
     word = "swish"
+    elsewhere = ("silu",)
     before = "he"
 
     def formula(self, x: Term) -> Term:

@@ -107,6 +107,7 @@ class DepthwiseConv(Layer):
     """
 
     word = "dwconv"
+    elsewhere = ("depthwise", "depthwiseconv")
     activated = True
     slides = True
     kernel: Pair

@@ -28,6 +28,7 @@ class Deconv(Layer):
     """
 
     word = "deconv"
+    elsewhere = ("convtranspose", "transposedconv")
     activated = True
     kernel: Pair
     width: int

@@ -25,6 +25,7 @@ class Dense(Layer):
 
     word = "fc"
     aliases = ("dense",)
+    elsewhere = ("fullyconnected",)
     activated = True
     width: int
     bias: bool = True

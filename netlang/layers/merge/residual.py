@@ -27,6 +27,7 @@ class Residual(Merge):
     """
 
     word = "residual"
+    elsewhere = ("shortcut",)
     skips = True
     shortcut: Literal["auto", "identity", "project", "pad"] = "auto"
 

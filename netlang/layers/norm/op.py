@@ -78,6 +78,7 @@ class BatchNorm(Norm):
     """
 
     word = "bn"
+    elsewhere = ("batchnorm", "batchnormalization")
     centred = True
     per_example = False
     momentum: float = 0.1
@@ -143,6 +144,7 @@ class GroupNorm(Norm):
     """
 
     word = "gn"
+    elsewhere = ("groupnorm",)
     positional = "groups"
     groups: int = 32
     eps: float = 1e-5
@@ -177,6 +179,7 @@ class LayerNorm(Norm):
     """
 
     word = "ln"
+    elsewhere = ("layernorm",)
     eps: float = 1e-5
     scale: bool = True
     shift: bool = True
@@ -203,6 +206,7 @@ class InstanceNorm(Norm):
     """
 
     word = "in"
+    elsewhere = ("instancenorm",)
     centred = True
     eps: float = 1e-5
     scale: bool = True

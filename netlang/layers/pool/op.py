@@ -82,6 +82,7 @@ class AvgPool(Pool):
     """
 
     word = "avgpool"
+    elsewhere = ("average", "averagepool", "averagepooling")
     how = "average"
     count_padding: bool = False
 
@@ -125,6 +126,7 @@ class GlobalAvgPool(GlobalPool):
 
     word = "globalavgpool"
     aliases = ("gap",)
+    elsewhere = ("globalaverage", "globalaveragepool")
     compares = False
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
@@ -157,6 +159,7 @@ class GlobalMaxPool(GlobalPool):
     """y[n,c] = the largest x[n,h,w,c] over h,w, or x[n,t,c] over t; the gradient goes to the first of equal numbers"""
 
     word = "globalmaxpool"
+    elsewhere = ("globalmax",)
     compares = True
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:

@@ -42,6 +42,7 @@ class Identity(Layer):
     """y = x"""
 
     word = "identity"
+    elsewhere = ("skip",)
     transparent = True
 
     def infer(self, x: Tensor) -> Tensor:
@@ -178,6 +179,7 @@ class Upsample(Layer):
     """
 
     word = "upsample"
+    elsewhere = ("upsampling",)
     transparent = True
     references = ("like",)
     kernel: Pair | None = None
