@@ -13,7 +13,8 @@ from netlang.layers.optimizer import USUAL, Optimizer
 from netlang.lower import NEXT, lower
 from netlang.passes import optimise
 from netlang.plan import Plan, plan
-from netlang.primitives.launch import Target
+from netlang.primitives.launch import Target, has_draft
+from netlang.primitives.primitive import Primitive
 from netlang.sizes import letters
 from netlang.source import Span
 
@@ -56,7 +57,8 @@ def compile_plan(
         gradient.outputs = {"loss": gradient.outputs["loss"]}
     elif purpose == "train":
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
-    optimised = optimise(gradient, batch, strict=strict)
+    optimised = optimise(gradient, batch, strict=strict, device=target.device)
+    refuse_undrafted(optimised, target.device)
     return Stages(purpose, primitives, gradient, optimised, plan(optimised, target, batch, share=share))
 
 
@@ -89,6 +91,18 @@ def _missing(graph: Graph, node: Node) -> str | None:
             types = [graph[i].type for i in node.inputs if not isinstance(graph[i].made_by, Weight)]
             return layer.missing(*types) if all(t.fixed for t in types) else None
     return None
+
+
+def refuse_undrafted(graph: Graph, device: str) -> None:
+    """Raise NetError for the lines whose primitives have no kernel on a device, all at once."""
+    found: dict[Span, Diagnostic] = {}
+    for node in graph.made_by(Primitive):
+        if not has_draft(node.made_by, device):
+            kind = type(node.made_by).__name__.lower()
+            title = f"this version has no kernel for {device} of what this line becomes ({kind})"
+            found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, "")))
+    if found:
+        raise NetError(*found.values())
 
 
 def _lowered(net: Net, training: bool, dtype: str) -> Graph:

@@ -71,7 +71,7 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(graph: Graph, target: Target, batch: int, *, device: str = "cpu", share: bool = True) -> Plan:
+def plan(graph: Graph, target: Target, batch: int, *, share: bool = True) -> Plan:
     """The launches of a graph, in an order in which each input is ready.
 
     Two values share memory when one is last read before the other is written (not with share=False).
@@ -81,8 +81,8 @@ def plan(graph: Graph, target: Target, batch: int, *, device: str = "cpu", share
     prepared = constants(graph)
     nodes = [n for n in graph.made_by(Primitive) if memory.root(n.id) == n.id and not isinstance(n.made_by, Update)]
     nodes.sort(key=lambda n: n.id not in prepared)  # stable: prepared ones first, else in order
-    drafted = [_drafted(memory, n, target, device) for n in nodes]
-    updates = _updates(memory, list(graph.made_by(Update)), target, device)
+    drafted = [_drafted(memory, n, target) for n in nodes]
+    updates = _updates(memory, list(graph.made_by(Update)), target)
     memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
     cut = sum(n.id in prepared for n in nodes)
     segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *updates[:1]], "update": updates[1:]}
@@ -114,13 +114,13 @@ def _own_gradients(graph: Graph) -> Graph:
     return owned
 
 
-def _drafted(memory: Memory, node: Node, target: Target, device: str) -> Launch:
+def _drafted(memory: Memory, node: Node, target: Target) -> Launch:
     inputs = tuple(memory.operand(i) for i in node.inputs)
-    made = draft(device, node.made_by, inputs, memory.operand(node.id), target, memory.batch)
+    made = draft(node.made_by, inputs, memory.operand(node.id), target, memory.batch)
     return Launch(node.id, made, tuple(o.buffer for o in inputs), (node.id,), node.span)
 
 
-def _updates(memory: Memory, nodes: list[Node], target: Target, device: str) -> list[Launch]:
+def _updates(memory: Memory, nodes: list[Node], target: Target) -> list[Launch]:
     """The squared norm of all gradients; then one pass of the optimizer over all weights with the same rule.
 
     Behind them, one pass over all kept tensors.
@@ -128,31 +128,31 @@ def _updates(memory: Memory, nodes: list[Node], target: Target, device: str) -> 
     kept = [n for n in nodes if isinstance(memory.graph[n.inputs[0]].made_by, Kept)]
     trained = [n for n in nodes if n not in kept]
     rules = list(dict.fromkeys(n.made_by for n in trained))
-    launches = [_norm(memory, trained, target, device)] if nodes else []
-    launches += [_stepped(memory, [n for n in trained if n.made_by == rule], target, device) for rule in rules]
-    return launches + [_keep(memory, kept[0], target, device) for _ in kept[:1]]
+    launches = [_norm(memory, trained, target)] if nodes else []
+    launches += [_stepped(memory, [n for n in trained if n.made_by == rule], target) for rule in rules]
+    return launches + [_keep(memory, kept[0], target) for _ in kept[:1]]
 
 
-def _norm(memory: Memory, nodes: list[Node], target: Target, device: str) -> Launch:
+def _norm(memory: Memory, nodes: list[Node], target: Target) -> Launch:
     result = Operand(NORM, Tensor(target.dtype, ()), "w")
     gradient = Name("i0")
     gradients = memory.stretch("gradients", target.dtype, [n.inputs[1] for n in nodes])
-    squares = draft(device, Sum(gradient * gradient, "all"), (gradients,), result, target, memory.batch)
+    squares = draft(Sum(gradient * gradient, "all"), (gradients,), result, target, memory.batch)
     return Launch(NORM, squares, (gradients.buffer,), (NORM,), NOWHERE)
 
 
-def _stepped(memory: Memory, nodes: list[Node], target: Target, device: str) -> Launch:
+def _stepped(memory: Memory, nodes: list[Node], target: Target) -> Launch:
     """A step of the optimizer on weights that lie side by side."""
     arenas = ("weights", "gradients", *(memory.buffers[s].arena for s in nodes[0].inputs[2:]))
     inputs = tuple(memory.stretch(arena, target.dtype, [n.inputs[k] for n in nodes]) for k, arena in enumerate(arenas))
-    made = draft(device, nodes[0].made_by, inputs, inputs[0], target, memory.batch)
+    made = draft(nodes[0].made_by, inputs, inputs[0], target, memory.batch)
     names = tuple(o.buffer for o in inputs)
     return Launch("update", made, names, (names[0], *names[2:]), NOWHERE)
 
 
-def _keep(memory: Memory, node: Node, target: Target, device: str) -> Launch:
+def _keep(memory: Memory, node: Node, target: Target) -> Launch:
     whole = tuple(memory.stretch(arena, target.dtype) for arena in ("kept", "next"))
-    made = draft(device, node.made_by, whole, whole[0], target, memory.batch)
+    made = draft(node.made_by, whole, whole[0], target, memory.batch)
     return Launch("keep", made, ("kept", "next"), ("kept",), NOWHERE)
 
 

@@ -55,9 +55,7 @@ def lanes_of(type_, lanes):
 
 def launched(primitive, inputs, result, n, batch, threads, run):
     """Launch once; `inputs` keep what the kernel wrote into them."""
-    made = draft(
-        "cpu", primitive, tuple(s.operand for s in inputs), result.operand, target(result.operand.type.dtype), batch
-    )
+    made = draft(primitive, tuple(s.operand for s in inputs), result.operand, target(result.operand.type.dtype), batch)
     own, shared = made.scratch
     scratch = aligned(2 * PAD + (own * threads + shared) // 4, np.float32)
     scratch[:] = np.nan
@@ -118,7 +116,7 @@ def assert_kernel_agrees(primitive, types, *, n, lanes="c", result_lanes=None, s
 
 def uncompiled(primitive, inputs, result, n):
     """Run the kernel's text as plain Python, on one thread; products are compiled all the same."""
-    made = draft("cpu", primitive, tuple(s.operand for s in inputs), result.operand, target("f32"), n)
+    made = draft(primitive, tuple(s.operand for s in inputs), result.operand, target("f32"), n)
     own, shared = made.scratch
     scratch = aligned((own + shared) // 4 + PAD, np.float32)
     addresses = {s.operand.buffer: s.memory.ctypes.data for s in (*inputs, result)}

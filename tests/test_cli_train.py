@@ -265,7 +265,7 @@ def test_cuda_is_refused_in_words():
     result = invoke(train, "--device", "cuda")
 
     assert result.exit_code == 1
-    assert "compiles for the CPU only" in result.stderr
+    assert "runs on the CPU only" in result.stderr
 
 
 def test_wrong_data_leaves_no_run_folder():

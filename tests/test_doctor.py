@@ -31,7 +31,7 @@ def test_the_report_names_versions_processor_threads_and_tools(cache: Path):
 def test_the_text_says_plainly_that_cuda_is_not_used(cache: Path):
     text = CliRunner().invoke(doctor.command, []).stdout
 
-    assert "compiles for the CPU only" in text
+    assert "runs on the CPU only" in text
     assert all(line[:12].strip() for line in text.splitlines())
 
 

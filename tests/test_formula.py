@@ -1,5 +1,6 @@
 """Formulas: folding, gradients, printing."""
 
+import math
 import pickle
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_numpy_text_computes_what_the_term_means(name):
 
 def run_lanes(target, term, env):
     """The scalar and CUDA text, lane by lane."""
-    lane = F.operations() | {"f32": float, "splat_f32": float}
+    lane = F.operations() | {"f32": float, "splat_f32": float, "math": math}
     code = "\n".join(text(target, ["out"], term))
     found = []
     for k in range(64):

@@ -2,22 +2,24 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from netlang.cli.file import set_option
-from netlang.cli.nets import device as known_device
 from netlang.cli.nets import opened, plainly
+from netlang.files import Problem
 from netlang.net import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from netlang.net import Net
     from netlang.pipeline import Stages
+    from netlang.plan import Launch
     from netlang.primitives.launch import KernelText
 
-STAGES = ("ast", "graph", "primitives", "gradient", "optimised", "plan", "kernels", "llvm", "asm")
+STAGES = ("ast", "graph", "primitives", "gradient", "optimised", "plan", "kernels", "llvm", "asm", "ptx")
+OF_ONE_DEVICE = {"llvm": "cpu", "asm": "cpu", "ptx": "cuda"}
 
 
 @click.command()
@@ -29,7 +31,7 @@ STAGES = ("ast", "graph", "primitives", "gradient", "optimised", "plan", "kernel
 @click.option(
     "--for", "purpose", type=click.Choice(("evaluate", "train", "gradients")), default="train", show_default=True
 )
-@click.option("--device", default="cpu", show_default=True)
+@click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to plan for.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @set_option
@@ -43,15 +45,21 @@ def command(
     as_json: bool,
     settings: tuple[str, ...],
 ) -> None:
-    """Compile FILE[:VARIANT], and fill the kernel cache; or print one stage of it with --emit."""
+    """Compile FILE[:VARIANT], and fill the kernel cache; or print one stage of it with --emit.
+
+    For CUDA stages are printed, and nothing is kept or run: this version of netlang runs on the CPU.
+    """
+    if OF_ONE_DEVICE.get(emit or "", device) != device:
+        raise click.UsageError(f"--emit {emit} is a stage of --device {OF_ONE_DEVICE[str(emit)]}")
     with plainly(as_json):
-        known_device(device)
+        if emit is None and device == "cuda":
+            raise Problem("--device cuda: kernels for CUDA are printed, with --emit kernels or ptx, and not run yet")
         net = opened(file, settings)
         size = batch or int(net.train.get("batch", 1))
         if emit is None:
             _filled(net, size, purpose, threads, as_json)
         else:
-            text = _emitted(net, file, emit, size, purpose, threads)
+            text = _emitted(net, file, emit, size, purpose, device, threads)
             click.echo(json.dumps({"net": net.name, "stage": emit, "text": text}) if as_json else text)
 
 
@@ -75,7 +83,7 @@ def _filled(net: "Net", batch: int, purpose: str, threads: int | None, as_json: 
     click.echo(f"{size:,} bytes of memory at batch {batch}; {seconds:.1f} s")
 
 
-def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, threads: int | None) -> str:
+def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, device: str, threads: int | None) -> str:
     if stage == "ast":
         from netlang.syntax.parse import parse
         from netlang.syntax.read import divided, read
@@ -84,22 +92,38 @@ def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, thread
     if stage == "graph":
         return str(net.graph)
     from netlang.backend.cpu import host_target
+    from netlang.backend.cuda import gpu_target
     from netlang.pipeline import compile_plan
 
-    stages = compile_plan(net.checked, purpose, host_target(threads=threads), batch)
+    target = gpu_target() if device == "cuda" else host_target(threads=threads)
+    stages = compile_plan(net.checked, purpose, target, batch)
     if stage in ("primitives", "gradient", "optimised", "plan"):
         return str(getattr(stages, stage))
-    return _kernels(stages, stage)
+    show = _on_cuda if device == "cuda" else _on_cpu
+    return "\n\n".join(show(stage, kernel, launches) for kernel, launches in _texts(stages).items())
 
 
-def _kernels(stages: "Stages", stage: str) -> str:
+def _on_cpu(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
     from netlang.backend import cache
 
     show: Callable[[KernelText], str] = {"kernels": cache.source, "llvm": cache.llvm, "asm": cache.assembly}[stage]
-    return "\n\n".join(map(show, _texts(stages)))
+    return show(kernel)
 
 
-def _texts(stages: "Stages") -> "Iterable[KernelText]":
-    """The kernels of a plan, each once, in the order of their first launch."""
-    launches = (launch for segment in stages.plan.segments.values() for launch in segment)
-    return dict.fromkeys(launch.draft.kernel for launch in launches)
+def _on_cuda(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
+    """A kernel under the nodes that launch it, with the blocks and threads of each."""
+    from netlang.backend.cuda import ptx
+
+    sign = "#" if stage == "kernels" else "//"
+    head = [f"{sign} {kernel.name}"]
+    head += [f"{sign}   {one.node}: {one.draft.grid[0]} x {one.draft.grid[1]} threads" for one in launches]
+    return "\n".join([*head, kernel.text if stage == "kernels" else ptx(kernel)])
+
+
+def _texts(stages: "Stages") -> "dict[KernelText, list[Launch]]":
+    """The kernels of a plan, each once, in the order of their first launch, and their launches."""
+    found: dict[KernelText, list[Launch]] = {}
+    for segment in stages.plan.segments.values():
+        for launch in segment:
+            found.setdefault(launch.draft.kernel, []).append(launch)
+    return found

@@ -119,5 +119,5 @@ def _tools(report: Mapping[str, Any]) -> list[str]:
     driver = f"a driver is there ({cuda['driver']})" if cuda["driver"] else "there is no driver"
     return [
         f"graphviz    {drawing['dot'] or f'no `dot` here: {inside}'}",
-        f"cuda        {driver}; this version of netlang compiles for the CPU only",
+        f"cuda        {driver}; this version of netlang runs on the CPU only",
     ]

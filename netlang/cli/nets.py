@@ -78,9 +78,9 @@ def opened(file: str, settings: tuple[str, ...] = ()) -> "net.Net":
 
 
 def device(name: str) -> str:
-    """The device to compile for. Raises Problem for one this version cannot compile for."""
+    """The device to run on. Raises Problem for one this version cannot run on."""
     if name != "cpu":
-        raise Problem(f"--device {name}: this version of netlang compiles for the CPU only")
+        raise Problem(f"--device {name}: this version of netlang runs on the CPU only")
     return name
 
 

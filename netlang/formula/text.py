@@ -13,8 +13,7 @@ def text(target: str, into: Iterable[str], *terms: Term, dtype: str = "f32") -> 
     """Lines that assign the terms to the names `into`, one operation a line, common parts once.
 
     target: "numpy" (calls np.; the caller casts the result), "vector" and "scalar" (over `netlang.simd`; scalar
-        constants are typed, `f32(0.5)`), "cuda" (as scalar; maximum, minimum and where as conditional
-        expressions, other functions by name)
+        constants are typed, `f32(0.5)`), "cuda" (as scalar; selections as conditional expressions, functions of `math`)
     dtype: of typed constants
     Helper names start with the first name of `into`, so that texts for different results do not clash.
     """
@@ -28,8 +27,13 @@ def text(target: str, into: Iterable[str], *terms: Term, dtype: str = "f32") -> 
         if not isinstance(part, Call):
             said[part] = _number(target, dtype, part.value) if isinstance(part, Number) else leaf(part)
             continue
-        said[part] = wanted.get(part, f"{into[0]}_{len(lines)}")
-        lines.append(f"{said[part]} = {_line(target, dtype, part, [said[a] for a in part.args])}")
+        name = said[part] = wanted.get(part, f"{into[0]}_{len(lines)}")
+        arguments = [said[a] for a in part.args]
+        if target == "cuda" and part.name in _CUDA_STEPS:
+            steps = _CUDA_STEPS[part.name]
+            lines += [step.format(*arguments, to=name, one=f"{dtype}(1.0)", zero=f"{dtype}(0.0)") for step in steps]
+        else:
+            lines.append(f"{name} = {_line(target, dtype, part, arguments)}")
     for name, term in zip(into, terms, strict=True):
         if said[term] != name:
             splat = target == "vector" and isinstance(term, Number)
@@ -51,11 +55,22 @@ def _line(target: str, dtype: str, part: Call, a: list[str]) -> str:
     return f"{part.name}({', '.join(a)})"
 
 
-_CUDA = {
+_CUDA = {  # NaN where either is NaN, as in vectors: so that a fault is seen where it arises
     "where": "{1} if {0} else {2}",
-    "maximum": "{0} if {0} > {1} else {1}",
-    "minimum": "{0} if {0} < {1} else {1}",
+    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
     "absolute": "abs({0})",
+    **{name: f"math.{name}({{0}})" for name in ("exp", "log", "sqrt", "tanh")},
+}
+_CUDA_STEPS = {  # 1 / (1 + exp(-x)) and log(1 + exp(x)) overflow
+    "sigmoid": (
+        "{to}_small = math.exp(-abs({0}))",
+        "{to} = ({one} if {0} >= {zero} else {to}_small) / ({one} + {to}_small)",
+    ),
+    "softplus": (
+        "{to}_small = math.log1p(math.exp(-abs({0})))",
+        "{to} = ({0} if {0} >= {zero} else {zero}) + {to}_small",
+    ),
 }
 
 

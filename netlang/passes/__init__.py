@@ -12,18 +12,20 @@ from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
 PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, fuse)
-
-
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
+CPU: tuple[Pass, ...] = (
+    layout,
+    winograd,
+)  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"
 
 
-def optimise(graph: Graph, batch: int, *, strict: bool = False) -> Graph:
+def optimise(graph: Graph, batch: int, *, strict: bool = False, device: str = "cpu") -> Graph:
     """The graph after every pass, for batches of up to `batch` examples; what must hold is checked after each.
 
     strict: leave out the passes that lose digits
     """
     for each in PIPELINE:
-        if strict and each in ROUGH:
+        if (strict and each in ROUGH) or (device != "cpu" and each in CPU):
             continue
         graph = each(graph, batch)
         verify(graph)

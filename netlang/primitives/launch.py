@@ -3,6 +3,8 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, TypeVar
 
 from netlang.primitives.primitive import Primitive
@@ -15,13 +17,17 @@ LANES = 16  # elements of a vector, of any dtype
 class Target:
     """What shapes code for one machine; an argument of the planner, so that plans can be golden.
 
-    tiles: (rows, vectors) of the product kernels that fit the registers, best first
+    device: whose kernels are printed: "cpu" or "cuda"
+    tiles: (rows, vectors) of the product kernels that fit the registers, best first; on CUDA the (rows, columns)
+        of a product that one thread makes
+    threads: that run the program; on CUDA those of a block, a power of 4
     """
 
     name: str
     dtype: str
     tiles: tuple[tuple[int, int], ...]
     threads: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ class Operand:
 class KernelText:
     """A kernel module as Python text. `name` is its stem; equal texts are one kernel.
 
-    The text defines `kernel(args, team, thread)` of three int64 over the functions of `netlang.simd`.
+    The text defines `kernel(args, team, thread)` of three int64 over the functions of `netlang.simd`; on CUDA
+    `kernel(team, rate, y, ...)` of arrays (`cuda_text.py`).
     """
 
     name: str
@@ -76,11 +83,13 @@ class Draft:
     args: int64 each, in the order the text unpacks them; behind them the planner puts the address of the
         shared scratch, then the address of the threads' scratch (see `scratch`)
     scratch: bytes per thread, and bytes shared by the team
+    grid: on CUDA, how many blocks, and threads of a block
     """
 
     kernel: KernelText
     args: tuple[Argument, ...]
     scratch: tuple[int, int] = (0, 0)
+    grid: tuple[int, int] = (1, 1)
 
 
 DraftRule = Callable[[Any, tuple[Operand, ...], Operand, Target, int], Draft]
@@ -99,14 +108,21 @@ def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT
     return declare
 
 
-def draft(
-    device: str, primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of a primitive for batches of up to `batch` examples.
+def draft(primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The launch of a primitive for batches of up to `batch` examples."""
+    beside(primitive, target.device)
+    return _RULES[target.device, type(primitive)](primitive, inputs, result, target, batch)
 
-    The rule stands beside the primitive: contraction/op.py finds contraction/cpu.py. It is imported on first use.
-    """
-    kind = type(primitive)
-    package = kind.__module__.rpartition(".")[0]
-    importlib.import_module(f"{package}.{device}")
-    return _RULES[device, kind](primitive, inputs, result, target, batch)
+
+def beside(primitive: Primitive, device: str) -> ModuleType:
+    """The module of a device's rules: contraction/op.py finds contraction/cpu.py. It is imported on first use."""
+    return importlib.import_module(f"{type(primitive).__module__.rpartition('.')[0]}.{device}")
+
+
+def has_draft(primitive: Primitive, device: str) -> bool:
+    """Whether a device has a kernel for a primitive."""
+    package = type(primitive).__module__.rpartition(".")[0]
+    if find_spec(f"{package}.{device}") is None:
+        return False
+    beside(primitive, device)
+    return (device, type(primitive)) in _RULES

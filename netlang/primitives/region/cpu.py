@@ -1,9 +1,7 @@
 """Regions on the CPU: the anchor's kernel with the formula pasted where it writes."""
 
-import importlib
-
 from netlang.formula import Name
-from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.launch import Draft, Operand, Target, beside, drafts
 from netlang.primitives.region.op import Region
 
 
@@ -16,7 +14,7 @@ def region_draft(primitive: Region, inputs: tuple[Operand, ...], result: Operand
         assert isinstance(term, Name), f"the kernels of anchors read their inputs as they are, not {term}"
         read.append(operands[term.name])
     anchor = primitive.anchor
-    package = type(anchor).__module__.rpartition(".")[0]
-    fused = importlib.import_module(f"{package}.cpu").fused
-    draft: Draft = fused(anchor, tuple(read), result, target, batch, primitive.after, operands)
+    draft: Draft = beside(anchor, target.device).fused(
+        anchor, tuple(read), result, target, batch, primitive.after, operands
+    )
     return draft

@@ -29,14 +29,14 @@ def resample_draft(
         "    place = position - image * places",
         f"    i = place // {made[1]}",
         f"    j = place - i * {made[1]}",
-        *indented(_reach("i", "high", out, primitive.how)),
-        *indented(_reach("j", "wide", out, primitive.how)),
+        *indented(reach("i", "high", out, primitive.how)),
+        *indented(reach("j", "wide", out, primitive.how)),
         "    for column in range(columns):",
         f"        acc = splat_{g.dtype}(0.0)",
         "        for h in range(first_high, last_high):",
-        *indented(_weight("i", "h", "high", out, primitive.how), 3),
+        *indented(weight("i", "h", "high", out, primitive.how), 3),
         "            for w in range(first_wide, last_wide):",
-        *indented(_weight("j", "w", "wide", out, primitive.how), 4),
+        *indented(weight("j", "w", "wide", out, primitive.how), 4),
         f"                at = ((image * {source[0]} + h) * {source[1]} + w) * columns + column",
         f"                share = splat_{g.dtype}(float(part_high * part_wide) / float(all_high * all_wide))",
         f"                acc = fma(load_{g.dtype}(x + at * {g.vector}), share, acc)",
@@ -46,7 +46,7 @@ def resample_draft(
     return drafted(f"resample_{primitive.how}_{primitive.role}_{result.lanes}", arguments, lines)
 
 
-def _reach(made: str, axis: str, out: bool, how: str) -> list[str]:
+def reach(made: str, axis: str, out: bool, how: str) -> list[str]:
     """From which to before which row (or column) of the source a made one reads; a few more do no harm."""
     if out and how == "nearest":
         return [f"first_{axis} = {made} * {axis} // to_{axis}", f"last_{axis} = first_{axis} + 1"]
@@ -62,7 +62,7 @@ def _reach(made: str, axis: str, out: bool, how: str) -> list[str]:
     ]
 
 
-def _weight(made: str, read: str, axis: str, out: bool, how: str) -> list[str]:
+def weight(made: str, read: str, axis: str, out: bool, how: str) -> list[str]:
     """`part_` over `all_`: how much of source pixel `read` is in `made`."""
     of, to = (read, made) if out else (made, read)  # numbers of a pixel of x, and of y
     if how == "nearest":

@@ -1,0 +1,249 @@
+"""Contractions on CUDA: all three roles are one product, y[m, c] = sum over k of a[m, k] * b[k, c].
+
+    role            m                 k                 a[m, k]                             b[k, c]
+    "out", "data"   positions of y    taps, channels    the source where the tap meets it   weights
+    "weight"        taps, channels    positions of dy   x where the tap meets it            dy
+
+a is never stored: an element of it is where a position and a tap meet (`sides.py`), or 0 outside the source. A block of
+threads takes `side` steps of k at a time into shared memory, and each thread sums rows x columns elements of y.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isqrt
+
+from netlang.formula import Name, Term
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.sides import Axis, axes, image_size
+from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, pitch
+from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.text import indented
+
+
+@drafts("cuda", Contraction)
+def contraction_draft(
+    primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """The launch of a contraction."""
+    return fused(primitive, inputs, result, target, batch, Name("y"), {})
+
+
+def fused(
+    primitive: Contraction,
+    inputs: tuple[Operand, ...],
+    result: Operand,
+    target: Target,
+    batch: int,
+    after: Term,
+    operands: Mapping[str, Operand],
+) -> Draft:
+    """The launch of a contraction whose result `y` passes through the formula `after` on its way out."""
+    a, b = inputs
+    formula = CudaFormula((after,), operands, result.type, given=("y",))
+    pixels = b if primitive.role == "weight" else result
+    real = axes(_forward(primitive), image_size(a), image_size(pixels))
+    sizes = {
+        **formula.sizes, **meeting_sizes(*real), "taps": primitive.kernel[0] * primitive.kernel[1],
+        "places": pixels.type.positions, "width": image_size(pixels)[1],
+        "a_channels": a.type.channels, "a_pitch": pitch(a.type), "b_pitch": pitch(b.type),
+    }  # fmt: skip
+    rows = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else batch * sizes["places"]
+    side = isqrt(target.threads)
+    tile = _tile_for(target, rows, sizes["pitch"], side)
+    kernel = Product(primitive, formula, real, side, *tile)
+    tiles = -(-rows // (tile[0] * side)) * -(-sizes["pitch"] // (tile[1] * side))
+    buffers = {"a": a, "b": b, **formula.operands}
+    return drafted(
+        f"contraction_{primitive.role}", {"y": result}, buffers, sizes, kernel.lines(), (blocks(tiles), side * side)
+    )
+
+
+def _forward(primitive: Contraction) -> Contraction:
+    """A weight gradient's pixels and taps meet as those of the convolution itself."""
+    return replace(primitive, role="out") if primitive.role == "weight" else primitive
+
+
+def _tile_for(target: Target, rows: int, columns: int, side: int) -> tuple[int, int]:
+    """The (rows, columns) of a thread that waste least; ties: the better tile."""
+
+    def covered(tile: tuple[int, int]) -> int:
+        high, wide = tile[0] * side, tile[1] * side
+        return -(-rows // high) * high * -(-columns // wide) * wide
+
+    return min(target.tiles, key=covered)
+
+
+def meeting_sizes(high: Axis, wide: Axis) -> dict[str, int]:
+    """How positions and taps meet, as texts name it."""
+    found = {"taps_h": high.taps, "taps_w": wide.taps}
+    for axis, of in (("h", high), ("w", wide)):
+        found |= {f"mul_{axis}": of.mul, f"step_{axis}": of.step, f"base_{axis}": of.base, f"div_{axis}": of.div}
+        found[f"source_{axis}"] = of.source
+    return found
+
+
+def meeting(high: Axis, wide: Axis) -> tuple[list[str], str]:
+    """Lines that make the row `h` and the column `w` of the source that position (i, j) and tap (u, v) meet.
+
+    And the condition that there is such a pixel, "" if there always is.
+    """
+    lines, inside = [], []
+    for axis, at, of, position, tap in (("h", "h", high, "i", "u"), ("w", "w", wide, "j", "v")):
+        moved = position if of.mul == 1 else f"{position} * mul_{axis}"
+        moved += "" if of.taps == 1 else f" + {tap}" if of.step == 1 else f" + {tap} * step_{axis}"
+        moved += f" + base_{axis}" if of.base else ""
+        lines.append(f"{at} = {moved}")
+        if of.div > 1:  # a tap between two pixels meets none
+            lines += [f"off_{axis} = {at} % div_{axis}", f"{at} //= div_{axis}"]
+            inside.append(f"off_{axis} == 0")
+        if not of.inside:
+            inside.append(f"0 <= {at} < source_{axis}")
+    return lines, " and ".join(inside)
+
+
+@dataclass(frozen=True)
+class Product:
+    """The text. side: threads of a block along each axis; rows, columns: of the result that a thread sums."""
+
+    primitive: Contraction
+    formula: CudaFormula
+    axes: tuple[Axis, Axis]
+    side: int
+    rows: int
+    columns: int
+
+    @property
+    def dtype(self) -> str:
+        """Of all numbers."""
+        return self.formula.geometry.dtype
+
+    @property
+    def flat(self) -> bool:
+        """One tap, pixel on pixel, as in a dense layer."""
+        return all(axis.taps == axis.mul == axis.div == 1 and axis.inside for axis in self.axes)
+
+    def lines(self) -> list[str]:
+        """Everything behind the sizes."""
+        side, rows, columns = self.side, self.rows, self.columns
+        pairs, pixels = "taps * a_channels", "team[0] * places"
+        count, depth = (pairs, pixels) if self.primitive.role == "weight" else (pixels, pairs)
+        return [
+            f"# y[m, c] = sum over k of a[m, k] * b[k, c]: a block makes {rows * side} x {columns * side} of y",
+            *self.formula.prologue(),
+            f"a_tile = cuda.shared.array(({side}, {rows * side + 1}), {self.dtype})",
+            f"b_tile = cuda.shared.array(({side}, {columns * side + 1}), {self.dtype})",
+            f"sums = cuda.local.array(({rows}, {columns}), {self.dtype})",
+            f"ours = cuda.local.array({rows}, {self.dtype})",
+            f"line, lane = cuda.threadIdx.x // {side}, cuda.threadIdx.x % {side}",
+            f"count, depth = {count}, {depth}",
+            f"across = (pitch + {columns * side - 1}) // {columns * side}",
+            f"tiles = (count + {rows * side - 1}) // {rows * side} * across",
+            "tile = cuda.blockIdx.x",
+            "while tile < tiles:",
+            f"    top, left = tile // across * {rows * side}, tile % across * {columns * side}",
+            *indented(self._each(f"sums[r, q] = {self.dtype}(0.0)")),
+            f"    for start in range(0, depth, {side}):",
+            *indented([*self._load_a(), *self._load_b(), "cuda.syncthreads()", *self._multiply()], 2),
+            "        cuda.syncthreads()",
+            *indented(self._store()),
+            "    tile += cuda.gridDim.x",
+        ]
+
+    def _each(self, *body: str) -> list[str]:
+        """A loop over the elements that a thread sums; its bounds are constants, so they stay in registers."""
+        return [f"for r in range({self.rows}):", f"    for q in range({self.columns}):", *indented(list(body), 2)]
+
+    def _load_a(self) -> list[str]:
+        """The tile of a, neighbouring threads along neighbouring channels."""
+        weight = self.primitive.role == "weight"
+        position, pair = ("k", "m") if weight else ("m", "k")
+        if self.flat:
+            return self._load("a", "m", "top", f"{position} * a_pitch + {pair}", "m < count", along=pair)
+        meet, inside = meeting(*self.axes)
+        parts = {position: _position(position), pair: _pair(pair)}
+        at = "((image * source_h + h) * source_w + w) * a_pitch + channel"
+        bounds = "m < count" + (f" and {inside}" if inside else "")
+        return self._load("a", "m", "top", at, bounds, along=pair, of_k=parts["k"], each=[*parts["m"], *meet])
+
+    def _load_b(self) -> list[str]:
+        """The tile of b: a row of weights or of dy for each k."""
+        if self.primitive.role == "data" and not self.primitive.transposed:  # w[u, v, c] of f, taps counted backwards
+            taps = ["tap = k // a_channels", "channel = k - tap * a_channels"]
+            at = "((taps - 1 - tap) * channels + c) * b_pitch + channel"
+            return self._load("b", "c", "left", at, "c < channels", along="k", of_k=taps)
+        return self._load("b", "c", "left", "k * b_pitch + c", "c < pitch", along="c")
+
+    def _load(
+        self,
+        name: str,
+        other: str,
+        start: str,
+        at: str,
+        bounds: str,
+        *,
+        along: str,
+        of_k: list[str] | None = None,
+        each: list[str] | None = None,
+    ) -> list[str]:
+        """A tile into shared memory: [k, other], other counted from `start`.
+
+        along: the index that neighbouring threads count; of_k, each: lines for each k, and for each `other`
+        """
+        fast = along == "k"
+        k, rest = ("lane", "line") if fast else ("line", "lane")
+        each_thread = self.rows if name == "a" else self.columns
+        return [
+            f"k = start + {k}",
+            *(of_k or []),
+            f"for r in range({each_thread}):",
+            f"    {other} = {start} + {rest} + r * {self.side}",
+            *indented(each or []),
+            f"    seen = {self.dtype}(0.0)",
+            f"    if k < depth and {bounds}:",
+            f"        seen = {name}[{at}]",
+            f"    {name}_tile[{k}, {rest} + r * {self.side}] = seen",
+        ]
+
+    def _multiply(self) -> list[str]:
+        return [
+            f"for s in range({self.side}):",
+            f"    for r in range({self.rows}):",
+            f"        ours[r] = a_tile[s, line + r * {self.side}]",
+            f"    for q in range({self.columns}):",
+            f"        other = b_tile[s, lane + q * {self.side}]",
+            f"        for r in range({self.rows}):",
+            "            sums[r, q] += ours[r] * other",
+        ]
+
+    def _store(self) -> list[str]:
+        """The sums, through the formula, to where they belong."""
+        plain = self.formula.terms == (Name("y"),)
+        pasted = [] if plain else ["v_y = sums[r, q]", *self.formula.lines(("new_y",))]
+        return self._each(
+            f"position = top + line + r * {self.side}",
+            f"c = left + lane + q * {self.side}",
+            "if position < count and c < pitch:",
+            "    at = position * pitch + c",
+            *indented(pasted),
+            f"    y[at] = {'sums[r, q]' if plain else 'new_y'}",
+        )
+
+
+def _position(index: str) -> list[str]:
+    """Image, row i and column j of a position."""
+    return [
+        f"image = {index} // places",
+        f"place = {index} - image * places",
+        "i = place // width",
+        "j = place - i * width",
+    ]
+
+
+def _pair(index: str) -> list[str]:
+    """Row u and column v of a tap, and the channel."""
+    return [
+        f"tap = {index} // a_channels",
+        f"channel = {index} - tap * a_channels",
+        "u = tap // taps_w",
+        "v = tap - u * taps_w",
+    ]

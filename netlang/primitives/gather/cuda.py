@@ -1,0 +1,81 @@
+"""Gathers on CUDA: a thread for an element of the result, which it copies."""
+
+from math import prod
+
+from netlang.primitives.cuda_text import elementwise, moved, pitch
+from netlang.primitives.gather.op import Concat, Reshape, Slice, Transpose
+from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.text import indented
+
+
+@drafts("cuda", Reshape)
+def reshape_draft(
+    primitive: Reshape, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """Elements in order from rows of one width into rows of another."""
+    (x,) = inputs
+    sizes = {"x_channels": x.type.channels, "x_places": x.type.positions, "x_pitch": pitch(x.type)}
+    number = [
+        "number = place * channels + c",
+        "at_place = number // x_channels",
+        "from_ = (image * x_places + at_place) * x_pitch + number - at_place * x_channels",
+    ]
+    return _copied("reshape", inputs, result, target, batch, sizes, ["c < channels", *number, "x0[from_]"], image=True)
+
+
+@drafts("cuda", Concat)
+def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The inputs' channels behind one another."""
+    body = [f"v_y = {result.type.dtype}(0.0)"]
+    start = 0
+    for k, x in enumerate(inputs):
+        stop = start + x.type.channels
+        at = f"position * {pitch(x.type)} + c" + (f" - {start}" if start else "")
+        body += [f"{'elif' if k else 'if'} c < {stop}:", f"    v_y = x{k}[{at}]"]
+        start = stop
+    return elementwise(
+        f"concat_{len(inputs)}", {"y": result}, moved(result.type), target, batch,
+        inputs={f"x{k}": x for k, x in enumerate(inputs)}, body=body,
+    )  # fmt: skip
+
+
+@drafts("cuda", Slice)
+def slice_draft(primitive: Slice, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Some of the channels."""
+    sizes = {"start": primitive.start, "x_pitch": pitch(inputs[0].type)}
+    rule = ["c < channels", "x0[position * x_pitch + start + c]"]
+    return _copied("slice", inputs, result, target, batch, sizes, rule)
+
+
+@drafts("cuda", Transpose)
+def transpose_draft(
+    primitive: Transpose, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """Taps backwards, filters as rows of channels."""
+    shape = result.type.arrayed(0)
+    sizes = {"taps": prod(shape[:-2]), "filters": shape[-2], "x_pitch": pitch(inputs[0].type)}
+    where = [
+        "tap = position // filters",
+        "from_ = ((taps - 1 - tap) * channels + c) * x_pitch + position - tap * filters",
+    ]
+    return _copied("transpose", inputs, result, target, batch, sizes, ["c < channels", *where, "x0[from_]"])
+
+
+def _copied(
+    name: str,
+    inputs: tuple[Operand, ...],
+    result: Operand,
+    target: Target,
+    batch: int,
+    sizes: dict[str, int],
+    rule: list[str],
+    *,
+    image: bool = False,
+) -> Draft:
+    """A launch that copies. rule: where there is something to copy, lines, and what"""
+    real, *lines, found = rule
+    body = [f"v_y = {result.type.dtype}(0.0)", f"if {real}:", *indented([*lines, f"v_y = {found}"])]
+    return elementwise(
+        name, {"y": result}, moved(result.type), target, batch,
+        inputs={f"x{k}": x for k, x in enumerate(inputs)}, sizes=sizes, body=body, image=image,
+    )  # fmt: skip

@@ -1,0 +1,23 @@
+"""Maps and updates on CUDA: a thread for an element."""
+
+from netlang.primitives.cuda_text import CudaFormula, elementwise
+from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.map.op import Map, Standardise, Update
+
+
+@drafts("cuda", Map)
+@drafts("cuda", Standardise)
+def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Write y = term(i0, i1, ...)."""
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    formula = CudaFormula((primitive.term,), operands, result.type)
+    return elementwise("map", {"y": result}, formula, target, batch)
+
+
+@drafts("cuda", Update)
+def update_draft(primitive: Update, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The optimizer's step, in place: the first term is the new i0, the others the new i2, i3, ..."""
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    formula = CudaFormula(primitive.terms, operands, result.type)
+    results = {f"y{k}": inputs[k] for k in (0, *range(2, len(inputs)))}
+    return elementwise("update", results, formula, target, batch)

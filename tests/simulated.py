@@ -1,0 +1,264 @@
+"""Runs CUDA kernels in Numba's simulator and prints what is wrong: `python simulated.py cases|blocks|NET`.
+
+A program of its own, because NUMBA_ENABLE_CUDASIM=1 switches the whole process; test_cuda_simulator.py starts it.
+"""
+
+import re
+import sys
+import threading
+import warnings
+from functools import partial
+from math import prod
+
+import cases
+import numpy as np
+from numba import cuda
+from numba.cuda.simulator import kernelapi
+
+import netlang
+from netlang.border import pack, unpack
+from netlang.formula import Name
+from netlang.graph import Input, State
+from netlang.interpret import interpret, stepped
+from netlang.layer import Kept, Weight
+from netlang.memory import Buffer, vectors
+from netlang.pipeline import compile_plan
+from netlang.plan import NORM
+from netlang.primitives.launch import LANES, Operand, Target, draft, has_draft
+from netlang.primitives.lookup.op import Lookup, LookupGradient
+from netlang.primitives.map.op import Update
+from netlang.primitives.map.reference import updated
+from netlang.primitives.reference import Run, reference
+from netlang.primitives.region.op import Region
+
+TARGETS = {d: Target("test", d, ((2, 2), (2, 1), (1, 1)), 16, "cuda") for d in ("f32", "f64")}
+RUN = Run(2, step=3, seed=-11, rate=0.25, first=64)
+BATCH = 3
+NETS = {
+    "mlp": "input 5\nFC-7 sigmoid, dropout 0.4, FC-6 tanh, FC-3, soft-max\ntrain: optimizer=momentum lr=0.1",
+    "lenet": (
+        "input 10x10x1\nconv3-3 pad=1 bn, maxpool\nconv3-5/2 valid, avgpool\nFC-6, soft-max\n"
+        "train: optimizer=adam lr=0.01"
+    ),
+}
+
+
+def say(line):
+    sys.stdout.write(f"{line}\n")
+
+
+class Allocations(dict):
+    """Shared arrays by where they are asked for: the simulator lets two threads make the same one at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+    def get(self, key):
+        self.lock.acquire()  # held until the array that is missing is there
+        if key in self:
+            self.lock.release()
+        return super().get(key)
+
+    def __setitem__(self, key, array):
+        super().__setitem__(key, array)
+        self.lock.release()
+
+
+class Shared(kernelapi.FakeCUDAShared):
+    def __init__(self, size):
+        super().__init__(size)
+        self._allocations = Allocations()
+
+
+def launched(made, buffers, run, blocks=2):
+    """Launch one kernel, with fewer blocks than it is made for: each takes several of its items."""
+    scope = {}
+    exec(made.kernel.text, scope)
+    dtype = next(iter(buffers.values())).dtype
+    team = np.array([run.examples, run.first, run.step, run.seed])
+    kernel = cuda.jit(scope["kernel"])[min(made.grid[0], blocks), made.grid[1]]
+    kernel(team, np.array([run.rate], dtype), *(buffers[a.buffer] for a in made.args))
+
+
+def stored(name, type_, value=None):
+    """A buffer full of NaN, with a value in it if there is one."""
+    lanes = "c" if type_.batched else "w"
+    buffer = Buffer(name, type_, lanes, "values", 0, 0)
+    memory = np.full(vectors(type_, lanes, BATCH) * LANES, np.nan, np.float32)
+    if value is not None:
+        pack(buffer, memory, value)
+    return buffer, memory
+
+
+def values_of(primitive, types):
+    """Numbers for the inputs: of both signs, unless the formula has no value for negative ones."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=t.arrayed(RUN.examples)) for t in types]
+    if isinstance(primitive, Lookup | LookupGradient):
+        rows = primitive.rows if isinstance(primitive, LookupGradient) else types[1].arrayed(0)[0]
+        values[0] = rng.integers(0, rows, types[0].arrayed(RUN.examples))
+    values = [np.asarray(v, np.float32) for v in values]
+    with np.errstate(all="ignore"):
+        right = all(np.isfinite(v).all() for v in wanted(primitive, types, values))
+    return values if right else [np.abs(v) + np.float32(0.25) for v in values]
+
+
+def wanted(primitive, types, values):
+    """What the reference makes in float64: of an update, the weight and the states."""
+    wide = tuple(v.astype(np.float64) for v in values)
+    if isinstance(primitive, Update):
+        return updated(primitive, wide, RUN)
+    return (reference(primitive, wide, primitive.infer(*types), RUN),)
+
+
+def results_of(primitive, types, values, blocks=2):
+    """The buffers that a launch writes, and their memory behind it."""
+    inputs = [stored(f"in{k}", t, v) for k, (t, v) in enumerate(zip(types, values, strict=True))]
+    result = stored("out", primitive.infer(*types))
+    device = {b.id: cuda.to_device(m) for b, m in (*inputs, result)}
+    launched(drafted(primitive, types), device, RUN, blocks)
+    results = [inputs[k] for k in (0, *range(2, len(inputs)))] if isinstance(primitive, Update) else [result]
+    return [(buffer, device[buffer.id].copy_to_host()) for buffer, _ in results]
+
+
+def drafted(primitive, types):
+    """The launch of a primitive of operands in0, in1, ..."""
+    named = {**{f"in{k}": t for k, t in enumerate(types)}, "out": primitive.infer(*types)}
+    *inputs, result = (Operand(name, t, "c" if t.batched else "w") for name, t in named.items())
+    return draft(primitive, tuple(inputs), result, TARGETS["f32"], BATCH)
+
+
+def fault(primitive, types):
+    """What is wrong with a primitive's kernel, or None.
+
+    4e-6 of the largest element: a thread adds some hundred numbers, each of which rounds to 6e-8.
+    """
+    values = values_of(primitive, types)
+    made = results_of(primitive, types, values)
+    for (buffer, memory), right in zip(made, wanted(primitive, types, values), strict=True):
+        value = unpack(buffer, memory, RUN.examples)
+        exact = np.full_like(memory, np.nan)
+        pack(buffer, exact, value)
+        if not np.array_equal(memory, exact, equal_nan=True):
+            return "padding is not zero, or the examples that are not there were written"
+        off = np.abs(value - right).max(initial=0) / max(1.0, np.abs(right).max(initial=0))
+        if not off <= 4e-6:
+            return f"{buffer.id} is {off:.1e} off"
+    return None
+
+
+def any_number_of_blocks():
+    """Faults of kernels that give other bits with other numbers of blocks."""
+    for case in cases.PRIMITIVES[:20]:
+        values = values_of(case.what, case.types("f32"))
+        made = [results_of(case.what, case.types("f32"), values, blocks)[0][1] for blocks in (1, 3)]
+        if not np.array_equal(*made, equal_nan=True):
+            say(f"{case} gives other bits with three blocks than with one")
+    say("20 kernels")
+
+
+def structure(made):
+    """What tells kernels apart, their numbers aside."""
+    return re.sub(r"\d+", "#", made.kernel.text)
+
+
+def table():
+    """Primitives and types: the whole table of primitives, then the smallest of each structure that layers need."""
+    seen = set()
+    whole = [(c.what, c.types("f32")) for c in cases.PRIMITIVES]
+    layers = [(primitive, types) for primitive, types, _ in cases.launches()]
+    for primitive, types in whole + sorted(layers, key=lambda one: prod(t.size for t in one[1])):
+        never = isinstance(primitive, Region) and not all(isinstance(t, Name) for t in primitive.before)
+        if never or not has_draft(primitive, "cuda"):
+            continue  # `passes/fuse.py` forms no region whose anchor does not read its inputs as they are
+        text = structure(drafted(primitive, types))
+        if text not in seen or (primitive, types) in whole:
+            seen.add(text)
+            yield primitive, types
+
+
+def all_cases():
+    """Faults of the table, and how many kernels it has."""
+    count = 0
+    for primitive, types in table():
+        count += 1
+        found = fault(primitive, types)
+        if found:
+            say(f"{primitive} of {', '.join(map(str, types))}: {found}")
+    say(f"{count} kernels")
+
+
+class Device:
+    """The memory of a plan, full of NaN, and its buffers as arrays."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.arenas = {
+            name: cuda.to_device(np.full(size // 4, np.nan, np.float32)) for name, size in plan.arenas.items()
+        }
+
+    def buffer(self, name):
+        at = self.plan.buffers[name]
+        return self.arenas[at.arena][at.offset // 4 : (at.offset + at.size) // 4]
+
+    def write(self, name, value):
+        memory = self.buffer(name).copy_to_host()
+        pack(self.plan.buffers[name], memory, value)
+        self.buffer(name).copy_to_device(memory)
+
+    def read(self, name):
+        return unpack(self.plan.buffers[name], self.buffer(name).copy_to_host(), RUN.examples)
+
+
+def given(graph):
+    """Numbers for everything a training graph is fed with."""
+    rng = np.random.default_rng(1)
+    found = {}
+    for node in graph:
+        shape = node.type.arrayed(RUN.examples)
+        if isinstance(node.made_by, Input) and node.made_by.kind == "labels":
+            found[node.id] = rng.integers(0, 3, shape).astype(float)
+        elif isinstance(node.made_by, Input | Weight):
+            found[node.id] = rng.normal(size=shape) * 0.5
+        elif isinstance(node.made_by, State | Kept):
+            found[node.id] = np.full(shape, getattr(node.made_by, "start", 0.0))
+    return {name: np.float32(value) for name, value in found.items()}
+
+
+def whole_step(name):
+    """Faults of a net's training step, launch by launch, against the interpreter in float64.
+
+    1e-5: what each launch adds, and what it was handed by those before; so small a net forgets little of either.
+    """
+    net = netlang.from_text(NETS[name]).checked
+    plan = compile_plan(net, "train", TARGETS["f32"], BATCH).plan
+    graph = compile_plan(net, "train", TARGETS["f64"], BATCH).optimised
+    feeds = given(graph)
+    values = interpret(graph, feeds, RUN)
+    device = Device(plan)
+    for node, value in feeds.items():
+        device.write(node, value)
+
+    launches = [launch for segment in plan.segments.values() for launch in segment]
+    for launch in launches:
+        launched(launch.draft, {a.buffer: device.buffer(a.buffer) for a in launch.draft.args}, RUN)
+        if launch.node in values and launch.node != NORM:
+            compare(launch.node, device.read(launch.node), values[launch.node])
+    for node, value in stepped(graph, values, RUN).items():
+        compare(f"new {node}", device.read(node), value)
+    say(f"{len(launches)} launches")
+
+
+def compare(name, value, right):
+    """Print what is off."""
+    off = np.linalg.norm(value - right) / max(np.linalg.norm(right), 1e-30)
+    if not off <= 1e-5:
+        say(f"{name} is {off:.1e} off")
+
+
+if __name__ == "__main__":
+    kernelapi.FakeCUDAShared = Shared
+    sys.setswitchinterval(1e-5)  # the simulator's barriers wait in a loop, which at 5 ms a turn takes 20 times as long
+    warnings.simplefilter("ignore")  # NumPy tells of what CUDA does in silence: 1/0 in a padding lane
+    {"cases": all_cases, "blocks": any_number_of_blocks}.get(sys.argv[1], partial(whole_step, sys.argv[1]))()

@@ -1,0 +1,98 @@
+"""CUDA kernels as PTX, and as what the assembler makes of it: no driver is needed, and nothing runs."""
+
+import re
+
+import cases
+import pytest
+from click.testing import CliRunner
+
+import netlang
+from netlang.backend.cuda import gpu_target, ptx
+from netlang.cli import main
+from netlang.formula import Name, Random, where
+from netlang.pipeline import compile_plan
+from netlang.primitives.launch import Operand, draft, has_draft
+from netlang.primitives.sum.op import Sum
+from netlang.types import Tensor
+
+pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
+from cuda.core import Linker, LinkerOptions, ObjectCode
+
+CAPABILITIES = ((8, 0), (9, 0))
+
+
+def training_step(name):
+    """The kernels of a net's training step."""
+    plan = compile_plan(netlang.load(f"examples/{name}.net").checked, "train", gpu_target(), 32).plan
+    return list(dict.fromkeys(launch.draft.kernel for part in plan.segments.values() for launch in part))
+
+
+def of_every_kind(dtype):
+    """One kernel of each name that a layer or a loss needs, and one that draws in a sum."""
+    found = {}
+    many = [(p, types) for p, types, _ in cases.launches(dtype)]
+    many.append((Sum(where(Random(7) < 0.5, Name("i0"), 0), "batch"), (Tensor(dtype, ("n", 3, 18)),)))
+    for primitive, types in many:
+        if has_draft(primitive, "cuda") and "before=" not in str(primitive):
+            named = {**{f"x{k}": t for k, t in enumerate(types)}, "out": primitive.infer(*types)}
+            *inputs, result = (Operand(n, t, "c" if t.batched else "w") for n, t in named.items())
+            kernel = draft(primitive, tuple(inputs), result, gpu_target(dtype), 8).kernel
+            found[kernel.name, "random" in kernel.text] = kernel
+    return list(found.values())
+
+
+def assembled(text, capability):
+    """What the assembler says of a kernel: bytes of stack and spills, registers."""
+    options = LinkerOptions(arch="sm_{}{}".format(*capability), verbose=True)
+    linker = Linker(ObjectCode.from_ptx(text.encode()), options=options)
+    linker.link("cubin")
+    said = linker.get_info_log()
+    (memory,) = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said)
+    return {"memory": tuple(map(int, memory)), "registers": int(re.search(r"[Uu]sed (\d+) registers", said)[1])}
+
+
+def assert_a_right_kernel(kernel, capability, bits=32):
+    """One entry, nothing called that is not there, all numbers in their own type, nothing in local memory."""
+    text = ptx(kernel, capability)
+    assert ".target sm_{}{}".format(*capability) in text
+    assert text.count(".visible .entry") == 1
+    assert ".extern .func" not in text
+    assert "__local_depot" not in text, "a thread's arrays are not in registers"
+    if bits == 32:
+        assert ".f64" not in text, "float32 became float64"
+    found = assembled(text, capability)
+    assert found["memory"] == (0, 0, 0), "it spills"
+    assert found["registers"] <= 255 if bits == 64 else found["registers"] <= 128, "half the threads would not fit"
+    return text
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_every_kernel_of_lenets_training_step_compiles_without_a_driver(capability):
+    kernels = training_step("lenet")
+
+    texts = {kernel.name: assert_a_right_kernel(kernel, capability) for kernel in kernels}
+
+    products = [text for name, text in texts.items() if name.startswith("contraction")]
+    assert len(products) == 3
+    assert all("fma.rn.f32" in text and ".shared" in text for text in products)
+
+
+def test_a_kernel_of_every_primitive_compiles_in_float32():
+    for kernel in of_every_kind("f32"):
+        assert_a_right_kernel(kernel, (8, 0))
+
+
+@pytest.mark.parametrize("name", ["map", "sum_batch", "contraction_out", "contraction_weight"])
+def test_kernels_in_float64_compile(name):
+    kernel = next(kernel for kernel in of_every_kind("f64") if kernel.name == f"{name}_cuda")
+
+    assert ".f64" in assert_a_right_kernel(kernel, (8, 0), bits=64)
+
+
+def test_compile_prints_ptx():
+    arguments = ["--device", "cuda", "--emit", "ptx", "--for", "evaluate"]
+    shown = CliRunner().invoke(main, ["compile", "examples/xor-mlp.net", *arguments])
+
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.startswith("// contraction_out_cuda\n//   fc1")
+    assert ".visible .entry" in shown.stdout

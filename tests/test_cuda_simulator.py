@@ -1,0 +1,33 @@
+"""CUDA kernels in Numba's simulator: the logic of their texts, on any machine; `test_cuda_ptx.py` compiles them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+
+def simulated(what):
+    """What `simulated.py` prints: the faults, then how much it ran."""
+    path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": path}
+    command = [sys.executable, str(TESTS / "simulated.py"), what]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_every_kernel_gives_the_references_numbers_and_zeros_in_the_padding():
+    assert simulated("cases") == "284 kernels\n"
+
+
+def test_any_number_of_blocks_gives_the_same_bits():
+    assert simulated("blocks") == "20 kernels\n"
+
+
+@pytest.mark.parametrize(("net", "launches"), [("mlp", 22), ("lenet", 38)])
+def test_a_training_step_launched_kernel_by_kernel_agrees_with_the_interpreter(net, launches):
+    assert simulated(net) == f"{launches} launches\n"

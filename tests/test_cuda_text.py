@@ -1,0 +1,276 @@
+"""The text of CUDA kernels, and the command that prints it."""
+
+import re
+
+import cases
+import pytest
+from click.testing import CliRunner
+
+import netlang
+from netlang.backend import cuda
+from netlang.cli import main
+from netlang.files import Problem
+from netlang.formula import Name, Random, maximum, where
+from netlang.pipeline import compile_plan
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Convert
+from netlang.primitives.launch import KernelText, Operand, draft, has_draft
+from netlang.primitives.map.op import Map
+from netlang.primitives.region.op import Region
+from netlang.primitives.sum.op import Sum
+from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
+from netlang.types import Tensor
+
+i0, i1, i2, y = Name("i0"), Name("i1"), Name("i2"), Name("y")
+HEAD = """\
+import math
+
+from numba import cuda
+from numpy import float32 as f32, uint64 as u64
+
+
+"""
+
+
+def drafted(primitive, *shapes, batch=8):
+    types = [Tensor("f32", shape) for shape in shapes]
+    inputs = tuple(Operand(f"x{k}", t, "c" if t.batched else "w") for k, t in enumerate(types))
+    result = primitive.infer(*types)
+    return draft(primitive, inputs, Operand("out", result, "c" if result.batched else "w"), cuda.gpu_target(), batch)
+
+
+def printed(primitive, *shapes):
+    text = drafted(primitive, *shapes).kernel.text
+    assert text.startswith(HEAD)
+    return text.removeprefix(HEAD)
+
+
+def test_a_map_is_a_loop_over_the_elements():
+    assert (
+        printed(Map(maximum(i0 + i1, 0)), ("n", 4, 5, 18), (18,))
+        == """\
+def kernel(team, rate, y, i0, i1):
+    places, pitch = 20, 32
+    at = cuda.grid(1)
+    while at < team[0] * places * pitch:
+        position = at // pitch
+        c = at - position * pitch
+        v_i0 = i0[at]
+        v_i1 = i1[c]
+        new_y_0 = v_i0 + v_i1
+        new_y = new_y_0 if new_y_0 >= f32(0.0) or new_y_0 != new_y_0 else f32(0.0)
+        y[at] = new_y
+        at += cuda.gridsize(1)
+"""
+    )
+
+
+def test_a_formula_that_draws_counts_by_the_public_index_and_leaves_padding_zero():
+    assert (
+        printed(Map(where(Random(7) < 0.5, i0, 1)), ("n", 2, 3))
+        == """\
+def kernel(team, rate, y, i0):
+    places, pitch, channels = 2, 16, 3
+    low, word = u64(0xFFFFFFFF), u64(32)
+    at = cuda.grid(1)
+    while at < team[0] * places * pitch:
+        position = at // pitch
+        c = at - position * pitch
+        v_i0 = i0[at]
+        index = u64((team[1] * places + position) * channels + c)
+        d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64(7)
+        k0, k1 = u64(team[3]) & low, u64(team[3]) >> word
+        for draw in range(10):
+            p0, p1 = d0 * u64(0XD2511F53), d2 * u64(0XCD9E8D57)
+            d0, d1, d2, d3 = (p1 >> word) ^ d1 ^ k0, p1 & low, (p0 >> word) ^ d3 ^ k1, p0 & low
+            k0, k1 = (k0 + u64(0X9E3779B9)) & low, (k1 + u64(0XBB67AE85)) & low
+        random_7 = f32(d0 >> u64(8)) * f32(5.960464477539063e-08)
+        new_y_0 = random_7 < f32(0.5)
+        new_y = v_i0 if new_y_0 else f32(1.0)
+        if c >= channels:
+            new_y = f32(0.0)
+        y[at] = new_y
+        at += cuda.gridsize(1)
+"""
+    )
+
+
+def test_a_sum_is_shared_by_a_block_and_joined_in_a_tree():
+    assert (
+        printed(Sum(i0 * i1, "channel"), ("n", 4, 5, 18), ("n", 4, 5, 18))
+        == """\
+def kernel(team, rate, y, i0, i1):
+    places, pitch, channels = 20, 32, 18
+    parts = cuda.shared.array(32, f32)
+    thread = cuda.threadIdx.x
+    item = cuda.blockIdx.x
+    while item < team[0] * places:
+        acc = f32(0.0)
+        position = item
+        for c in range(thread, channels, 32):
+            at = position * pitch + c
+            v_i0 = i0[at]
+            v_i1 = i1[at]
+            term = v_i0 * v_i1
+            acc += term
+        parts[thread] = acc
+        cuda.syncthreads()
+        half = 16
+        while half >= 1:
+            if thread < half:
+                one, other = parts[thread], parts[thread + half]
+                parts[thread] = one + other
+            cuda.syncthreads()
+            half //= 2
+        if thread < 16:
+            y[item * 16 + thread] = parts[0] if thread == 0 else f32(0.0)
+        cuda.syncthreads()
+        item += cuda.gridDim.x
+"""
+    )
+
+
+CONV = Region(Contraction("out", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (9, 8)), (i0, i1), maximum(y + i2, 0))
+
+
+def test_a_convolution_is_a_product_in_tiles_of_shared_memory():
+    assert (
+        printed(CONV, ("n", 9, 8, 6), (3, 3, 6, 48), (48,))
+        == """\
+def kernel(team, rate, y, a, b, i2):
+    places, pitch, taps_w, mul_h, base_h, source_h = 20, 48, 3, 2, -1, 9
+    mul_w, base_w, source_w, taps, width, a_channels = 2, -1, 8, 9, 4, 6
+    a_pitch, b_pitch = 16, 48
+    # y[m, c] = sum over k of a[m, k] * b[k, c]: a block makes 16 x 16 of y
+    a_tile = cuda.shared.array((16, 17), f32)
+    b_tile = cuda.shared.array((16, 17), f32)
+    sums = cuda.local.array((1, 1), f32)
+    ours = cuda.local.array(1, f32)
+    line, lane = cuda.threadIdx.x // 16, cuda.threadIdx.x % 16
+    count, depth = team[0] * places, taps * a_channels
+    across = (pitch + 15) // 16
+    tiles = (count + 15) // 16 * across
+    tile = cuda.blockIdx.x
+    while tile < tiles:
+        top, left = tile // across * 16, tile % across * 16
+        for r in range(1):
+            for q in range(1):
+                sums[r, q] = f32(0.0)
+        for start in range(0, depth, 16):
+            k = start + lane
+            tap = k // a_channels
+            channel = k - tap * a_channels
+            u = tap // taps_w
+            v = tap - u * taps_w
+            for r in range(1):
+                m = top + line + r * 16
+                image = m // places
+                place = m - image * places
+                i = place // width
+                j = place - i * width
+                h = i * mul_h + u + base_h
+                w = j * mul_w + v + base_w
+                seen = f32(0.0)
+                if k < depth and m < count and 0 <= h < source_h and 0 <= w < source_w:
+                    seen = a[((image * source_h + h) * source_w + w) * a_pitch + channel]
+                a_tile[lane, line + r * 16] = seen
+            k = start + line
+            for r in range(1):
+                c = left + lane + r * 16
+                seen = f32(0.0)
+                if k < depth and c < pitch:
+                    seen = b[k * b_pitch + c]
+                b_tile[line, lane + r * 16] = seen
+            cuda.syncthreads()
+            for s in range(16):
+                for r in range(1):
+                    ours[r] = a_tile[s, line + r * 16]
+                for q in range(1):
+                    other = b_tile[s, lane + q * 16]
+                    for r in range(1):
+                        sums[r, q] += ours[r] * other
+            cuda.syncthreads()
+        for r in range(1):
+            for q in range(1):
+                position = top + line + r * 16
+                c = left + lane + q * 16
+                if position < count and c < pitch:
+                    at = position * pitch + c
+                    v_y = sums[r, q]
+                    v_i2 = i2[c]
+                    new_y_0 = v_y + v_i2
+                    new_y = new_y_0 if new_y_0 >= f32(0.0) or new_y_0 != new_y_0 else f32(0.0)
+                    y[at] = new_y
+        tile += cuda.gridDim.x
+"""
+    )
+
+
+def test_the_gradient_by_the_data_reads_the_weights_backwards_and_only_where_a_tap_meets_a_pixel():
+    data = Contraction("data", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (9, 8))
+
+    lines = [line.strip() for line in printed(data, ("n", 5, 4, 48), (3, 3, 6, 48)).splitlines()]
+
+    assert {"off_h = h % div_h", "off_w = w % div_w"} <= set(lines)
+    assert "seen = b[((taps - 1 - tap) * channels + c) * b_pitch + channel]" in lines
+
+
+def test_every_primitive_has_a_kernel_but_those_that_only_cpu_passes_form():
+    kinds = {type(p): p for p, _, _ in cases.launches()}
+
+    without = {kind for kind, primitive in kinds.items() if not has_draft(primitive, "cuda")}
+
+    assert without == {Winograd, WinogradGradient, WinogradWeights}
+    assert not has_draft(Convert("n"), "cuda")
+
+
+@pytest.mark.parametrize("name", ["lenet", "mlp"])
+def test_equal_texts_are_one_kernel_and_no_plan_for_cuda_changes_lanes(name):
+    net = netlang.load(f"examples/{name}.net").checked
+
+    stages = compile_plan(net, "train", cuda.gpu_target(), 32)
+
+    assert {buffer.lanes for buffer in stages.plan.buffers.values()} == {"c", "w"}
+    assert not list(stages.optimised.made_by(Convert)) + list(stages.optimised.made_by(Winograd))
+    assert all(launch.draft.grid[0] >= 1 for launch in stages.plan.segments["step"])
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, ["compile", "examples/lenet.net", "--device", "cuda", *arguments])
+
+
+def test_compile_prints_cuda_kernels_under_what_launches_them():
+    shown = invoke("--emit", "kernels", "--batch", "8", "--for", "evaluate")
+
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("# contraction_out_cuda\n#   conv1.relu: 98 x 256 threads\nimport math\n")
+    assert shown.stdout.count("def kernel(team, rate, y") == len(
+        re.findall(r"^# \w+_cuda$", shown.stdout, re.MULTILINE)
+    )
+
+
+def test_compile_prints_the_plan_for_cuda():
+    shown = invoke("--emit", "plan", "--batch", "8")
+
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("plan for batches of up to 8, gpu, f32")
+    assert "conv1.relu = contraction_out_cuda(" in shown.stdout
+
+
+@pytest.mark.parametrize(("arguments", "exit_code", "message"), [
+    ((), 1, "kernels for CUDA are printed, with --emit kernels or ptx, and not run yet"),
+    (("--emit", "asm"), 2, "--emit asm is a stage of --device cpu"),
+    (("--device", "cpu", "--emit", "ptx"), 2, "--emit ptx is a stage of --device cuda"),
+])  # fmt: skip
+def test_what_is_not_there_for_a_device_is_told(arguments, exit_code, message):
+    told = invoke(*arguments)
+
+    assert (told.exit_code, told.stdout) == (exit_code, "")
+    assert message in told.stderr
+
+
+def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
+    monkeypatch.setattr(cuda, "find_spec", lambda name: None)
+
+    with pytest.raises(Problem, match=r"pip install 'netlang\[cuda\]'"):
+        cuda.ptx(KernelText("nothing", HEAD))
