@@ -94,7 +94,9 @@ class CudaFormula(Formula):
         """Lines inside the loops that assign the terms to the names `into`, padding zero."""
         dtype = self.geometry.dtype
         renamed = {n: Name(f"v_{n}") for n in (*self.kinds, *self.given)}
+        kinds = set(self.kinds.values())
         lines = ["image = position // places"] if self.needs_image else []
+        lines += ["place = position - image * places"] if "place" in kinds else []
         lines += [f"v_{n} = {n}[{self._place(kind)}]" for n, kind in self.kinds.items() if kind != "scalar"]
         for leaf in sorted(self.needs):
             if leaf.startswith("random_"):
@@ -110,6 +112,7 @@ class CudaFormula(Formula):
         return {
             "full": "at",
             "channel": "c",
+            "place": "place * pitch + c",
             "position": f"position * {LANES}",
             "image": "image * pitch + c",
             "example": f"image * {LANES}",

@@ -3,7 +3,7 @@
 from math import prod
 
 from netlang.primitives.cuda_text import elementwise, moved, pitch
-from netlang.primitives.gather.op import Concat, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Reshape, Rows, Slice, Transpose
 from netlang.primitives.launch import Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 
@@ -59,6 +59,14 @@ def transpose_draft(
         "from_ = ((taps - 1 - tap) * channels + c) * x_pitch + position - tap * filters",
     ]
     return _copied("transpose", inputs, result, target, batch, sizes, ["c < channels", *where, "x0[from_]"])
+
+
+@drafts("cuda", Rows)
+def rows_draft(primitive: Rows, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Rows that are there are copied, others are zero."""
+    sizes = {"start": primitive.start, "there": inputs[0].type.arrayed(0)[0]}
+    rule = ["0 <= position + start < there", "x0[(position + start) * pitch + c]"]
+    return _copied("rows", inputs, result, target, batch, sizes, rule)
 
 
 def _copied(

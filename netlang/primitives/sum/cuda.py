@@ -1,7 +1,7 @@
 """Reductions on CUDA: the threads of a block share a sum, and join their parts in a tree.
 
-Over the channels, or all: the threads take one number after another. Over positions and batch: 16 lanes of channels
-by lines of threads, which take one position after another.
+Over the channels, or all: the threads take one number after another. Over positions, examples and batch: 16 lanes of
+channels by lines of threads, which take one position after another.
 """
 
 from netlang.formula import Name, maximum, text
@@ -19,9 +19,9 @@ def sum_draft(primitive: Sum, inputs: tuple[Operand, ...], result: Operand, targ
     formula = CudaFormula((primitive.term,), {f"i{k}": o for k, o in enumerate(inputs)}, full)
     g = formula.geometry
     reduction = _Reduction(primitive, formula, target.threads)
-    if primitive.over in ("positions", "batch"):
-        lines = reduction.over_lines(batch=primitive.over == "batch")
-        items = g.columns * (1 if primitive.over == "batch" else batch)
+    if primitive.over in ("positions", "examples", "batch"):
+        lines = reduction.over_lines(primitive.over)
+        items = g.columns * {"positions": batch, "examples": g.places, "batch": 1}[primitive.over]
     else:
         lines = reduction.over_numbers(one=primitive.over == "all")
         items = 1 if primitive.over == "all" else batch * g.places
@@ -79,22 +79,32 @@ class _Reduction:
         ]
         return self._blocks("1", each, 1, stored)
 
-    def over_lines(self, *, batch: bool) -> list[str]:
-        """One number per channel, of the batch or of each image."""
-        step = self.threads // LANES
-        line = f"thread // {LANES}"
-        if batch:
-            where = ["column = item"]
-            each = f"for position in range({line}, {positions(self.formula.geometry)}, {step}):"
-        else:
-            where = ["number = item // columns", "column = item - number * columns", "from_ = number * places"]
-            each = f"for position in range(from_ + {line}, from_ + places, {step}):"
+    def over_lines(self, over: str) -> list[str]:
+        """One number per channel: of each image, of each place, or of all positions."""
+        step, first = self.threads // LANES, f"thread // {LANES}"
+        where, each, items = {
+            "positions": (
+                ["number = item // columns", "column = item - number * columns", "first = number * places"],
+                [f"for position in range(first + {first}, first + places, {step}):"],
+                "team[0] * columns",
+            ),
+            "examples": (
+                ["spot = item // columns", "column = item - spot * columns"],
+                [f"for image in range({first}, team[0], {step}):", "    position = image * places + spot"],
+                "places * columns",
+            ),
+            "batch": (
+                ["column = item"],
+                [f"for position in range({first}, {positions(self.formula.geometry)}, {step}):"],
+                "columns",
+            ),
+        }[over]
         acc = [
             *where,
             f"c = column * {LANES} + thread % {LANES}",
             "if c < channels:",
-            f"    {each}",
+            *indented(each),
             *indented(self.term, 2),
         ]
         stored = [f"y[item * {LANES} + thread] = parts[thread] if c < channels else {self.dtype}(0.0)"]
-        return self._blocks("columns" if batch else "team[0] * columns", acc, LANES, stored)
+        return self._blocks(items, acc, LANES, stored)
