@@ -5,7 +5,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,14 @@ from typing import Any
 
 class Problem(Exception):
     """What a user can put right about a file, the data or the machine: one plain paragraph."""
+
+
+def there(path: Path, kind: Callable[[Path], bool] = Path.exists) -> bool:
+    """Whether something of a kind is at a path. Nothing is where none may look, and none has too long a name."""
+    try:
+        return kind(path)
+    except (OSError, ValueError):
+        return False
 
 
 def write(path: Path, content: bytes | Iterable[bytes], name: Path | None = None) -> None:
@@ -24,7 +32,7 @@ def write(path: Path, content: bytes | Iterable[bytes], name: Path | None = None
     """
     parts = (content,) if isinstance(content, bytes) else content
     place = Path(os.path.realpath(path))
-    if place.exists() and not place.is_file() and not place.is_dir():
+    if there(place) and not place.is_file() and not place.is_dir():
         _write_into(path, b"".join(parts))
         return
     try:
@@ -43,7 +51,7 @@ def write(path: Path, content: bytes | Iterable[bytes], name: Path | None = None
         with suppress(OSError):
             Path(draft).unlink()
         if isinstance(error, OSError):
-            kept = " The file that was there is untouched." if path.exists() else ""
+            kept = " The file that was there is untouched." if there(path) else ""
             raise Problem(f"cannot write {name or path}: {reason(error)}.{kept}") from None
         raise
 
@@ -53,7 +61,7 @@ def create(path: Path, content: bytes) -> None:
 
     Written beside it and then linked: a link, unlike a renaming, never takes the place of a file.
     """
-    if path.exists() or path.is_symlink():
+    if there(path) or there(path, Path.is_symlink):
         raise Problem(f"{path} is there already, and stays as it is; choose another name")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     write(draft, content, path)
@@ -116,6 +124,8 @@ def reason(error: OSError) -> str:
         errno.EDQUOT: "the disk quota is used up",
         errno.EACCES: "permission denied",
         errno.EROFS: "the file system is read-only",
+        errno.EEXIST: "a part of the path is not a folder",
+        errno.ENAMETOOLONG: "the name is too long",
         errno.EISDIR: "it is a folder",
         errno.ENOTDIR: "a part of the path is not a folder",
     }

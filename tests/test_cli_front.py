@@ -122,6 +122,27 @@ def test_the_zoo_is_named_where_a_file_of_its_name_is_missing(tmp_path):
     assert "did you mean" not in run("check", str(tmp_path / "missing.net")).stderr  # only the endings agree
 
 
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", f"{LONG}.net"],
+        ["check", f"{LONG}.net:D"],
+        ["fmt", f"{LONG}.net"],
+        ["annotate", f"{LONG}.net"],
+        ["new", f"{LONG}.net", "--from", "lenet"],
+        ["draw", LENET, "-o", f"{LONG}.svg"],
+    ],
+)
+def test_a_name_longer_than_a_system_takes_is_told(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+
+    assert (done.exit_code, "the name is too long" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("command", ["check", "fmt"])
 def test_a_pipe_that_nobody_writes_into_is_not_waited_for(tmp_path, command):
     os.mkfifo(tmp_path / "pipe.net")

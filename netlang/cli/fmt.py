@@ -10,7 +10,7 @@ import click
 
 from netlang.cli.file import as_data, complain, json_option
 from netlang.diagnostics import NetError
-from netlang.files import Problem
+from netlang.files import Problem, there
 
 if TYPE_CHECKING:
     from netlang.source import Source
@@ -63,7 +63,7 @@ def _named(files: tuple[str, ...]) -> list[str]:
     """The files of the command line, folders opened. Raises click.UsageError for a folder without any."""
     names: list[str] = []
     for file in files:
-        inside = sorted(map(str, Path(file).rglob("*.net"))) if Path(file).is_dir() else [file]
+        inside = sorted(map(str, Path(file).rglob("*.net"))) if there(Path(file), Path.is_dir) else [file]
         if not inside:
             raise click.UsageError(f"there is no .net file in {file}")
         names += inside

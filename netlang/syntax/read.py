@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netlang.catalogue import PREFIX, names, shipped
 from netlang.diagnostics import Diagnostic, Label, NetError, closest
-from netlang.files import Problem, write
+from netlang.files import Problem, reason, there, write
 from netlang.source import Source, Span, unified
 
 LARGEST = 1_000_000  # bytes; a net of 10,000 lines has half of them
@@ -15,7 +15,7 @@ LARGEST = 1_000_000  # bytes; a net of 10,000 lines has half of them
 def divided(file: str) -> tuple[Path, str | None]:
     """Path and variant of `vgg.net:D`; a colon that is part of an existing path stays there."""
     path, colon, variant = file.rpartition(":")
-    if not colon or not path or not variant or "/" in variant or os.sep in variant or Path(file).exists():
+    if not colon or not path or not variant or "/" in variant or os.sep in variant or there(Path(file)):
         return Path(file), None
     return Path(path), variant
 
@@ -52,7 +52,7 @@ def decoded(name: str, data: bytes) -> Source:
 
 def rewrite(name: str, text: str) -> None:
     """A new text for a file that was read. Raises Problem, also for one that ships with netlang."""
-    if not Path(name).exists() and (entry := shipped(name)):
+    if not there(Path(name)) and (entry := shipped(name)):
         raise Problem(f"{name} ships with netlang and stays; `netlang new NAME.net --from {entry.stem}` copies it")
     write(Path(name).resolve(), text.encode())
 
@@ -69,7 +69,7 @@ def _bytes(path: Path) -> bytes:
 def _existing(name: str) -> Path:
     """The path of a name; `zoo/…` is the zoo that ships with netlang, unless there is a folder of that name."""
     path = Path(name)
-    return path if path.exists() else (shipped(name) or path)
+    return path if there(path) else (shipped(name) or path)
 
 
 def _unreadable(name: str, problem: OSError | ValueError) -> NetError:
@@ -80,8 +80,8 @@ def _unreadable(name: str, problem: OSError | ValueError) -> NetError:
         return _no_file(name, f"`{name}` is a folder, not a file", None)
     if isinstance(problem, PermissionError):
         return _no_file(name, f"`{name}` may not be read", "its permissions forbid it")
-    reason = problem.strerror if isinstance(problem, OSError) else str(problem)
-    return _no_file(name, f"`{name}` cannot be read: {reason}", None)
+    why = reason(problem) if isinstance(problem, OSError) else str(problem)
+    return _no_file(name, f"`{name}` cannot be read: {why}", None)
 
 
 def _near(name: str) -> str | None:
