@@ -14,6 +14,7 @@ from netlang.export import onnx as writing
 from netlang.export.onnx import Form
 from netlang.export.operators import Scaling, operators
 from netlang.files import Problem
+from netlang.layers.onnx import writer
 from netlang.start import shapes
 
 onnx = pytest.importorskip("onnx", reason="the extra `reference` is not installed")
@@ -226,6 +227,6 @@ def test_a_scaling_spreads_over_the_places_of_an_image(tmp_path):
 def test_layers_without_words_in_onnx_are_refused_by_line():
     net = netlang.from_text("input 5x6\nlstm-4, last, FC-2\n")
 
-    if not all(node.made_by.compiled for node in net.graph.made_by(netlang.layer.Layer)):
+    if not all(writer(node.made_by) for node in net.graph.made_by(netlang.layer.Layer)):
         with pytest.raises(netlang.NetError, match="cannot write `lstm` as ONNX"):
             operators(net.checked)

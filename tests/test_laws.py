@@ -14,6 +14,7 @@ from netlang.graph import Input
 from netlang.interpret import interpret
 from netlang.layer import Layer, all_layers
 from netlang.layers import loss, optimizer
+from netlang.layers.recurrent.op import Recurrent
 from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
@@ -178,6 +179,9 @@ def test_macs_equal_a_counted_loop(case):
         counted += node.type.size * int(np.prod(node.made_by.kernel))
     for node in graph.made_by(Unshared):
         counted += node.type.size * int(np.prod(node.made_by.kernel)) * graph[node.inputs[0]].type.channels
+    for node in graph.made_by(Scan):
+        widths, steps = node.made_by.widths, node.type.positions
+        counted += steps * sum(widths[p.value] * line.width for line in node.made_by.lines for p in line.products)
     assert case.what.macs(case.what.infer(*case.types()), *case.types()) == counted
 
 
@@ -193,6 +197,8 @@ def over_all(graph, case):
 def test_flops_equal_the_operations_of_the_primitives(case):
     if case.what.word in ("softmax", "logsoftmax", "upsample") or getattr(case.what, "mult", 1) > 1:
         return  # exponentials are computed twice rather than kept; copies are made by a division and a product
+    if isinstance(case.what, Recurrent):
+        return  # the parts of W[x, h] are added up; tests/test_layers_counts.py counts by the equations
     graph = lower(cases.net(case), training=not case.what.per_example, scored=False)
 
     counted = 2 * case.what.macs(case.what.infer(*case.types()), *case.types())

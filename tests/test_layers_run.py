@@ -13,7 +13,7 @@ from netlang.layer import Weight, find
 from netlang.layers import initial
 from netlang.lower import lower
 from netlang.net import Net, from_text
-from netlang.pipeline import compile_plan, refuse_uncompiled
+from netlang.pipeline import compile_plan
 from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run
 from netlang.types import Tensor
@@ -116,25 +116,6 @@ def test_gradients_and_loss_agree_with_the_interpreter_in_float64(name, batch, n
         wanted = values[graph.outputs[f"d.{weight}"]].reshape(grad.shape)
         assert np.linalg.norm(grad - wanted) <= 1e-9 * max(np.linalg.norm(wanted), 1e-6 * largest), weight
     prog.close()
-
-
-def refused(net, purpose="evaluate"):
-    with pytest.raises(NetError) as error:
-        refuse_uncompiled(net, purpose)
-    return [d.title for d in error.value.diagnostics]
-
-
-@pytest.mark.parametrize(
-    ("shape", "layer", "what"),
-    [
-        ((7, 3), of("lstm", width=4), "`lstm`"),
-        ((7, 3), of("gru", width=4), "`gru`"),
-        ((7, 3), of("rnn", width=4), "`rnn`"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_compiled_yet_is_refused_by_name(shape, layer, what):
-    assert refused(net(shape, layer)) == [f"this version checks, counts and draws {what}, but cannot compile it yet"]
 
 
 def test_an_initialisation_may_say_its_number():

@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 from netlang import sizes
 from netlang.formula import count
-from netlang.layer import Layer, Misfit, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
 from netlang.layers.initial import Initial
 from netlang.layers.recurrent.cell import Cell, Fitted, Owned
 from netlang.layers.recurrent.library import shipped
+from netlang.layers.recurrent.lowering import Lowering
 from netlang.layers.recurrent.text import equation
+from netlang.layers.sequence.op import at_step
 from netlang.layers.sliding import positive
+from netlang.primitives.gather.op import Concat
 from netlang.types import BATCH, Count, Tensor, shown
 
 WIDEST = 2**31
@@ -27,7 +30,6 @@ DIRECTIONS = {
 class Recurrent(Layer):
     """A cell run over a sequence. Subclasses have the settings `width last reverse bidirectional` and state `body`."""
 
-    compiled = False
     arguments = {"n": "width"}  # noqa: RUF012 (annotated in Layer)
     width: int
 
@@ -92,6 +94,17 @@ class Recurrent(Layer):
     def flops(self, y: Tensor, x: Tensor) -> Count:
         directions = 2 if self.flag("bidirectional") else 1
         return 2 * self.macs(y, x) + sizes.counted(x.shape[1]) * (directions * _operations(self.of(x)))
+
+    def lower(self, emit: Emit, training: bool, x: Value, *weights: Value) -> Value:
+        cell = self.of(x.type)
+        names = [owned.name for one in cell.equations for owned in one.owned]
+        ways = (False, True) if self.flag("bidirectional") else (self.flag("reverse"),)
+        found = []
+        for k, reverse in enumerate(ways):
+            own = dict(zip(names, weights[k * len(names) : (k + 1) * len(names)], strict=True))
+            y = Lowering(cell, emit, x, own).put(training=training, reverse=reverse)
+            found.append(at_step(emit, y, 0 if reverse else -1) if self.flag("last") else y)
+        return emit(Concat(), *found) if len(found) > 1 else found[0]
 
 
 @cache
