@@ -1,9 +1,11 @@
 """Recurrent layers in PyTorch: its own where it has them, elsewhere a loop over the cell's equations."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
-from netlang.formula import Call, Name, order
+from netlang.formula import Call, Name, Number, Term, order
 from netlang.layers.recurrent.cell import INPUT, before
 from netlang.layers.recurrent.op import BACK, Gru, Lstm, Recurrent, Rnn
 from netlang.layers.twin import to_netlang, to_torch, twin_of
@@ -71,7 +73,8 @@ def gates_of(way):
     """The weights of one direction."""
     if isinstance(way, Equations):
         return dict(way.weights)
-    found, n = {}, way.hidden_size
+    found: dict[str, Gate] = {}
+    n = way.hidden_size
     for k, gate in enumerate(GATES[type(way).__name__]):
         rows = slice(k * n, (k + 1) * n)
         x, h = (way.weight_ih_l0, rows), (way.weight_hh_l0, rows)
@@ -133,12 +136,14 @@ class Equations(nn.Module):
 
     def value(self, term, values, owned):
         """A formula; products and vectors where it names them."""
-        found = {}
+        found: dict[Term, Any] = {}
         for part in order(term):
             if isinstance(part, Call):
                 found[part] = FUNCTIONS[part.name](*(found[a] for a in part.args))
-            elif not isinstance(part, Name):
+            elif isinstance(part, Number):
                 found[part] = torch.as_tensor(part.value)
+            elif not isinstance(part, Name):
+                raise TypeError(f"the equations of a cell have no {part}")
             elif part.name in values:
                 found[part] = values[part.name]
             elif owned[part.name].kind != "W":
