@@ -34,6 +34,15 @@ def test_check_says_what_the_net_is():
     assert done.stdout.endswith("lenet.net: 28x28x1 -> 10, 8 layers, 61,706 parameters, 416,520 MACs\n")
 
 
+def test_check_tells_inputs_from_outputs_and_those_of_training(tmp_path):
+    text = (
+        "input 3 @a\ninput 4 @b\nadd[@a, FC-5 | FC-5] relu @c, FC-2, output one\n@c, FC-7, output two side\n@c, FC-6\n"
+    )
+    (tmp_path / "a.net").write_text(text)
+
+    assert ": 3, 4 -> 2, 6 (in training 7 too), " in run("check", str(tmp_path / "a.net")).stdout
+
+
 def test_check_tells_every_error_on_stderr_and_ends_with_1(wrong):
     done = run("check", wrong)
 

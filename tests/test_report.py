@@ -321,3 +321,12 @@ def test_a_receptive_field_is_what_changes_an_output_also_behind_layers_that_enl
     seen = max(int(np.ptp(np.flatnonzero(column))) + 1 for column in sees.T)
 
     assert seen == found(text).layers[-1].receptive_field[0] + more
+
+
+def test_a_table_that_is_too_wide_whatever_gives_way_cuts_nothing():
+    text = "input HxWx3\nconv3-4/2 dilation=1 groups=1 pad=2x3\nconv3-5/2, globalavgpool\nFC-2\n"
+    wide, narrow = str(found(text)), str(found(text.replace("HxW", "99x99")))
+
+    assert "globalavgpool1  " in wide
+    assert "…" not in wide
+    assert max(map(len, narrow.splitlines()[2:8])) <= 100

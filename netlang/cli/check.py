@@ -29,6 +29,10 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
             return
         if notes:
             complain(notes)
-        ends = " -> ".join(shown(("n", *end.shape)) for end in (*found.inputs, *found.outputs))
+        inputs, outputs, sides = (
+            ", ".join(shown(("n", *end.shape)) for end in ends)
+            for ends in (found.inputs, [e for e in found.outputs if not e.side], [e for e in found.outputs if e.side])
+        )
+        outputs += f" (in training {sides} too)" if sides else ""
         layers = count(len(found.layers), "layer")
-        click.echo(f"{file}: {ends}, {layers}, {found.parameters:,} parameters, {found.macs:,} MACs")
+        click.echo(f"{file}: {inputs} -> {outputs}, {layers}, {found.parameters:,} parameters, {found.macs:,} MACs")

@@ -48,13 +48,16 @@ def _table(found: Summary) -> Iterator[str]:
 
 
 def _widths(heads: tuple[str, ...], kept: list[int], every: list[tuple[str, ...]]) -> dict[int, int]:
-    """Columns as wide as their cells, names and layers narrower where the table would pass `WIDE`."""
+    """Columns as wide as their cells, names and layers narrower where the table then fits `WIDE`."""
     widths = {k: max(len(cells[k]) for cells in every) for k in kept}
-    for head, least in CUT.items():
+    least = sum(min(width, CUT.get(heads[k], width)) for k, width in widths.items())
+    if least + 2 * (len(widths) - 1) > WIDE:
+        return widths  # it is wider whatever gives way
+    for head, kept_of in CUT.items():
         k = heads.index(head)
         over = sum(widths.values()) + 2 * (len(widths) - 1) - WIDE
         if over > 0:
-            widths[k] = max(widths[k] - over, min(widths[k], least))
+            widths[k] = max(widths[k] - over, min(widths[k], kept_of))
     return widths
 
 
@@ -96,7 +99,7 @@ def _number(count: Count) -> str:
 def _totals(found: Summary) -> Iterator[str]:
     training = ""
     if found.training_parameters != found.parameters:
-        training = f"; with side heads {found.training_macs:,}"
+        training = f" ({found.training_macs:,} with side heads)"
     yield f"forward   {found.macs:,} MACs{training}, {found.flops:,} FLOPs per example"
     yield f"backward  {found.backward_macs:,} MACs, about {found.backward_flops:,} FLOPs per example"
     frozen = found.training_parameters - found.trainable
