@@ -14,7 +14,6 @@ from netlang.export import onnx as writing
 from netlang.export.onnx import Form
 from netlang.export.operators import Scaling, operators
 from netlang.files import Problem
-from netlang.layers.onnx import writer
 from netlang.start import shapes
 
 onnx = pytest.importorskip("onnx", reason="the extra `reference` is not installed")
@@ -31,7 +30,7 @@ add[ @body | @meta, FC-4 ], conv1-2, soft-max, output mask
 @body, flatten, FC-2, soft-max, output helper side weight=0.3
 """
 TIED = """input 5x4x3
-conv3-3 @a, conv3-3 tie=@a, flatten
+conv3-3 @a, conv3-3 tie=@a, conv3-3 tie=@a transposed, flatten
 FC-9 @code, FC-60 tie=@code transposed
 """
 
@@ -224,9 +223,17 @@ def test_a_scaling_spreads_over_the_places_of_an_image(tmp_path):
     assert not weights
 
 
-def test_layers_without_words_in_onnx_are_refused_by_line():
-    net = netlang.from_text("input 5x6\nlstm-4, last, FC-2\n")
+def test_a_layer_without_words_in_onnx_is_refused_by_line(monkeypatch):
+    monkeypatch.setattr("netlang.export.operators.writer", lambda layer: None)
 
-    if not all(writer(node.made_by) for node in net.graph.made_by(netlang.layer.Layer)):
-        with pytest.raises(netlang.NetError, match="cannot write `lstm` as ONNX"):
-            operators(net.checked)
+    with pytest.raises(netlang.NetError, match="cannot write `conv` as ONNX") as refused:
+        operators(netlang.from_text(SMALL).checked)
+    assert [problem.at.span.text for problem in refused.value.diagnostics][-1] == "soft-max"
+
+
+def test_tied_recurrent_layers_share_one_set_of_matrices(tmp_path):
+    net = netlang.from_text("input Tx6\nlstm-6 @a, lstm-6 tie=@a\n")
+    made = operators(net.checked)
+
+    assert made.initial.keys() == {"a.W", "a.R", "a.B"}
+    assert made.initial["a.W"].shape == (1, 24, 6)

@@ -19,7 +19,7 @@ from netlang.checkpoint import LANGUAGE
 from netlang.export.operators import Scaling, ends, operators
 from netlang.files import Problem, write
 from netlang.graph import Input, Net
-from netlang.layers.onnx import Operator, Operators
+from netlang.layers.onnx import Body, Operator, Operators
 from netlang.sizes import Dim
 from netlang.source import NOWHERE
 from netlang.types import Tensor
@@ -118,15 +118,22 @@ def model(net: Net, identity: str, made: Operators, form: Form, outside: str) ->
 def _node(operator: Operator, spans: Mapping[str, str]) -> Proto:
     from onnx import helper
 
-    where = spans.get(operator.layer, "")
-    return helper.make_node(
-        operator.kind,
-        operator.inputs,
-        [operator.output],
-        name=operator.output,
-        doc_string=where,
-        **operator.attributes,
+    attributes = {
+        name: _body(value, spans) if isinstance(value, Body) else value for name, value in operator.attributes.items()
+    }
+    name, where = operator.outputs[-1], spans.get(operator.layer, "")
+    return helper.make_node(operator.kind, operator.inputs, operator.outputs, name=name, doc_string=where, **attributes)
+
+
+def _body(body: Body, spans: Mapping[str, str]) -> Proto:
+    """The graph of a loop's body; its sizes follow from what it is given."""
+    from onnx import TensorProto, helper
+
+    inputs, outputs = (
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+        for names in (body.inputs, body.outputs)
     )
+    return helper.make_graph([_node(operator, spans) for operator in body.made], body.name, inputs, outputs)
 
 
 def _value(name: str, type_: Tensor, form: Form) -> Proto:
@@ -154,7 +161,7 @@ def _stored(made: Operators, outside: str | None) -> Iterator[Proto]:
     starts = places(made) if outside is not None else {}
     sizes = _bytes(made)
     for name, initial in made.initial.items():
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=initial.written)
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=initial.shape)
         if name in starts:
             tensor.data_location = TensorProto.EXTERNAL
             for key, value in (("location", outside), ("offset", starts[name]), ("length", sizes[name])):
@@ -188,8 +195,11 @@ def _outside(made: Operators, weights: Weights) -> Iterator[bytes]:
 
 def _numbers(made: Operators, name: str, weights: Weights) -> bytes:
     """The numbers of a tensor, float32, least byte first. Raises Problem for what float32 cannot hold."""
-    with np.errstate(over="ignore"):
-        array = np.asarray(weights[name]).astype("<f4")
-    if not np.isfinite(array).all():
-        raise Problem(f"`{name}` holds numbers that are not finite in float32")
-    return made.initial[name].ordered(array).tobytes()
+    initial = made.initial[name]
+    arrays = []
+    for each in initial.of:
+        with np.errstate(over="ignore"):
+            arrays.append(np.asarray(weights[each]).astype("<f4"))
+        if not np.isfinite(arrays[-1]).all():
+            raise Problem(f"`{each}` holds numbers that are not finite in float32")
+    return initial.make(*arrays).tobytes()

@@ -6,8 +6,8 @@ Source of every operator: https://onnx.ai/onnx/operators/, as of opset 18.
 """
 
 import importlib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -70,35 +70,38 @@ class Stored(Named):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator: its kind in ONNX, the names it reads and makes, its attributes, and the layer it belongs to."""
+    """One operator: its kind in ONNX, the names it reads and makes, its attributes, and the layer it belongs to.
+
+    An attribute may be a `Body`.
+    """
 
     kind: str
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     layer: str
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """Operators that another one runs again and again: what they read anew each time, and what they leave."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    made: tuple[Operator, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Initial:
-    """A stored tensor of the model: its shape in netlang, and what is done to it before it is written."""
+    """A stored tensor of the model.
+
+    shape: in the file; of: the tensors of the net it is made of, by name; make: it, of their arrays
+    """
 
     shape: tuple[int, ...]
-    order: Order
-
-    @property
-    def written(self) -> tuple[int, ...]:
-        """The shape in the file."""
-        found = self.shape
-        for kind, numbers in self.order:
-            found = tuple(found[axis] for axis in numbers) if kind == "Transpose" else numbers
-        return found
-
-    def ordered(self, array: Array) -> Array:
-        """The numbers as the file has them."""
-        for kind, numbers in self.order:
-            array = array.transpose(numbers) if kind == "Transpose" else array.reshape(numbers)
-        return array
+    of: tuple[str, ...]
+    make: Callable[..., Array]
 
 
 @dataclass
@@ -117,16 +120,16 @@ class Operators:
     _known: dict[Any, str] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
-    def __call__(self, kind: str, *inputs: Named | str, **attributes: Any) -> str:
-        """The name of what an operator makes of these."""
+    def __call__(self, kind: str, *inputs: Named | str, result: int = 0, **attributes: Any) -> str:
+        """The name of what an operator makes of these; of several results the one of this number, from 0."""
         read = tuple(map(self.name, inputs))
-        output = self._fresh(f"{self.layer}/{kind}")
-        self.made.append(Operator(kind, read, output, attributes, self.layer))
-        return output
+        outputs = (*(self.fresh(f"{kind}_unread") for _ in range(result)), self.fresh(kind))
+        self.made.append(Operator(kind, read, outputs, attributes, self.layer))
+        return outputs[-1]
 
     def end(self, kind: str, value: str, name: str, **attributes: Any) -> None:
         """An operator whose result is an output of the model, called so."""
-        self.made.append(Operator(kind, (value,), name, attributes, self.layer))
+        self.made.append(Operator(kind, (value,), (name,), attributes, self.layer))
 
     def name(self, value: Named | str) -> str:
         """What a value is called; a weight as it is stored."""
@@ -139,7 +142,7 @@ class Operators:
         assert isinstance(weight, Stored), weight
         shape = weight.type.arrayed(0)
         if weight.transposes is None and weight.name not in self.shared:
-            self.initial[weight.name] = Initial(shape, order)
+            self.initial[weight.name] = _initial(weight.name, shape, order)
             return weight.name
         key = (weight.name, order)
         if key not in self._known:
@@ -157,7 +160,8 @@ class Operators:
                 name = self("Slice", name, back, end, axes, back)
             name = self("Transpose", name, perm=[*kernel, f, c])
             shape = (*shape[:-2], shape[-1], shape[-2])
-        self.initial[weight.transposes or weight.name] = Initial(shape, ())
+        base = weight.transposes or weight.name
+        self.initial[base] = _initial(base, shape, ())
         for kind, numbers in order:
             if kind == "Transpose":
                 name = self(kind, name, perm=list(numbers))
@@ -170,7 +174,7 @@ class Operators:
         array = np.asarray(value, dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = self._fresh("constant/" + "x".join(map(str, array.shape or (1,))))
+            self._known[key] = self._numbered("constant/" + "x".join(map(str, array.shape or (1,))))
             self.constants[self._known[key]] = array
         return self._known[key]
 
@@ -214,9 +218,43 @@ class Operators:
                     raise TypeError(f"{part} has no meaning outside of training")
         return known[term]
 
-    def _fresh(self, name: str) -> str:
+    def composed(
+        self, name: str, of: Sequence[Named], shape: tuple[int, ...], make: Callable[..., Array], *how: Any
+    ) -> str:
+        """A stored tensor made of several; one of the same tensors, made the same way, is the same.
+
+        name: behind that of the layer, "W"; make: it, of their arrays in netlang's shapes; how: what else it depends on
+        """
+        key = (name, *(weight.name for weight in of), *how)
+        if key not in self._known:
+            self._known[key] = f"{self.layer}.{name}"
+            self.initial[self._known[key]] = Initial(shape, tuple(weight.name for weight in of), make)
+        return self._known[key]
+
+    def inner(self) -> "Operators":
+        """For the operators of a body, which may read the constants and stored tensors out here."""
+        return replace(self, made=[])
+
+    def fresh(self, name: str) -> str:
+        """A name of the layer's that nothing has yet: `conv1/Conv`."""
+        return self._numbered(f"{self.layer}/{name}")
+
+    def _numbered(self, name: str) -> str:
         count = self._counts[name] = self._counts.get(name, 0) + 1
         return name if count == 1 else f"{name}_{count}"
+
+
+def _initial(name: str, shape: tuple[int, ...], order: Order) -> Initial:
+    """A tensor of the net brought into another shape."""
+
+    def make(array: Array) -> Array:
+        for kind, numbers in order:
+            array = array.transpose(numbers) if kind == "Transpose" else array.reshape(numbers)
+        return array
+
+    for kind, numbers in order:
+        shape = tuple(shape[axis] for axis in numbers) if kind == "Transpose" else numbers
+    return Initial(shape, (name,), make)
 
 
 def transpose(*axes: int) -> Step:

@@ -29,8 +29,9 @@ FUNCTIONS: dict[type[Activation], str] = {
 @in_onnx(*FUNCTIONS)
 def function(ops: Operators, layer: Activation, x: Named) -> str:
     """The operator, with its slope where it has one."""
-    slope = {"alpha": layer.slope} if isinstance(layer, Leaky | Elu) else {}
-    return ops(FUNCTIONS[type(layer)], x, **slope)
+    if isinstance(layer, Leaky | Elu):
+        return ops(FUNCTIONS[type(layer)], x, alpha=layer.slope)
+    return ops(FUNCTIONS[type(layer)], x)
 
 
 @in_onnx(Linear)
