@@ -30,7 +30,7 @@ add[ @body | @meta, FC-4 ], conv1-2, soft-max, output mask
 @body, flatten, FC-2, soft-max, output helper side weight=0.3
 """
 TIED = """input 5x4x3
-conv3-3 @a, conv3-3 tie=@a, conv3-3 tie=@a transposed, flatten
+conv3-3 @a, conv3-3 tie=@a, flatten
 FC-9 @code, FC-60 tie=@code transposed
 """
 

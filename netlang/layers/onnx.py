@@ -152,14 +152,9 @@ class Operators:
     def _arranged(self, weight: Stored, shape: tuple[int, ...], order: Order) -> str:
         """A weight that is stored as netlang has it, brought into another shape by operators."""
         name = weight.name
-        if weight.transposes is not None:
-            name = weight.transposes
-            *kernel, c, f = range(len(shape))
-            if len(kernel) == 2:  # rows and columns are flipped, as the adjoint of a convolution has them
-                back, axes, end = self.integers(-1, -1), self.integers(*kernel), self.integers(-END, -END)
-                name = self("Slice", name, back, end, axes, back)
-            name = self("Transpose", name, perm=[*kernel, f, c])
-            shape = (*shape[:-2], shape[-1], shape[-2])
+        if weight.transposes is not None:  # only matrices are
+            name = self("Transpose", weight.transposes, perm=[1, 0])
+            shape = shape[::-1]
         base = weight.transposes or weight.name
         self.initial[base] = _initial(base, shape, ())
         for kind, numbers in order:
