@@ -156,6 +156,48 @@ def test_the_equations_of_a_cell_step_by_step_are_onnxs_own_operator(cell, word,
     assert_near(by_runtime(paths[0], inputs), by_runtime(paths[1], inputs))
 
 
+OWN = """cell own(n, k=2):       # products in products, a state of another width, a weight number by number
+    state h=n, c=2*n
+    a = W[x] + b
+    q = w * c + b
+    c = tanh(W[x, h, k*h] + q) + 0.5*c
+    s = sigmoid(W[W[x, c] + b, h] * a)
+    h = s + relu(W[c] - a)
+    output h
+
+cell fixed(n):          # values that are the same for every example
+    state h=n
+    t = 1 - 0.5
+    u = w * 3 + b
+    v = W[x, b, 1]
+    h = t*u + W[x, W[u]] + v
+    output h
+
+cell told(n):           # an output that is no state
+    state h=n
+    h = tanh(W[x, h] + b)
+    y = W[h] * 2
+    output y
+
+"""
+CELLS = (
+    *("own-3", "own-3 k=3 bidirectional last", "own-3 reverse", "fixed-3", "told-3 last", "told-3 bidirectional"),
+    *("own-6 @a, own-6 tie=@a", "lstm-6 peephole @a, lstm-6 peephole tie=@a", "rnn-5 act=relu bidirectional"),
+    *("gru-5 reset=before reverse last", "gru-6, conv1-3, soft-max"),
+)
+
+
+@pytest.mark.parametrize("line", CELLS)
+def test_recurrent_layers_agree_at_any_length(line, tmp_path):
+    net = netlang.from_text(f"{OWN}input Tx6\n{line}\n").checked
+    _, weights = numbers(sized(net, {"T": 1}))
+    path = written(net, weights, tmp_path / "x.onnx")
+
+    for steps in (5, 1):
+        inputs, _ = numbers(sized(net, {"T": steps}))
+        assert_near(by_runtime(path, inputs), by_netlang(sized(net, {"T": steps}), inputs, weights))
+
+
 @pytest.mark.parametrize("line", ["avgpool2x3/2x3", "maxpool2/3 ceil"])
 def test_padding_that_no_word_of_onnx_computes_is_refused_until_the_size_is_fixed(line):
     net = netlang.from_text(f"input HxWx3\n{line}\n")
