@@ -87,8 +87,10 @@ class Build:
         types = [node.type for node in inputs]
         try:
             type_ = layer.fitted(*types)
-            bounded(type_, types)
+            bounded(type_, "an output")
             weights = layer.weights(*types)
+            for weight in weights:
+                bounded(weight.type, "a weight")
             for said in layer.notes(*types):
                 self.problems.note(
                     "condition", f"`{layer.word}` {said}", op.word, help="it is checked again with the size"
@@ -231,10 +233,7 @@ def _differs(span: Span, found: tuple[Dim, ...], help: str | None) -> NetError:
     return NetError(Diagnostic("promise", title, Label(span, "but this line promises something else"), help=help))
 
 
-def bounded(type_: Tensor, inputs: list[Tensor]) -> None:
-    """Raise Misfit for an output, or weights, larger than any net needs."""
+def bounded(type_: Tensor, what: str) -> None:
+    """Raise Misfit for a tensor larger than any net needs."""
     if any(isinstance(d, int) and d > LARGEST for d in type_.shape) or (type_.fixed and type_.size > LARGEST):
-        raise Misfit(f"an output of {type_.count:,} numbers is more than {LARGEST:,}")
-    fixed = [t.size for t in (*inputs, type_) if t.fixed]
-    if len(fixed) > 1 and max(fixed[:-1]) * fixed[-1] > LARGEST**2:
-        raise Misfit("its weights would be larger than any memory")
+        raise Misfit(f"{what} of {type_.count:,} numbers is more than {LARGEST:,}")

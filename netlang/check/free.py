@@ -85,7 +85,7 @@ def _node(
         return None
     try:
         found = layer.made_by.fitted(*inputs)
-        bounded(found, inputs)
+        bounded(found, "an output")
     except Misfit as misfit:
         if layer is not node:
             return None  # the layer itself tells

@@ -39,7 +39,9 @@ def start(statement: ast.Input, names: Names, letters: Letters, problems: Proble
             "input",
             f"the last size of an input is its {'length' if len(sizes) == 1 else 'channels'}, a number",
             last.span,
-            help=f"`input {last.span.text} {TOKENS} {VOCAB}=…` are so many words" if len(sizes) == 1 else None,
+            help=f"`input {last.span.text} {TOKENS} {VOCAB}=…` are so many words"
+            if len(sizes) == 1
+            else "height, width and time may be letters",
         )
     if len(sizes) == 2 and isinstance(sizes[0], int):
         problems.note(

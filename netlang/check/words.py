@@ -120,9 +120,10 @@ def norms() -> list[str]:
 def free(name: ast.Name) -> None:
     """Raise NetError unless a user may call something so."""
     word = name.text.lower()
+    other = f"for example `{name.span.text.partition(name.text)[0]}my_{word}`"
     if word in STATEMENTS:
-        raise error("reserved", f"`{name.text}` starts a statement and cannot be a name", name.span)
+        raise error("reserved", f"`{name.text}` starts a statement and cannot be a name", name.span, help=other)
     if is_layer(word):
-        raise error("reserved", f"{_read_as(word)}, and cannot be a name", name.span, help=f"for example `my_{word}`")
+        raise error("reserved", f"{_read_as(word)}, and cannot be a name", name.span, help=other)
     if re.fullmatch(r"x[0-9]*", word):
-        raise error("reserved", f"`{name.text}` would be read as a repeat and cannot be a name", name.span)
+        raise error("reserved", f"`{name.text}` would be read as a repeat and cannot be a name", name.span, help=other)

@@ -15,7 +15,7 @@ SLIPS = tuple(
         (rf"->[^,*]*@HERE[,*]\s*{_SIZE}", "sizes are joined by `x`, as in `14x14x6`"),
         (r"^\s*input\s+@HERE[\[]", "sizes are joined by `x`, as in `28x28x1`"),
         (r"^\s*input\s+@HEREtokens\b", "how many there are stands first: `input T tokens vocab=20000`"),
-        (r"^\s*input\s+\(?@HERE[a-z]", "a size is a number or one capital letter, as in `input HxWx3`"),
+        (r"^\s*input\s+\(?@HERE[A-Za-z]", "a size is a number or one capital letter, as in `input HxWx3`"),
         (r"@HERE(?:=>|-\s+>)", "an arrow is written `->`"),
         (r"\s[0-9]*,@HERE[0-9]", "a decimal has a point, as in `0.5`"),
         (r"^[^(]*,\s*@HERE[0-9]", "a width stands behind `-`, as in `conv3-64`"),
