@@ -30,6 +30,7 @@ from netlang.primitives.map.op import Update
 from netlang.primitives.map.reference import updated
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
+from netlang.primitives.scan.op import Scan
 
 TARGETS = {d: Target("test", d, ((2, 2), (2, 1), (1, 1)), 16, "cuda") for d in ("f32", "f64")}
 RUN = Run(2, step=3, seed=-11, rate=0.25, first=64)
@@ -78,7 +79,8 @@ def launched(made, buffers, run, blocks=2):
     dtype = next(iter(buffers.values())).dtype
     team = np.array([run.examples, run.first, run.step, run.seed])
     kernel = cuda.jit(scope["kernel"])[min(made.grid[0], blocks), made.grid[1]]
-    kernel(team, np.array([run.rate], dtype), *(buffers[a.buffer] for a in made.args))
+    scratch = [np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype)] if made.scratch[1] else []
+    kernel(team, np.array([run.rate], dtype), *(buffers[a.buffer] for a in made.args), *scratch)
 
 
 def stored(name, type_, value=None):
@@ -98,6 +100,8 @@ def values_of(primitive, types):
     if isinstance(primitive, Lookup | LookupGradient):
         rows = primitive.rows if isinstance(primitive, LookupGradient) else types[1].arrayed(0)[0]
         values[0] = rng.integers(0, rows, types[0].arrayed(RUN.examples))
+    if isinstance(primitive, Scan) and primitive.lengths is not None:
+        values[primitive.lengths] = rng.integers(0, types[0].shape[1] + 1, (RUN.examples, 1))
     values = [np.asarray(v, np.float32) for v in values]
     with np.errstate(all="ignore"):
         right = all(np.isfinite(v).all() for v in wanted(primitive, types, values))

@@ -3,9 +3,9 @@
     def kernel(team, rate, y, x0, ...):
 
 team: int64[4], {examples, first example, step, seed}; rate: one number, the learning rate; then an array of numbers
-for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`). Any number of blocks gives the same bits.
-Sizes are constants of the text, all but the batch: a 64-bit division by a variable takes some hundred instructions, by
-a constant a product.
+for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`), and one for the shared scratch, if there is
+any. Any number of blocks gives the same bits. Sizes are constants of the text, all but the batch: a 64-bit division by
+a variable takes some hundred instructions, by a constant a product.
 
 Texts go by the local names `at`, the element of the result; `position` (image * places + place); `c`, the channel, or
 the padding behind the last one; `pitch`, the elements of a position; and `image`.
@@ -33,9 +33,11 @@ def drafted(
     sizes: Mapping[str, int],
     lines: Sequence[str],
     grid: tuple[int, int],
+    scratch: tuple[int, int] = (0, 0),
 ) -> Draft:
     """The launch of a kernel with these lines after the sizes that they name."""
     buffers = {**results, **inputs}
+    named = [*buffers, *(["scratch"] if scratch[1] else [])]
     body = "\n".join(indented(list(lines)))
     said = [(size, value) for size, value in sizes.items() if re.search(rf"\b{size}\b", body)]
     head = []
@@ -45,9 +47,9 @@ def drafted(
     dtype = next(iter(results.values())).type.dtype
     kernel = (
         f"import math\n\nfrom numba import cuda\nfrom numpy import float{_BITS[dtype]} as {dtype}, uint64 as u64\n\n\n"
-        f"def kernel(team, rate, {', '.join(buffers)}):\n" + "\n".join([*indented(head), body, ""])
+        f"def kernel(team, rate, {', '.join(named)}):\n" + "\n".join([*indented(head), body, ""])
     )
-    return Draft(KernelText(f"{name}_cuda", kernel), tuple(Address(b.buffer) for b in buffers.values()), grid=grid)
+    return Draft(KernelText(f"{name}_cuda", kernel), tuple(Address(b.buffer) for b in buffers.values()), scratch, grid)
 
 
 def blocks(items: int, most: int = MOST_BLOCKS) -> int:
