@@ -96,7 +96,8 @@ def stored(name, type_, value=None):
 def values_of(primitive, types):
     """Numbers for the inputs: of both signs, unless the formula has no value for negative ones."""
     rng = np.random.default_rng(0)
-    values = [rng.normal(size=t.arrayed(RUN.examples)) for t in types]
+    spread = 0.3 if isinstance(primitive, Scan) else 1.0  # with large weights a recurrence is chaotic
+    values = [rng.normal(0, spread, t.arrayed(RUN.examples)) for t in types]
     if isinstance(primitive, Lookup | LookupGradient):
         rows = primitive.rows if isinstance(primitive, LookupGradient) else types[1].arrayed(0)[0]
         values[0] = rng.integers(0, rows, types[0].arrayed(RUN.examples))
