@@ -1,5 +1,6 @@
 """Exported nets: onnx.checker takes them, and ONNX Runtime computes what netlang does."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import netlang
-from netlang.check import sized
+from netlang.check import letters, sized
 from netlang.export.onnx import NEWEST, OLDEST, Form, model, places
 from netlang.export.operators import operators
 from netlang.layer import all_layers
@@ -23,6 +24,9 @@ from test_generated_runs import programs  # noqa: E402
 pytestmark = pytest.mark.reference
 ZOO = Path(__file__).parents[1] / "examples"
 GENERATED = 20
+USUAL = ("xor-mlp",)
+LENGTHS = {"H": 64, "W": 64, "T": 12}
+REFEREE = 1e-4  # relative L2 of two ways of float32, through up to fifty layers
 LATEST = min(NEWEST, onnx.defs.onnx_opset_version())
 
 
@@ -79,6 +83,29 @@ def test_examples_agree(name, tmp_path):
 
     inputs, _ = numbers(net, n=1)
     assert_near(by_runtime(path, inputs), by_netlang(net, inputs, weights))
+
+
+def zoo():
+    for path in sorted(ZOO.glob("*.net")):
+        if os.environ.get("NETLANG_ZOO") == "all" or path.stem in USUAL:
+            net = netlang.load(path)
+            yield pytest.param(net, {letter: LENGTHS[letter] for letter in letters(net.checked)}, id=path.stem)
+
+
+@pytest.mark.parametrize(("net", "sizes"), list(zoo()))
+def test_what_is_compiled_agrees_at_full_size(net, sizes, tmp_path):
+    """NETLANG_ZOO=all takes every example, the ordinary run one."""
+    prog = net.compile(batch=2, seed=1, sizes=sizes)
+    try:
+        net.export(tmp_path / "x.onnx", prog.weights, external=True)
+        inputs, _ = numbers(sized(net.checked, sizes), n=2, reach=1.0)
+        answer = prog(inputs)
+    finally:
+        prog.close()
+
+    expected = answer if isinstance(answer, dict) else {next(iter(net.graph.outputs)): answer}
+    for name, y in by_runtime(tmp_path / "x.onnx", inputs).items():
+        assert np.linalg.norm(y - expected[name]) <= REFEREE * np.linalg.norm(y)
 
 
 def test_a_narrow_unet_agrees_on_images_of_any_size(tmp_path):
