@@ -205,6 +205,15 @@ class Layer:
         """How the size of the output comes about, with the numbers put in; none where it is that of the input."""
         return ()
 
+    def rule(self, *inputs: Any, **_: Any) -> tuple[str, ...]:
+        """What the layer computes, in lines: the first paragraph of what it says of itself."""
+        doc = (type(self).__doc__ or "").strip().split("\n\n")[0]
+        return tuple(line.strip() for line in doc.split("\n"))
+
+    def statement(self) -> tuple[str, ...]:
+        """The lines of the statement that defines the layer, where a user wrote it: `cell mine(n):`."""
+        return ()
+
     def jump(self) -> tuple[int, int]:
         """Rows and columns from what one output sees to what the next one sees: the stride."""
         return 1, 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netlang import graph
 from netlang.check.train import MOST
 from netlang.graph import Input
+from netlang.layer import Layer
 from netlang.lower import loss_of
 from netlang.types import Tensor
 
@@ -73,7 +74,8 @@ class Net:
     @cached_property
     def identity(self) -> str:
         """Changes when what is computed changes, not when comments, `train:` or names of constants do."""
-        return hashlib.sha256(str(self.graph).encode()).hexdigest()[:16]
+        own = dict.fromkeys(line for node in self.graph.made_by(Layer) for line in node.made_by.statement())
+        return hashlib.sha256("\n".join([*own, str(self.graph)]).encode()).hexdigest()[:16]
 
     def summary(self, batch: int = 1) -> "Summary":
         """Parameters, MACs, shapes: prints as the table of `netlang summary`."""

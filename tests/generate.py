@@ -12,10 +12,15 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, Union, get_args, get_origin
 
 import netlang.layers  # noqa: F401 (makes the layers known)
+from netlang.check.cells import cell
+from netlang.check.constants import Constants
 from netlang.check.kinds import choices
 from netlang.check.settings import hints
 from netlang.layer import Layer, Misfit, all_layers, setting, words
 from netlang.layers.initial import Initial
+from netlang.layers.recurrent.op import layer_of
+from netlang.source import Source
+from netlang.syntax.parse import parse
 from netlang.types import BATCH, Tensor, shown
 
 LARGEST = 40_000  # numbers of one tensor, and of one weight: programs are to be run, too
@@ -75,6 +80,7 @@ class _Writer:
     labels: dict[str, Tensor] = field(default_factory=dict)
     constants: dict[str, int] = field(default_factory=dict)
     blocks: list[str] = field(default_factory=list)
+    cells: list[type[Layer]] = field(default_factory=list)
     named: int = 0
 
     def maybe(self, share: float) -> bool:
@@ -82,7 +88,7 @@ class _Writer:
 
     def program(self) -> str:
         lines = ["netlang 1"] if self.maybe(0.1) else []
-        lines += [*self.constant_lines(), *self.block_lines()]
+        lines += [*self.constant_lines(), *self.block_lines(), *self.cell_lines()]
         start, x = self.input()
         lines.append(start)
         if self.maybe(0.3):
@@ -113,6 +119,35 @@ class _Writer:
             yield f"block {name}(w, s=1):"
             yield f"    {first.word}3-w/s" + self.option() + f", {second.word}1-(2*w)"
             self.blocks.append(name)
+
+    def cell_lines(self) -> Iterator[str]:
+        """A cell, whose output reads all that it computes."""
+        if not self.maybe(0.3):
+            return
+        states, values = ["h", "c"][: self.rng.randint(1, 2)], ["f", "g", "r"][: self.rng.randint(0, 3)]
+        lines = [
+            f"cell mine(n, k={self.rng.choice(['0.5', '2', '-1'])}):",
+            f"    state {', '.join(f'{s}=n' for s in states)}",
+        ]
+        for k, name in enumerate([*values, *reversed(states)]):
+            seen = [*states, *values[:k]]
+            read = "".join(f" + {self.formula([other])}" for other in seen) if name in states else ""
+            lines.append(f"    {name} = {self.product(seen)}{read}" + self.rng.choice(["", "  # so"]))
+        lines.append("    output h")
+        statement = parse(Source("cell.net", "\n".join(lines))).statements[0]
+        self.cells.append(layer_of(cell(statement, Constants())))
+        yield from lines
+
+    def product(self, seen: list[str]) -> str:
+        """A gate, or a sum of products."""
+        operands = ", ".join(["x", *(self.formula(seen) for _ in range(self.rng.randint(0, 2)))])
+        more = self.rng.choice(["", " + b", " - w * h", f" + W[{self.formula(seen)}]"])
+        return self.rng.choice(["{}", "tanh({})", "relu({})", "0.5 * ({})"]).format(f"W[{operands}]{more}")
+
+    def formula(self, seen: list[str]) -> str:
+        """An element-wise formula."""
+        a, b = self.rng.choice(seen), self.rng.choice(seen)
+        return self.rng.choice([a, f"{a} * {b}", f"(1 - {a}) * {b}", f"sigmoid({a}) - k", f"-swish({a})", f"k * {a}"])
 
     def input(self) -> tuple[str, Tensor]:
         """A statement, and the type it makes."""
@@ -166,7 +201,8 @@ class _Writer:
         return f"{step} @t{self.named}", y
 
     def layer(self, x: Tensor, depth: int) -> tuple[str, Tensor]:
-        layer, y = self.fitting(PLAIN, x)
+        own = len(x.shape) == 3 and bool(self.cells) and self.maybe(0.4)
+        layer, y = self.fitting(self.cells if own else PLAIN, x)
         return self.written(layer), y
 
     def written(self, layer: Layer) -> str:

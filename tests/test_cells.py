@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import netlang
 from netlang.check import check
 from netlang.check.cells import cells_of
 from netlang.diagnostics import NetError
@@ -13,7 +14,9 @@ from netlang.layers.recurrent.cell import before
 from netlang.layers.recurrent.library import FILE, shipped
 from netlang.layers.recurrent.op import Recurrent, layer_of
 from netlang.source import Source
+from netlang.syntax.format import formatted
 from netlang.syntax.parse import parse
+from netlang.syntax.read import read
 from netlang.types import Tensor
 
 X = Tensor("f32", ("n", 5, 4))
@@ -112,6 +115,13 @@ def test_equal_cells_have_one_layer_and_different_ones_have_two():
     assert layer_of(shipped("rnn")) is not find("rnn")
 
 
+def test_a_net_with_other_equations_has_another_identity():
+    cell = "cell m(n):\n    state h=n\n    h = tanh(W[x, h]){}\n    output h\ninput 5x4\nm-6\n"
+
+    assert netlang.from_text(cell.format("")).identity == netlang.from_text(cell.format(" # so")).identity
+    assert netlang.from_text(cell.format("")).identity != netlang.from_text(cell.format(" + h")).identity
+
+
 @pytest.mark.parametrize(
     ("word", "settings", "cell"),
     [
@@ -140,6 +150,7 @@ def test_the_library_is_text_that_the_package_carries():
     root = Path(__file__).parents[1]
     wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
 
+    assert formatted(read(FILE)) == FILE.read_text(encoding="utf8")
     assert set(cells_of(FILE)) == {"rnn", "rnn_relu", "rnn_sigmoid", "lstm", "lstm_peephole", "gru", "gru_before"}
     assert any(FILE.is_relative_to(root / package) for package in wheel["packages"])
 

@@ -137,3 +137,10 @@ def test_wrong_words_are_told(words, status, said):
 
     assert found.exit_code == status
     assert said in found.output
+
+
+def test_a_cell_of_other_equations_is_another_layer():
+    cell = "cell mine(n):\n    state h=n\n    h = tanh(W[x, h]{})\n    output h\ninput 5x4\nmine-6\n"
+
+    assert not changed(cell.format(""), cell.format(""))
+    assert changed(cell.format(""), cell.format(" + h")) == [("mine1", "mine1")]

@@ -197,3 +197,35 @@ def test_sizes_of_a_shape_are_all_written_even_if_equal():
 
     assert "reshape 2x2" in expanded(found)
     assert_same_net(found, net(expanded(found)))
+
+
+CELL = """s = 1.0/4
+cell mine(n, k=2):
+    state h=n
+    f = relu(W[x, h] + b)  # a gate
+    h = k * f - s * h
+    output h
+"""
+USES = "input 5x4\nmine-6, mine(3, k=0.5) last, FC-2\n"
+
+
+def test_cells_stand_above_the_input_with_their_numbers():
+    found = net(CELL + USES)
+
+    assert expanded(found).split("\n\n")[0].split("\n") == [
+        "netlang 1",
+        "cell mine(n, k=2):",
+        "    state h=n",
+        "    f = relu(W[x, h] + b)",
+        "    h = k * f - 0.25 * h",
+        "    output h",
+    ]
+    assert lines(CELL + USES)[-3:-1] == [
+        "mine-6                          -> 5x6",
+        "mine-3 k=0.5 last=yes           -> 3",
+    ]
+    assert_same_net(found, net(expanded(found)))
+
+
+def test_cells_that_nothing_uses_are_left_out():
+    assert "cell" not in expanded(net(CELL + "input 4\nFC-2\n"))

@@ -154,3 +154,62 @@ def test_a_line_without_layers_is_told_with_the_nearest_that_has_some(place, sta
 
     assert found.exit_code == status
     assert said in found.output
+
+
+CELL = """
+cell mine(n, k=0.5):
+    state h=n, c=2*n
+    f = sigmoid(W[x, h] + b)  # the gate
+    # kept
+    c = c * f + W[k * x]
+    h = tanh(W[c])
+    output h
+input 5x4
+mine-6, mine(3)
+"""
+
+
+def test_a_use_of_a_cell_shows_its_equations_with_their_sizes():
+    first, second = of_text(CELL, 10)
+
+    assert first.rule == (
+        "f = sigmoid(W[x, h] + b): 12 = W 10x12 · [x 4, h 6] + b",
+        "c = c * f + W[0.5 * x]: 12 = c * f + W 4x12 · [0.5 * x 4]",
+        "h = tanh(W[c]): 6 = W 12x6 · [c 12]",
+    )
+    assert workings(first)["MACs"].text == "5*(10*12 + 4*12 + 12*6)"
+    assert (first.makes, second.makes) == ((5, 6), (5, 3))
+
+
+def test_a_line_of_a_cell_is_explained_for_each_use():
+    first, second = of_text(CELL, 4)
+
+    assert (first.names, second.names) == (("mine1.f",), ("mine2.f",))
+    assert second.rule == ("f = sigmoid(W[x, h] + b): 6 = W 9x6 · [x 6, h 3] + b",)
+    assert [(w.what, w.text, w.value) for w in second.workings] == [
+        ("weight W", "9*6", 54),
+        ("weight b", "6", 6),
+        ("parameters", "54 + 6", 60),
+        ("MACs of a step", "54", 54),
+        ("FLOPs of a step", "2*54 + 12", 120),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        (3, "h, 6 wide, is 0 before the first step"),
+        (8, "h, 6 wide, is what the next layer reads"),
+        (2, "f = sigmoid(W[x, h] + b): 12 = W 10x12 · [x 4, h 6] + b"),
+        (5, "f = sigmoid(W[x, h] + b): 12 = W 10x12 · [x 4, h 6] + b"),
+    ],
+)
+def test_other_lines_of_a_cell_say_what_they_are_for(line, rule):
+    assert of_text(CELL, line)[0].rule[0] == rule
+    assert line in lines(check(parse(Source("t.net", CELL))))
+
+
+def test_uses_with_the_same_numbers_are_explained_once():
+    (found,) = of_text(CELL.replace("mine-6, mine(3)", "mine-4 x3"), 4)
+
+    assert found.names == ("mine1.f", "mine2.f", "mine3.f")

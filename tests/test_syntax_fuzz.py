@@ -64,10 +64,20 @@ def chain(draw, depth=0):
     return ", ".join(draw(st.lists(step(depth), min_size=1, max_size=3)))
 
 
+CELL = """cell mine(k, s=0.5):
+    state h=k, c=2*k
+    f = sigmoid(W[x, h] + w * c + b)
+    c = f * c + s * (1 - f) - W[f * c, x]
+    h = tanh(W[c])
+    output h"""
+
+
 @st.composite
 def program(draw):
     """A file, mostly right, with one slot left to chance."""
     lines = ["n = 2", draw(st.sampled_from(["input 8", "input 8x8x3", "input 9 x 7 RGB", "input 5x4", "input 1x1x1"]))]
+    if draw(st.integers(0, 3)) == 0:
+        lines = [lines[0], CELL, "input 5x4", draw(st.sampled_from(["mine-n", "mine(3, s=n)", "mine-4 last"]))]
     lines += draw(st.lists(chain(), min_size=1, max_size=4))
     lines += draw(
         st.lists(st.sampled_from(["train: lr=0.1", "expect parameters=3", "FC-2 -> 2", "m = n/2"]), max_size=2)

@@ -37,7 +37,9 @@ class Text:
 
     def written(self) -> str:
         """All of it."""
-        head = ["netlang 1", *map(self.input, self.graph.made_by(Input)), ""]
+        statements = dict.fromkeys(node.made_by.statement() for node in self.graph.made_by(Layer))
+        cells = [row for lines_ in statements if lines_ for row in (*lines_, "")]
+        head = ["netlang 1", *cells, *map(self.input, self.graph.made_by(Input)), ""]
         body = [row for series in self.lines for row in (*self.series(series), "")]
         return "\n".join([*head, *body, *self._train(), *self._expect()]) + "\n"
 

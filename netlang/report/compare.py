@@ -200,6 +200,6 @@ def _form(net: Net) -> Any:
             keys[node.id] = keys[node.inputs[0]]
             continue
         # equal fields have equal hashes, whatever the class
-        keys[node.id] = hash((type(said).__name__, said, node.type, tuple(keys[i] for i in node.inputs)))
+        keys[node.id] = hash((type(said), said, node.type, tuple(keys[i] for i in node.inputs)))
         count[keys[node.id]] += 1
     return count, {o.name: (keys[o.node], o.side, o.weight, o.loss) for o in net.outputs}

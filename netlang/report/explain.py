@@ -11,6 +11,7 @@ from typing import Any
 from netlang.check.counts import data, macs_of, own
 from netlang.graph import Input, Net, Node
 from netlang.layer import Layer, Weight, Working
+from netlang.report import cells
 from netlang.report.fields import Seen, receptive_fields
 from netlang.report.rows import BYTES, Row, plain, summary, total
 from netlang.sizes import product
@@ -59,7 +60,8 @@ class _Lines:
 
     def all(self) -> tuple[int, ...]:
         spans = [node.span for node in self.graph if isinstance(node.made_by, Input | Layer)]
-        return tuple(sorted({span.row for span in [*spans, *self.net.calls.values()] if self._here(span)}))
+        rows = {span.row for span in [*spans, *self.net.calls.values()] if self._here(span)}
+        return tuple(sorted(rows | {row for cell in cells.used(self.net) for row in cell.rows}))
 
     def on(self, line: int) -> tuple[Explained, ...]:
         found = [self._input(node) for node in self.graph.made_by(Input) if self._on(node.span, line)]
@@ -70,7 +72,21 @@ class _Lines:
             group = list(nodes)
             if self._on(group[0].span, line):
                 found.append(self._layer(self.rows[path], group))
+        found += [self._equations(node, part) for cell in cells.used(self.net) for node, part in cell.on(line)]
         return _once(found)
+
+    def _equations(self, node: Node, part: cells.Part) -> Explained:
+        """A line of a cell, with the sizes that it has in one use."""
+        name = ".".join((*node.path, *part.name))
+        weights = [Working(f"weight {what}", _times(shape), product(shape)) for what, shape in part.weights]
+        macs = sum(product(shape) for _, shape in part.weights if len(shape) == 2)
+        workings = [
+            *weights,
+            *([_sum("parameters", [w.value for w in weights])] if weights else []),
+            *(_counted("MACs of a step", str(macs), macs) if macs else ()),
+            *_flops("FLOPs of a step", macs, 2 * macs + part.operations),
+        ]
+        return Explained((name,), str(node.made_by), part.rule, (), (part.makes,), tuple(workings))
 
     def _here(self, span: Any) -> bool:
         return bool(span.source.name == self.file)
@@ -110,7 +126,7 @@ class _Lines:
             *_counted("memory, bytes", _memory(nodes), row.memory),
         ]
         reads = tuple(t.shape[1:] for t in types)
-        return Explained((row.name,), _written(row), _rule(layer), reads, row.output, tuple(workings))
+        return Explained((row.name,), _written(row), layer.rule(*types), reads, row.output, tuple(workings))
 
     def _parameters(self, row: Row, nodes: list[Node]) -> Iterator[Working]:
         """Each weight by its shape; tied ones count where they stand first."""
@@ -131,7 +147,7 @@ class _Lines:
         if macs == 0:
             return
         weights = [self.graph[i].type.shape for i in node.inputs if isinstance(self.graph[i].made_by, Weight)]
-        text = next((t for t in _multiplied(node.type, types[0], weights[0]) if t[1] == macs), (str(macs), macs))[0]
+        text = next((t for t in _multiplied(node.type, types[0], weights) if t[1] == macs), (str(macs), macs))[0]
         yield Working("MACs", text, macs)
         times = _ratio(row.backward_macs, macs)
         yield Working("backward MACs", f"{times}*{macs}" if times else "0", row.backward_macs)
@@ -188,12 +204,6 @@ def _written(row: Row) -> str:
     return f"{row.layer} {row.activation}" if row.activation and row.activation not in row.layer.split() else row.layer
 
 
-def _rule(layer: Layer) -> tuple[str, ...]:
-    """The first paragraph of what a layer says of itself: its formula."""
-    doc = (type(layer).__doc__ or "").strip().split("\n\n")[0]
-    return tuple(line.strip() for line in doc.split("\n"))
-
-
 def _times(shape: Iterable[Dim]) -> str:
     return "*".join(shown((d,)) for d in shape) or "1"
 
@@ -208,20 +218,32 @@ def _sum(what: str, parts: list[Any]) -> Working:
     return Working(what, " + ".join(said) or "0", total(parts))
 
 
-def _multiplied(y: Tensor, x: Tensor, w: tuple[Dim, ...]) -> Iterator[tuple[str, Count]]:
-    """Ways in which products come about: a window for each output; the weights for each place of the input; once."""
+def _multiplied(y: Tensor, x: Tensor, weights: list[tuple[Dim, ...]]) -> Iterator[tuple[str, Count]]:
+    """Ways in which products come about: a window for each output; the weights for each place of the input; once; or
+    all matrices for each step.
+    """
+    w = weights[0]
     yield f"{_times(y.shape[1:])}*{_times(w[:-1])}", y.count * product(w[:-1])
     yield f"{_times(x.shape[1:-1])}*{_times(w)}", product(x.shape[1:-1]) * product(w)
     yield _times(w), product(w)
+    matrices = [shape for shape in weights if len(shape) == 2]
+    yield (
+        f"{_times(x.shape[1:-1])}*({' + '.join(map(_times, matrices))})",
+        product(x.shape[1:-1]) * sum(map(product, matrices)),
+    )
 
 
 def _operations(row: Row) -> tuple[Working, ...]:
+    return _flops("FLOPs", row.macs, row.flops)
+
+
+def _flops(what: str, macs: Count, flops: Count) -> tuple[Working, ...]:
     """Two FLOPs for each MAC, and the others."""
-    if row.flops == 0:
+    if flops == 0:
         return ()
-    rest = row.flops - 2 * row.macs
-    parts = [f"2*{_term(row.macs)}"] if row.macs != 0 else []
-    return (Working("FLOPs", " + ".join([*parts, *([str(rest)] if rest != 0 else [])]), row.flops),)
+    rest = flops - 2 * macs
+    parts = [f"2*{_term(macs)}"] if macs != 0 else []
+    return (Working(what, " + ".join([*parts, *([str(rest)] if rest != 0 else [])]), flops),)
 
 
 def _term(count: Count) -> str:

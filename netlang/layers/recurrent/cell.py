@@ -89,6 +89,11 @@ class Fitted:
         """How many numbers a product reads."""
         return sum(self.width(operand) for operand in owned.operands)
 
+    def shape(self, owned: Owned) -> tuple[int, ...]:
+        """What an equation trains: a matrix [rows, width], or a vector."""
+        width = self.widths[owned.name]
+        return (self.rows(owned), width) if owned.kind == "W" else (width,)
+
 
 def _with(equation: Equation, numbers: Mapping[str, Term]) -> Equation:
     owned = tuple(replace(o, operands=tuple(substitute(t, numbers) for t in o.operands)) for o in equation.owned)

@@ -8,10 +8,10 @@ from netlang import sizes
 from netlang.formula import count
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
 from netlang.layers.initial import Initial
-from netlang.layers.recurrent.cell import Cell, Fitted, Owned
+from netlang.layers.recurrent import text
+from netlang.layers.recurrent.cell import Cell, Equation, Fitted, Owned
 from netlang.layers.recurrent.library import shipped
 from netlang.layers.recurrent.lowering import Lowering
-from netlang.layers.recurrent.text import equation
 from netlang.layers.sequence.op import at_step
 from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Concat
@@ -73,11 +73,9 @@ class Recurrent(Layer):
 
     def weight(self, owned: Owned, cell: Fitted, dtype: str) -> Weight:
         """What an equation trains: a matrix, a bias, or a weight number by number."""
-        width = cell.widths[owned.name]
-        if owned.kind != "W":
-            return Weight(owned.name, Tensor(dtype, (width,)), self.start(owned), decays=owned.kind == "w")
-        rows = cell.rows(owned)
-        return Weight(owned.name, Tensor(dtype, (rows, width)), self.start(owned), (rows, width), decays=True)
+        shape = cell.shape(owned)
+        fans = (shape[0], shape[1]) if len(shape) == 2 else (1, 1)
+        return Weight(owned.name, Tensor(dtype, shape), self.start(owned), fans, decays=owned.kind != "b")
 
     def start(self, owned: Owned) -> str:
         """How a weight starts."""
@@ -86,6 +84,10 @@ class Recurrent(Layer):
         said = str(getattr(self, "init", "auto"))
         return "xavier" if said == "auto" else said
 
+    def rule(self, x: Tensor) -> tuple[str, ...]:
+        cell = self.of(x)
+        return tuple(text.shaped(one, cell) for one in cell.equations)
+
     def macs(self, y: Tensor, x: Tensor) -> Count:
         """Of the whole sequence, every step and direction."""
         step = sum(w.type.size for w in self.weights(x) if len(w.type.shape) == 2)
@@ -93,7 +95,9 @@ class Recurrent(Layer):
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         directions = 2 if self.flag("bidirectional") else 1
-        return 2 * self.macs(y, x) + sizes.counted(x.shape[1]) * (directions * _operations(self.of(x)))
+        cell = self.of(x)
+        step = sum(operations(one, cell) for one in cell.equations)
+        return 2 * self.macs(y, x) + sizes.counted(x.shape[1]) * (directions * step)
 
     def lower(self, emit: Emit, training: bool, x: Value, *weights: Value) -> Value:
         cell = self.of(x.type)
@@ -112,13 +116,10 @@ def _of(body: Cell, values: tuple[tuple[str, float], ...], features: int) -> Fit
     return body.fitted(dict(values), features)
 
 
-def _operations(cell: Fitted) -> int:
-    """The operations of one step beside the products."""
-    found = 0
-    for one in cell.equations:
-        found += count(one.term) * cell.widths[one.name]
-        found += sum(count(operand) * cell.width(operand) for owned in one.owned for operand in owned.operands)
-    return found
+def operations(one: Equation, cell: Fitted) -> int:
+    """The operations of an equation in one step beside the products."""
+    inside = sum(count(operand) * cell.width(operand) for owned in one.owned for operand in owned.operands)
+    return count(one.term) * cell.widths[one.name] + inside
 
 
 @register
@@ -211,6 +212,7 @@ def layer_of(cell: Cell) -> type[Recurrent]:
         "word": cell.name,
         "arguments": {first: "width", **{name: name for name, _ in others}},
         "body": lambda _: cell,
+        "statement": lambda _: tuple(text.statement(cell)),
         "__doc__": _document(cell),
         "__module__": __name__,
     }
@@ -226,4 +228,4 @@ def _document(cell: Cell) -> str:
     lines = [
         f"    {name}: {what}" for name, what in {**settings, "init": "how the W start; `auto` is `xavier`"}.items()
     ]
-    return "\n".join([", ".join(map(equation, cell.equations)), "", *lines])
+    return "\n".join([", ".join(map(text.equation, cell.equations)), "", *lines])

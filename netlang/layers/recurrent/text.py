@@ -7,7 +7,7 @@ from netlang.formula import Call, Name, Number, Term, order
 from netlang.formula.term import SIGNS, is_number
 from netlang.layer import Layer, all_layers
 from netlang.layers.activation.op import Activation
-from netlang.layers.recurrent.cell import Cell, Equation, Owned
+from netlang.layers.recurrent.cell import Cell, Equation, Fitted
 from netlang.types import decimal
 
 Said = tuple[str, int]  # a text, and how tightly its outermost operation binds
@@ -26,12 +26,16 @@ def statement(cell: Cell) -> Iterator[str]:
 
 def equation(of: Equation) -> str:
     """`f = sigmoid(W[x, h] + b)`."""
-    return f"{of.name} = {formula(of.term, of)}"
+    return f"{of.name} = {_said(of.term, _plain(of))[0]}"
 
 
-def formula(term: Term, of: Equation) -> str:
-    """A part of an equation."""
-    return _said(term, {owned.name: owned for owned in of.owned})[0]
+def shaped(of: Equation, cell: Fitted) -> str:
+    """`f = sigmoid(W[x, h] + b): 128 = W 192x128 · [x 64, h 128] + b`: what stands in the function, with the sizes."""
+    made = f"{equation(of)}: {cell.widths[of.name]}"
+    if all(owned.kind != "W" for owned in of.owned):
+        return made
+    called = _function(of.term)
+    return f"{made} = {_said(called[1] if called else of.term, _sized(of, cell))[0]}"
 
 
 def width(term: Term) -> str:
@@ -50,11 +54,31 @@ def trains(kind: type[Layer]) -> bool:
     return kind.weights is not Layer.weights
 
 
-def _said(term: Term, owned: Mapping[str, Owned]) -> Said:
+def _plain(of: Equation) -> dict[str, Said]:
+    """What an equation owns, as a file has it."""
+    made: dict[str, Said] = {}
+    for owned in reversed(of.owned):  # what stands inside a product comes behind it
+        operands = ", ".join(_said(operand, made)[0] for operand in owned.operands)
+        made[owned.name] = (f"W[{operands}]" if owned.kind == "W" else owned.kind), TIGHT
+    return made
+
+
+def _sized(of: Equation, cell: Fitted) -> dict[str, Said]:
+    """What an equation owns, with numbers and sizes."""
+    made: dict[str, Said] = {}
+    for owned in reversed(of.owned):
+        label = owned.name.rpartition(".")[2]
+        operands = ", ".join(f"{_said(operand, made)[0]} {cell.width(operand)}" for operand in owned.operands)
+        product = f"{label} {cell.rows(owned)}x{cell.widths[owned.name]} · [{operands}]"
+        made[owned.name] = (product, MUL) if owned.kind == "W" else (label, TIGHT)
+    return made
+
+
+def _said(term: Term, owned: Mapping[str, Said]) -> Said:
     if isinstance(term, Number):
         return decimal(term.value), TIGHT if term.value >= 0 else MUL
     if isinstance(term, Name):
-        return _named(term.name, owned), TIGHT
+        return owned.get(term.name, (term.name.rstrip("'"), TIGHT))
     assert isinstance(term, Call), term
     if (called := _function(term)) is not None:
         return f"{called[0]}({_said(called[1], owned)[0]})", TIGHT
@@ -72,18 +96,9 @@ def _said(term: Term, owned: Mapping[str, Owned]) -> Said:
     return f"{_bracketed(left, rank, owned)} {sign} {_bracketed(right, rank + 1, owned)}", rank
 
 
-def _bracketed(term: Term, rank: int, owned: Mapping[str, Owned]) -> str:
+def _bracketed(term: Term, rank: int, owned: Mapping[str, Said]) -> str:
     text, binds = _said(term, owned)
     return text if binds >= rank else f"({text})"
-
-
-def _named(name: str, owned: Mapping[str, Owned]) -> str:
-    if name not in owned:
-        return name.rstrip("'")
-    found = owned[name]
-    if found.kind != "W":
-        return found.kind
-    return f"W[{', '.join(_said(operand, owned)[0] for operand in found.operands)}]"
 
 
 def _function(term: Term) -> tuple[str, Term] | None:
