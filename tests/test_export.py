@@ -1,6 +1,7 @@
 """What `netlang export` and `net.export` write: names, shapes, weights and files, and words where they cannot."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,9 +120,9 @@ def test_weights_beside_the_model_are_the_same_numbers(tmp_path):
 
 
 def test_weights_from_a_program_through_safetensors_to_onnx_answer_as_the_program_does(tmp_path):
-    net = netlang.from_text("input 2\nFC-8 tanh, FC-2, soft-max\n")
-    prog = net.compile(batch=4, seed=3)
-    x = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
+    net = netlang.load(Path(__file__).parents[1] / "examples" / "xor-mlp.net")
+    prog = net.compile(batch=2, seed=3)
+    x = np.random.default_rng(0).normal(size=(2, 2)).astype(np.float32)
     prog.weights.save(tmp_path / "w.safetensors")
     net.export(tmp_path / "copy.safetensors", tmp_path / "w.safetensors")
     net.export(tmp_path / "a.onnx", tmp_path / "copy.safetensors")
@@ -191,6 +192,7 @@ def test_what_cannot_be_written_is_told_in_words(tmp_path, monkeypatch):
     assert refused(net, "-o", tmp_path / "x.pb")[0] == 2
     assert "a net is exported as .onnx or .safetensors" in refused(net, "-o", tmp_path / "x.pb")[1]
     assert refused(net, "-o", x, "--opset", 11)[0] == 2
+    assert "are for .onnx files" in refused(net, "-o", tmp_path / "x.safetensors", "--raw")[1]
     assert "does not hold the weights of this net" in refused(net, "-o", x, "--weights", tmp_path / "b.safetensors")[1]
     assert "is not a whole safetensors file" in refused(net, "-o", x, "--weights", tmp_path / "other.safetensors")[1]
     monkeypatch.setattr(writing, "LARGEST", 100)
@@ -221,6 +223,25 @@ def test_a_scaling_spreads_over_the_places_of_an_image(tmp_path):
     (found,) = by_runtime(tmp_path / "x.onnx", inputs).values()
     np.testing.assert_allclose(found, (inputs["input"] - [1, 2]) / [2, 4], rtol=1e-6)
     assert not weights
+
+
+def test_a_scaling_that_does_not_suit_is_refused(tmp_path):
+    tokens = netlang.from_text("input 4 tokens vocab=9\nembed-6\n")
+
+    with pytest.raises(ValueError, match="takes tokens, which are not scaled"):
+        tokens.export(tmp_path / "x.onnx", scaling=Scaling((0,), (1,)))
+    with pytest.raises(ValueError, match="has 3 means and deviations, or one of each"):
+        netlang.from_text(SMALL).export(tmp_path / "x.onnx", scaling=Scaling((0, 1), (1, 1)))
+
+
+def test_statistics_of_other_channels_are_told(tmp_path):
+    (tmp_path / "a.net").write_text(SMALL)
+    _, weights = numbers(netlang.from_text(SMALL).checked)
+    about = {"statistics": {"mean": (1, 2), "std": (1, 2), "peak": 1.0}}
+    checkpoint.save(tmp_path / "w.safetensors", checkpoint.Checkpoint(weights, {}, about))
+
+    code, said = refused(tmp_path / "a.net", "-o", tmp_path / "x.onnx", "--weights", tmp_path / "w.safetensors")
+    assert (code, "its statistics are of 2 channels, the net reads 3" in said) == (1, True)
 
 
 def test_a_layer_without_words_in_onnx_is_refused_by_line(monkeypatch):

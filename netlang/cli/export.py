@@ -39,6 +39,8 @@ def command(
     kind = output.suffix.lower()
     if kind not in KINDS:
         raise click.UsageError(f"-o {output}: a net is exported as {' or '.join(KINDS)}")
+    if kind != ".onnx" and (raw or form["external"] or form["channels_first"]):
+        raise click.UsageError("--external, --channels-first and --raw are for .onnx files")
     with told(as_json):
         net = Net(opened(file, settings)[0])
         found = _read(net, weights) if weights is not None else None

@@ -15,7 +15,7 @@ from netlang.layers.onnx import Named, Operators, Stored, writer
 
 @dataclass(frozen=True)
 class Scaling:
-    """What is done to the numbers of the first input: (x - mean) / std, a number each for every channel."""
+    """What is done to the numbers of the first input: (x - mean) / std, a number each for every channel or for all."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -68,10 +68,20 @@ def _entering(ops: Operators, node: Node, channels_first: bool, scaling: Scaling
     if not (channels_first or node.type.classes):
         name = ops.channels_first(name, rank)
     if scaling is not None:
+        _suits(scaling, node)
         ones = [1 for _ in range(rank - 2)]
         mean, std = (ops.constant(np.reshape(part, (-1, *ones))) for part in (scaling.mean, scaling.std))
         name = ops("Div", ops("Sub", name, mean), std)
     return Named(name, node.type)
+
+
+def _suits(scaling: Scaling, node: Node) -> None:
+    """Raise ValueError unless there is a number for each channel, or one for all, and numbers to scale."""
+    if node.type.classes:
+        raise ValueError(f"`{node.id}` takes tokens, which are not scaled")
+    counts = {len(scaling.mean), len(scaling.std)}
+    if not counts <= {1, node.type.channels}:
+        raise ValueError(f"a scaling of `{node.id}` has {node.type.channels} means and deviations, or one of each")
 
 
 def _leaving(ops: Operators, value: Named, name: str, channels_first: bool) -> None:
