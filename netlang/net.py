@@ -125,7 +125,7 @@ class Net:
 
     def gradcheck(
         self,
-        batch: int = 4,
+        batch: int | None = None,
         size: tuple[int, ...] | None = None,
         seed: int = 0,
         tolerance: float = 1e-6,
@@ -134,6 +134,7 @@ class Net:
     ) -> "Gradients":
         """Every gradient beside central differences, in float64, with random numbers for everything.
 
+        batch: examples at once, 4 by default, 2 of large nets
         size: height and width of images, or length of sequences; by default large nets are made smaller
         seconds: how long it may take; what is not done then stands in `.late`
         Returns what was found: `.ok`, `.worst`, `.rows`; it prints as the table of `netlang gradcheck`.
@@ -141,6 +142,7 @@ class Net:
         """
         from netlang.gradcheck import gradcheck
 
+        _whole("batch", 1 if batch is None else batch, 1, LARGEST_BATCH)
         return gradcheck(self, batch, size, seed, tolerance, seconds, threads)
 
     def export(

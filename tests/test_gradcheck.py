@@ -15,7 +15,7 @@ from netlang.files import Problem
 from netlang.formula import calculus
 from netlang.gradcheck import gradcheck
 from netlang.gradcheck.difference import STEPS, Slope, judged
-from netlang.gradcheck.point import moved, small
+from netlang.gradcheck.point import moved, small, usual_batch
 from netlang.graph import Input
 from netlang.layer import Weight
 from netlang.pipeline import refuse_uncompiled
@@ -137,6 +137,10 @@ def test_a_small_net_stays_as_it_is_and_a_size_can_be_asked_for():
     assert len(raised.value.diagnostics) == 1
     with pytest.raises(Problem, match="HxW is for images"):
         small(netlang.from_text("input 5\nFC-3").checked, (4, 4), 4)
+
+
+def test_of_a_large_net_fewer_examples_are_taken():
+    assert [usual_batch(netlang.load(EXAMPLES / f"{name}.net").checked, None) for name in ("lenet", "vgg")] == [4, 2]
 
 
 def test_weights_move_away_from_where_they_start():

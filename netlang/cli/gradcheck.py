@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("gradcheck")
 @file_argument
 @set_option
-@click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), default=4, show_default=True, help="Examples at once.")
+@click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples at once  [default: 4, or 2 if large]")
 @click.option("--size", metavar="HxW", help="Size of the images, or length of the sequences  [default: what is quick]")
 @click.option("--tolerance", type=click.FloatRange(0, 1, min_open=True), default=1e-6, show_default=True)
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Of all numbers.")
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(
     file: str,
     settings: tuple[str, ...],
-    batch: int,
+    batch: int | None,
     size: str | None,
     tolerance: float,
     seed: int,
@@ -53,7 +53,7 @@ def command(
 
 def _found(
     net: "Net",
-    batch: int,
+    batch: int | None,
     size: tuple[int, ...] | None,
     seed: int,
     tolerance: float,

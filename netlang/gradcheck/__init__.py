@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from netlang.files import Problem
 from netlang.gradcheck.alone import alone, kinds
 from netlang.gradcheck.found import Blamed, Gradients, Row
-from netlang.gradcheck.point import Point, moved, point, small
+from netlang.gradcheck.point import Point, moved, point, small, usual_batch
 from netlang.gradcheck.tensor import Tensor, Walk, scale
 from netlang.graph import Input, Node
 from netlang.layer import Layer, Weight
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Watch = Callable[[int, int, str], None]  # tensors done, of so many, and the one at hand
-BATCH = 4
 TOLERANCE = 1e-6
 TIME = 300.0  # seconds
 FLOOR = 1e-6  # of the largest slope of all tensors: what is smaller counts as nothing
@@ -39,7 +38,7 @@ STIR = 1e-15  # a relative change that no loss should feel: what it does is roun
 
 def gradcheck(
     net: Net,
-    batch: int = BATCH,
+    batch: int | None = None,
     size: tuple[int, ...] | None = None,
     seed: int = 0,
     tolerance: float = TOLERANCE,
@@ -49,10 +48,12 @@ def gradcheck(
 ) -> Gradients:
     """Compare the gradient by each weight and input with differences, for random weights, inputs and targets.
 
+    batch: examples at once; None for 4, or 2 of a net that is large
     size: height and width of images, or length of sequences; None makes large nets smaller where they allow it
     seconds: after so many, what is left is named in `late`
     Raises NetError or Problem.
     """
+    batch = batch or usual_batch(net.checked, size)
     until = time.monotonic() + seconds
     found = _checked(net, small(net.checked, size, batch), batch, seed, tolerance, until, threads, watch)
     if found.wrong:
@@ -104,6 +105,7 @@ class _At:
         self.inputs, self.targets = dict(where.inputs), where.targets
         for name in program.weights:
             program.weights[name] = moved(name, program.weights[name], seed)
+        self.told: dict[str, int] = {}
         self.loss, self.gradients = program.gradients(self.inputs, self._targets())
         given: dict[str, Array] = {**{name: program.weights[name] for name in program.weights}, **self.inputs}
         self.values = {name: given[name] for name in self.gradients}
@@ -145,6 +147,7 @@ class _At:
             self.floor,
             tolerance,
             rng,
+            self.told,
         )
         found = walk.checked()
         self.moved(name, value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 STEPS = tuple(10.0**-k for k in range(2, 9))  # relative to the size of what is moved
 AGREE = 3  # steps whose differences must be near one another before a gradient is called wrong
 FINE = 0.01  # of the tolerance: near enough not to take one more step
+CLEAR = 0.1  # of the tolerance: what rounding may make of a difference at the step to begin with
 NEAR = 0.1  # of what they are away from the gradient
 
 
@@ -39,6 +40,16 @@ class Verdict:
     numeric: float
     error: float
     step: int
+
+
+def first(slope: Slope, tolerance: float, last: int) -> int:
+    """The step to begin with: a little larger than the one that told last, and not so small that rounding tells.
+
+    Where a net has many corners, large steps only take time.
+    """
+    fit = slope.noise / (CLEAR * tolerance * max(slope.size, slope.floor, 1e-300))
+    clear = sum(step >= fit for step in STEPS) - 1
+    return max(min(last - 1, clear, len(STEPS) - AGREE), 0)
 
 
 def judged(slope: Slope, tolerance: float, start: int = 0) -> Verdict:

@@ -22,6 +22,7 @@ SIDES = (32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 299, 331, 572)  # pixels o
 STEPS = (7, 16, 32, 64)  # of a sequence
 WORK = 40e6  # multiply-adds of a batch on its way forward, up to which a net is taken as it is
 NUMBERS = 4e5  # that its layers make; every corner of a ReLU between them makes differences harder
+BATCHES = 4, 2  # examples of a net that is light, or not
 CROWD = 8  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
 SPREAD = 0.2  # of the random change of each weight, relative to the weights beside it
 STILL = 0.1  # size of weights that start at zero
@@ -48,6 +49,12 @@ def small(net: Net, size: tuple[int, ...] | None, batch: int) -> Net:
         fitting = list(_fitting(net))
         return next((n for n in fitting if _crowded(n, batch)), fitting[0] if fitting else net)
     return net
+
+
+def usual_batch(net: Net, size: tuple[int, ...] | None) -> int:
+    """How many examples to take where nobody says: fewer of a net that stays large."""
+    most, few = BATCHES
+    return most if _light(small(net, size, most), most) else few
 
 
 def _shapes(net: Net, size: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang.gradcheck.difference import STEPS, Slope, Verdict, judged
+from netlang.gradcheck.difference import STEPS, Slope, Verdict, first, judged
 
 Array = NDArray[Any]
 DIRECTIONS = 2  # of all elements together: a single wrong element among N shows as 1/sqrt(N) of its error
-ELEMENTS = 4  # looked at one by one: the one with the largest gradient, and others at random
+ELEMENTS = 3  # looked at one by one: the one with the largest gradient, and others at random
 TRIES = 8  # directions before one is given up because all of them meet corners
 
 
@@ -46,6 +46,7 @@ class Tensor:
         """Take in one verdict."""
         if verdict.right is None:
             self.skipped += 1
+            self.worst = self.worst or (element if self.right is False else None)
             return
         self.right = verdict.right and self.right is not False
         self.directions += 1
@@ -60,6 +61,7 @@ class Walk:
 
     value, gradient: the tensor and its gradient; loss: of another value in its place
     base, noise, floor, tolerance: as in `Slope` and `judged`
+    told: the step at which a direction told last, and an element; walks of one net share it
     """
 
     value: Array
@@ -70,8 +72,8 @@ class Walk:
     floor: float
     tolerance: float
     rng: np.random.Generator
+    told: dict[str, int]
     size: float = field(init=False)
-    start: int = 0
 
     def __post_init__(self) -> None:
         self.size = scale(self.value)
@@ -91,20 +93,20 @@ class Walk:
         """A direction of all elements; another one where it meets corners."""
         for _ in range(TRIES):
             along = self.rng.choice((-1.0, 1.0), self.value.shape) * self.size
-            verdict = self._judged(along, float(np.linalg.norm(self.gradient)) * self.size)
+            verdict = self._judged(along, float(np.linalg.norm(self.gradient)) * self.size, "direction")
             found.count(verdict)
             if verdict.right is False:
                 self._element(found, self._culprit(along, verdict.step))
             if verdict.right is not None:
                 return
 
-    def _judged(self, along: Array, size: float) -> Verdict:
+    def _judged(self, along: Array, size: float, kind: str) -> Verdict:
         analytic = float(np.sum(self.gradient * along))
         slope = Slope(
             lambda step: self.loss(self.value + step * along), self.base, analytic, size, self.floor, self.noise
         )
-        verdict = judged(slope, self.tolerance, self.start)
-        self.start = max(verdict.step - 1, 0) if verdict.right else 0
+        verdict = judged(slope, self.tolerance, first(slope, self.tolerance, self.told.get(kind, 0)))
+        self.told[kind] = verdict.step if verdict.right else 0
         return verdict
 
     def _chosen(self) -> list[int]:
@@ -120,8 +122,7 @@ class Walk:
         along = np.zeros(self.value.shape)
         along[index] = self.size
         usual = float(np.linalg.norm(self.gradient)) / math.sqrt(self.value.size)
-        self.start = 0
-        verdict = self._judged(along, max(abs(float(self.gradient[index])), usual) * self.size)
+        verdict = self._judged(along, max(abs(float(self.gradient[index])), usual) * self.size, "element")
         found.count(verdict, Element(index, float(self.gradient[index]), verdict.numeric / self.size, verdict.error))
 
     def _culprit(self, along: Array, step: int) -> int:
