@@ -1,22 +1,16 @@
 """What "agrees" means: the arithmetic of each launch, and of whole nets, against float64.
 
-Relative L2 per tensor. The mathematics itself is compared with PyTorch in test_twin.py.
+Relative L2 per tensor. The mathematics itself is compared with PyTorch in test_reference.py and test_zoo_agreement.py.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pytest
+from agreement import EXAMPLES, launch_errors, reference_values
 
 import netlang
-from netlang.interpret import interpret, stepped
-from netlang.loaded import Clock
-from netlang.pipeline import compile_plan
-from netlang.plan import NORM
-from netlang.primitives.launch import Target
+from netlang.interpret import stepped
 from netlang.primitives.reference import Run
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 LENET = (EXAMPLES / "lenet.net").read_text()
 MLP = "input 5x4x3\nFC-37 sigmoid, dropout 0.4, FC-20 tanh, FC-3, soft-max\ntrain: optimizer=momentum lr=0.1"
 CONVS = "input 9x7x3\nconv3-17/2 tanh, conv2-5 dilation=2 sigmoid, avgpool3/2, maxpool3/1\nFC-4, soft-max"
@@ -51,44 +45,14 @@ def example(net, n, seed=0):
     return x, rng.integers(0, 2, net.output.arrayed(n)).astype(float)
 
 
-def feeds(prog, x, target, graph):
-    """What the interpreter needs for a batch: the weights as they are in float32, read as float64."""
-    given = {name: prog.weights[name].astype(np.float64) for name in prog.weights}
-    given |= {node.id: (x if node.id == "input" else target) for node in graph.made_by(netlang.graph.Input)}
-    return {name: np.reshape(v, graph[name].type.arrayed(len(x))) for name, v in given.items()}
-
-
-def reference_values(prog, purpose, x, target, run):
-    """Every value of the optimised graph in float64."""
-    target64 = Target("float64", "f64", prog.target.tiles, 1)
-    graph = compile_plan(prog.checked, purpose, target64, prog.batch).optimised
-    return graph, interpret(graph, feeds(prog, x, target, graph), run)
-
-
-def error(value, wanted):
-    return np.linalg.norm(value - wanted) / max(np.linalg.norm(wanted), 1e-30)
-
-
 @each_net
 @pytest.mark.parametrize(("batch", "n"), BATCHES)
 def test_each_launch_given_the_references_inputs_is_within_1e_5(name, batch, n):
     """float32 rounds to 6e-8; sums of a few hundred products, in another order, stay below 1e-5 of the result."""
     prog = compiled(name, batch)
     x, target = example(prog.net, n)
-    loaded = prog.loaded("train")
-    _, values = reference_values(prog, "train", x, target, Run(examples=n, step=1, seed=0, rate=prog.rate))
-    for segment in ("prepare", "step"):
-        for launch in loaded.plan.segments[segment]:
-            if launch.node == NORM:
-                continue
-            for buffer in launch.reads:
-                loaded.write(buffer, values[buffer])
-            loaded.view(launch.node)[:] = np.nan
 
-            loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
-
-            wanted = values.get(launch.node, values[launch.reads[0]])  # the planner's copies have no node
-            assert error(loaded.read(launch.node, n), wanted) <= 1e-5, launch.node
+    assert max(error for _, error in launch_errors(prog, x, target, n)) <= 1e-5
     prog.close()
 
 

@@ -1,0 +1,250 @@
+"""What "agrees" means, as figures: the arithmetic of launches, and whole nets beside PyTorch (tests compare them).
+
+    PYTHONPATH=. python tests/agreement.py > rows.md
+
+prints a row of docs/measurements/agreement.md for every example that compiles. Relative L2 per tensor, above a floor of
+1e-6 of the largest gradient.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import netlang
+from netlang.gradcheck.alone import alone
+from netlang.gradcheck.point import point, small
+from netlang.graph import Input
+from netlang.interpret import interpret
+from netlang.layer import Layer
+from netlang.loaded import Clock
+from netlang.lower import loss_of, lower
+from netlang.net import Net
+from netlang.pipeline import compile_plan, refuse_uncompiled
+from netlang.plan import NORM
+from netlang.primitives.launch import Target
+from netlang.primitives.reference import Run
+from netlang.primitives.winograd.op import Winograd, WinogradGradient
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+FLOOR = 1e-6  # of the largest gradient of all: smaller ones are noise
+NOISE = 3e-7  # a few roundings of float32: below it both are right
+
+
+def feeds(prog, x, target, graph):
+    """What the interpreter needs for a batch: the weights as they are in float32, read as float64."""
+    given = {name: prog.weights[name].astype(np.float64) for name in prog.weights}
+    for node in graph.made_by(Input):
+        name = node.id.removeprefix("target").removeprefix(".")
+        values = x if node.id in prog.net.graph else target
+        given[node.id] = values[name or "output"] if isinstance(values, dict) else values
+    some = next(iter(x.values())) if isinstance(x, dict) else x
+    return {name: np.reshape(v, graph[name].type.arrayed(len(some))) for name, v in given.items()}
+
+
+def reference_values(prog, purpose, x, target, run):
+    """Every value of the optimised graph in float64."""
+    target64 = Target("float64", "f64", prog.target.tiles, 1)
+    strict = prog.options.precision == "strict"
+    graph = compile_plan(prog.checked, purpose, target64, prog.batch, strict=strict).optimised
+    return graph, interpret(graph, feeds(prog, x, target, graph), run)
+
+
+def launch_errors(prog, x, target, n):
+    """How far each launch is from the reference in float64, given the reference's inputs: (node, error)."""
+    loaded = prog.loaded("train")
+    graph, values = reference_values(prog, "train", x, target, Run(examples=n, step=1, seed=0, rate=prog.rate))
+    gradients = [values[of] for name, of in graph.outputs.items() if name.startswith("d.")]
+    floor = FLOOR * max(map(np.linalg.norm, gradients), default=0)
+    for segment in ("prepare", "step"):
+        for launch in loaded.plan.segments[segment]:
+            if launch.node == NORM:
+                continue
+            for buffer in launch.reads:
+                loaded.write(buffer, values[buffer])
+            loaded.view(launch.node)[:] = np.nan
+
+            loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
+
+            wanted = values.get(launch.node, values[launch.reads[0]])  # the planner's copies have no node
+            yield launch.node, error(loaded.read(launch.node, n), wanted, floor if launch.node.startswith("d.") else 0)
+
+
+def error(value, wanted, floor=0.0):
+    """Relative L2."""
+    return np.linalg.norm(np.asarray(value, np.float64) - wanted) / max(np.linalg.norm(wanted), floor, 1e-30)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A net beside PyTorch.
+
+    mathematics: float64 beside PyTorch's float64: the worst of loss, gradients and outputs
+    arithmetic, theirs: all gradients in float32 beside PyTorch's float64; PyTorch's own float32
+    answers: outputs in float32, in evaluation, beside PyTorch's float64
+    winograd: whether float32 takes fewer products
+    """
+
+    mathematics: float
+    arithmetic: float
+    theirs: float
+    answers: float
+    winograd: bool
+
+    @property
+    def ratio(self):
+        """netlang's error in float32 over PyTorch's."""
+        return self.arithmetic / max(self.theirs, NOISE)
+
+
+def beside_pytorch(checked, batch, seed=0):
+    """The figures of a net, for one random batch."""
+    x, target = batch_of(checked, batch, seed)
+    program = compiled(checked, batch)
+    weights = {key: program.weights[key] for key in program.weights}
+    loss64, grads64, outputs64, kept = by_pytorch(checked, weights, x, target, "f64")
+    theirs = whole(by_pytorch(checked, weights, x, target, "f32")[1], grads64)
+    arithmetic = whole(program.gradients(x, target)[1], grads64)
+    made = program.stages("gradients").optimised
+    winograd = any(isinstance(node.made_by, Winograd | WinogradGradient) for node in made)
+    answers = max(error(y, outputs64[name]) for name, y in outputs(program, kept, x).items())
+    program.close()
+
+    program = compiled(checked, batch, dtype="f64")
+    loss, grads = program.gradients(x, target)
+    floor = FLOOR * max(np.linalg.norm(g) for g in grads64.values())
+    worst = [abs(loss - loss64) / abs(loss64), *(error(grads[key], g, floor) for key, g in grads64.items())]
+    worst += [error(y, outputs64[name]) for name, y in outputs(program, kept, x).items()]
+    program.close()
+    return Agreement(max(worst), arithmetic, theirs, answers, winograd)
+
+
+def worst_launch(checked, batch, precision, seed=0):
+    """How far the worst launch of a training step is from the reference."""
+    program = compiled(checked, batch, precision=precision)
+    found = max(e for _, e in launch_errors(program, *batch_of(checked, batch, seed), batch))
+    program.close()
+    return found
+
+
+def batch_of(checked, batch, seed):
+    """Inputs that float32 holds, and targets, by their names."""
+    at = point(checked, batch, seed)
+    return {key: v if v.dtype.kind in "iu" else v.astype(np.float32) for key, v in at.inputs.items()}, dict(at.targets)
+
+
+def compiled(checked, batch, **options):
+    """A program with tame weights that float32 holds."""
+    program = Net(checked).compile(batch, training=True, seed=1, **options)
+    for key, value in tamed(checked, {key: np.array(program.weights[key]) for key in program.weights}).items():
+        program.weights[key] = value.astype(np.float32)
+    return program
+
+
+def outputs(program, kept, x):
+    """The answers in evaluation, by the names of the outputs, with these running statistics."""
+    for key, value in kept.items():
+        program.weights[key] = value
+    found = program(x)
+    names = [name for name, of in program.net.graph.outputs.items() if of in program.checked.running()]
+    return found if isinstance(found, dict) else {names[0]: found}
+
+
+def whole(grads, wanted):
+    """The error of all gradients together: a pixel that rounding moves across a corner changes all in front of it."""
+    away = sum(np.linalg.norm(np.asarray(grads[key], np.float64) - wanted[key]) ** 2 for key in wanted)
+    return float(np.sqrt(away / sum(np.linalg.norm(g) ** 2 for g in wanted.values())))
+
+
+def tamed(checked, weights):
+    """The last scale of each residual block at 0.2: else PyTorch's own float32 is off by percents."""
+    ends = {i for node in checked.graph if getattr(node.made_by, "skips", False) for i in node.inputs}
+    for node in checked.graph:
+        if node.id in ends and getattr(node.made_by, "norm", False):
+            weights[f"{node.id}.scale"] = np.full_like(weights[f"{node.id}.scale"], 0.2)
+    return weights
+
+
+def by_pytorch(checked, weights, x, target, dtype):
+    """Loss, gradients, and then, with the statistics of this batch as the running ones, outputs in evaluation."""
+    import torch
+
+    from netlang.layers.twin import to_netlang, twin
+
+    kind = torch.float64 if dtype == "f64" else torch.float32
+    made = twin(checked, dtype).load(weights)
+    inputs = [torch.as_tensor(v) if v.dtype.kind in "iu" else torch.as_tensor(v, dtype=kind) for v in x.values()]
+    masked(checked, made, len(target[next(iter(target))]), kind)
+    loss = scored(checked, made, {key: torch.as_tensor(t) for key, t in target.items()}, inputs, kind)
+    loss.backward()
+    made.eval()
+    kept = {
+        f"{node.id}.{each.name}": getattr(made.parts[node.id], each.name).numpy().copy()
+        for node in checked.graph.made_by(Layer)
+        for each in node.made_by.kept(*(checked.graph[i].type for i in node.inputs[:1]))
+    }
+    with torch.no_grad():
+        values = made.values(*inputs)
+    ends = {name: of for name, of in checked.graph.outputs.items() if of in checked.running()}
+    found = {name: to_netlang(values[of]).numpy() for name, of in ends.items()}
+    return float(loss.detach()), made.gradients(), found, kept
+
+
+def scored(checked, made, target, inputs, kind):
+    """The weighted losses of all outputs, each by PyTorch's own fused function."""
+    from netlang.layers.loss.torch import scored as of
+
+    values = made.values(*inputs)
+    shares = {output.name: output.weight for output in checked.outputs}
+    total = 0
+    for name, node in checked.graph.outputs.items():
+        loss = loss_of(checked, name)
+        wanted = target[name] if loss.target == "labels" else target[name].to(kind)
+        total = total + shares.get(name, 1.0) * of(loss, values[made.reads[node][0] if loss.of else node], wanted)
+    return total
+
+
+def masked(checked, made, n, kind):
+    """The twin drops what netlang drops in its first step."""
+    import torch
+
+    from netlang.layers.twin import to_torch
+
+    for node in made.layers:
+        if hasattr(made.parts[node.id], "kept"):
+            graph = lower(alone(checked, node), training=True, scored=False)
+            (source,) = graph.made_by(Input)
+            ones = np.ones(source.type.arrayed(n))
+            dropped = interpret(graph, {source.id: ones}, Run(examples=n, step=1, seed=1))[graph.outputs["output"]]
+            made.parts[node.id].kept = to_torch(torch.as_tensor(dropped != 0, dtype=kind))
+
+
+def compiling():
+    """The name and the net of every example that this version compiles."""
+    for path in sorted(EXAMPLES.glob("*.net")):
+        checked = netlang.load(path).checked
+        try:
+            refuse_uncompiled(small(checked, None, 2), "gradients")
+        except netlang.NetError:
+            continue
+        yield path.stem, checked
+
+
+def row(name, checked, batch=2):
+    """A line of docs/measurements/agreement.md."""
+    net = small(checked, None, batch)
+    found = beside_pytorch(net, batch)
+    fast, strict = (worst_launch(net, batch, precision) for precision in ("fast", "strict"))
+    size = ", ".join("x".join(map(str, node.type.arrayed(0)[1:])) for node in net.graph.made_by(Input))
+    return (
+        f"| {name} | {size} | {found.mathematics:.1e} | {fast:.1e}{' W' if found.winograd else ''} | {strict:.1e} "
+        f"| {found.arithmetic:.1e} | {found.theirs:.1e} | {found.answers:.1e} |"
+    )
+
+
+if __name__ == "__main__":
+    for name, checked in compiling():
+        if not sys.argv[1:] or name in sys.argv[1:]:
+            sys.stdout.write(f"{row(name, checked)}\n")
+            sys.stdout.flush()
