@@ -34,11 +34,13 @@ def run(*words):
 
 
 def assert_comes_to_its_value(working):
-    """The expression, worked out in exact fractions, is the figure beside it."""
-    if isinstance(working.value, str | Size) or working.text.startswith("that of "):
+    """The expression, worked out in exact fractions, is the figure beside it; letters are any sizes."""
+    if isinstance(working.value, str) or working.text.startswith("that of "):
         return
-    found = eval(working.text, {"ceil": ceil, "floor": floor, "max": max})  # the arithmetic is the subject
-    assert Fraction(found).limit_denominator(10**6) == working.value, working
+    names = {"ceil": ceil, "floor": floor, "max": max, "T": 29, "H": 37, "W": 46}
+    figure = eval(str(working.value), names) if isinstance(working.value, Size) else working.value
+    found = eval(working.text, names)  # the arithmetic is the subject
+    assert Fraction(found).limit_denominator(10**6) == figure, working
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -213,3 +215,30 @@ def test_uses_with_the_same_numbers_are_explained_once():
     (found,) = of_text(CELL.replace("mine-6, mine(3)", "mine-4 x3"), 4)
 
     assert found.names == ("mine1.f", "mine2.f", "mine3.f")
+
+
+def test_copies_that_see_as_much_in_height_as_in_width_stand_apart_from_those_that_do_not():
+    found = of_text("block b: relu\ninput 8x8x1\nb, conv1x3-1 linear, b\n", 1)
+
+    assert [each.names for each in found] == [("b1.relu1",), ("b2.relu1",)]
+    assert "receptive field" in workings(found[0])
+    assert workings(found[1])["receptive field, width"].value == 3
+
+
+def test_a_field_that_is_no_whole_pixel_is_rounded_up_in_the_text_too():
+    found = workings(of_text("input 4x4x1\nupsample4\nconv3-1\n", 3)[0])["receptive field"]
+
+    assert (found.text, found.value) == ("ceil(1 + (3 - 1)*1/4)", 2)
+
+
+def test_a_sum_of_products_is_doubled_as_a_whole():
+    found = workings(of_text("input Tx3\nupsample2, conv3-4, pad 1, conv2-4\n", 2)[3])
+
+    assert_comes_to_its_value(found["backward MACs"])
+
+
+def test_a_sum_of_steps_is_divided_as_a_whole():
+    found = workings(of_text("input Tx3\npad 1, maxpool4\n", 2)[1])
+
+    assert_comes_to_its_value(found["steps"])
+    assert found["steps"].text == "ceil((T + 2)/4)"

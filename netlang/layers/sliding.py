@@ -204,7 +204,7 @@ def _axis(layer: Any, at: Windows, axis: int) -> list[Working]:
     span = (k - 1) * d + 1
     found = [Working("of the window", f"({k} - 1)*{d} + 1", span)] if d > 1 else []
     if layer.pad == "same" and not getattr(layer, "ceil", False):
-        found.append(Working("", f"ceil({n}/{s})", count))
+        found.append(Working("", f"ceil({shown((n,))}/{s})", count))
         if isinstance(n, int) and isinstance(count, int):
             total = f"max(({count} - 1)*{s} + {span} - {n}, 0)"
             found += _padded(before, behind, lambda up: f"{'ceil' if up else 'floor'}({total}/2)")

@@ -150,7 +150,7 @@ class _Lines:
         text = next((t for t in _multiplied(node.type, types[0], weights) if t[1] == macs), (str(macs), macs))[0]
         yield Working("MACs", text, macs)
         times = _ratio(row.backward_macs, macs)
-        yield Working("backward MACs", f"{times}*{macs}" if times else "0", row.backward_macs)
+        yield Working("backward MACs", f"{times}*{_term(macs)}" if times else "0", row.backward_macs)
 
     def _sight(self, node: Node, row: Row) -> Iterator[Working]:
         """The receptive field and the jump."""
@@ -173,7 +173,7 @@ def _once(found: Iterable[Explained]) -> tuple[Explained, ...]:
     """Those with the same numbers under all their names; what each sees of the input may differ."""
     alike: dict[Explained, list[Explained]] = {}
     for each in found:
-        plainly = tuple(w for w in each.workings if not w.what.startswith(SIGHT))
+        plainly = tuple(replace(w, text="", value=0) if w.what.startswith(SIGHT) else w for w in each.workings)
         alike.setdefault(replace(each, names=(), rule=_bare(each), workings=plainly), []).append(each)
     return tuple(_merged(group) for group in alike.values())
 
@@ -269,7 +269,9 @@ def _field(layer: Any, seen: Seen | None, axis: int, size: Dim) -> tuple[str, Di
     kernel = layer.kernel[-axes:][axis]
     dilation = getattr(layer, "dilation", (1, 1))[-axes:][axis]
     spread = f"*{dilation}" if dilation > 1 else ""
-    return f"{seen.field[axis]} + ({kernel} - 1){spread}*{seen.jump[axis]}", size
+    text = f"{seen.field[axis]} + ({kernel} - 1){spread}*{seen.jump[axis]}"
+    whole = seen.field[axis] + (kernel - 1) * dilation * seen.jump[axis] == size
+    return text if whole else f"ceil({text})", size
 
 
 def _jump(layer: Any, seen: Seen | None, axis: int, jump: Any) -> tuple[str, Any]:
