@@ -17,6 +17,7 @@ from netlang.primitives.text import Arguments, Geometry, drafted, indented
 GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
 CHUNK = 96 * 1024  # bytes of x and dy between two visits of a tile; 192 KB: 177 for 145 µs on LeNet's conv5-16
 LINES = 128  # at most, in a chunk: bounds the table
+BAND = 4  # column blocks that a group of tiles of a 1x1 kernel goes through before the next rows
 
 
 def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
@@ -30,9 +31,8 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     a = "spread" if lanes == "c" else "dot"
     tile = tile_for(target, rows, by.columns, a=a)
     kernel = Reduce(*tile, lanes, dtype, flat, not any(primitive.pad), of.size)
-    if flat:  # all pixels of all images are one line, cut into chunks
-        line = of.columns * of.vector + by.columns * by.vector
-        chunk = max(16, CHUNK // line)
+    if flat:  # all pixels of all images are one line, cut into chunks of what a group of tiles reads
+        chunk = max(16, CHUNK // _read(tile, of, by))
     else:
         line = primitive.stride[0] * width * of.columns * of.vector + wide * by.columns * by.vector
         chunk = max(1, min(LINES, CHUNK // line))
@@ -56,6 +56,13 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         )  # fmt: skip
     lines = [f"own = {arguments.own()}", *kernel.lines()]
     return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, 0))
+
+
+def _read(tile: tuple[int, int], of: Geometry, by: Geometry) -> int:
+    """Bytes of x and dy that a group of tiles of a 1x1 kernel reads of a pixel."""
+    wide = min(BAND, -(-by.columns // tile[1]))
+    high = GROUP // wide * tile[0] // (16 if of.lanes == "c" else 1)
+    return min(of.columns, high) * of.vector + min(by.columns, wide * tile[1]) * by.vector
 
 
 @dataclass(frozen=True)
@@ -133,11 +140,24 @@ class Reduce:
         ]
 
     def _which(self) -> list[str]:
-        """Tap column, rows and columns of a tile, and where its sums are."""
-        return [
+        """Tap column, rows and columns of a tile, and where its sums are. Of a 1x1 kernel a group is some blocks of rows
+        by some of columns, so that both are read again while they are near.
+        """
+        bands = [
+            "v = 0",
+            f"band = tile // (row_blocks * {BAND})",
+            f"rest = tile - band * row_blocks * {BAND}",
+            f"across = min_i64({BAND}, blocks - band * {BAND})",
+            f"block = band * {BAND} + rest % across",
+            "row = rest // across * tile_rows",
+        ]
+        lines = [
             "v = tile // (row_blocks * blocks)",
             "block = tile % blocks",
             "row = tile // blocks % row_blocks * tile_rows",
+        ]
+        return [
+            *(bands if self.flat else lines),
             "column = block * tile_columns",
             "sum_at = sums + (tile - group) * tile_bytes",
         ]
