@@ -84,9 +84,10 @@ class Lowering:
             for line in self.lines
         ]
         self.lines = _needed(self.lines, states, self.cell.output)
+        there = {name for line in self.lines for name in (line.name, *line.reads)}
         for term, blocks in outer.items():
-            self._product_outside(term, blocks, biases)
-        self._products_inside(inner)
+            self._product_outside(term, [block for block in blocks if block.name in there], biases)
+        self._products_inside([[b for b in blocks if b.name in there] for blocks in inner.values()])
         for name in dict.fromkeys(name for line in self.lines for name in line.reads if name in owned):
             self.shared.append(Shared(name, len(self.operands), self.cell.widths[name]))
             self.operands.append(self.weights[name])
@@ -123,6 +124,8 @@ class Lowering:
 
     def _product_outside(self, term: Term, blocks: list[_Block], biases: Mapping[str, str]) -> None:
         """One product over all steps, its biases added; each block is a piece of it."""
+        if not blocks:
+            return
         x = self._sequence(term)
         y = self.emit(Contraction(size=(1, self.steps)), x, self._matrix(blocks))
         if any(block.name in biases for block in blocks):
@@ -132,9 +135,9 @@ class Lowering:
             self.given.append(Given(block.name, len(self.operands), start, self.cell.widths[block.weight]))
         self.operands.append(y)
 
-    def _products_inside(self, inner: Mapping[str, list[_Block]]) -> None:
+    def _products_inside(self, inner: list[list[_Block]]) -> None:
         where: dict[str, tuple[int, int]] = {}
-        for blocks in inner.values():
+        for blocks in filter(None, inner):
             for block, start in zip(blocks, self._starts(blocks), strict=True):
                 where[block.name] = len(self.operands), start
             self.operands.append(self._matrix(blocks))

@@ -141,7 +141,7 @@ class Equations(nn.Module):
             if isinstance(part, Call):
                 found[part] = FUNCTIONS[part.name](*(found[a] for a in part.args))
             elif isinstance(part, Number):
-                found[part] = torch.as_tensor(part.value)
+                found[part] = torch.as_tensor(part.value, dtype=values[INPUT].dtype)
             elif not isinstance(part, Name):
                 raise TypeError(f"the equations of a cell have no {part}")
             elif part.name in values:

@@ -1,0 +1,85 @@
+"""Recurrent nets whole: users' cells beside PyTorch's autograd over the same equations, gradients, and no new kernels."""
+
+import numpy as np
+import pytest
+
+import netlang
+from netlang.differentiate import differentiate
+from netlang.interpret import interpret
+from netlang.layers.loss import find
+from netlang.lower import lower
+from netlang.primitives.reference import Run
+
+CELLS = {
+    "a projection": """cell own(n):
+    state h=3, c=n
+    f = sigmoid(W[x, h] + b)
+    c = f * c + (1 - f) * tanh(W[x, h] + b)
+    h = W[tanh(c)]
+    output h
+""",
+    "products of products and of what the step computes": """cell own(n):
+    state h=n
+    a = relu(W[h + 0.5 * W[x] + b])
+    h = 0.5 * h + tanh(W[a, x, a * a])
+    output a
+""",
+    "no product in the loop": """cell own(n):
+    state c=n
+    f = sigmoid(W[x] + b)
+    g = W[tanh(W[x] + b)]
+    c = f * c + (1 - f) * g
+    y = f * tanh(c) + w * c
+    output y
+""",
+    "a state of a state": """cell own(n):
+    state h=n, old=n
+    now = tanh(W[x, h] + w * old + b)
+    old = h
+    h = now - 0.1 * old
+    output h
+""",
+}
+
+
+def made(name, use):
+    return netlang.from_text(f"input 5x4\n{CELLS[name]}{use}\nmean, FC-2\n".replace("cell", "\ncell", 1))
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("use", ["own-18", "own-16 reverse", "own-5 bidirectional"])
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_of_ones_own_and_its_gradients_agree_with_autograd(name, use):
+    torch = pytest.importorskip("torch")
+    from netlang.layers.twin import twin
+
+    net = made(name, use).checked
+    graph = differentiate(lower(net, training=True, loss=find("squared_error")(), dtype="f64"))
+    rng = np.random.default_rng(0)
+    feeds = {n.id: rng.normal(size=n.type.arrayed(3)) / 2 for n in graph if not n.inputs}
+    values = interpret(graph, feeds, Run(examples=3))
+
+    theirs = twin(net, "f64").load(feeds)
+    loss = theirs.score(find("squared_error")(), torch.as_tensor(feeds["target"]), torch.as_tensor(feeds["input"]))
+    loss.backward()
+    assert float(values[graph.outputs["loss"]]) == pytest.approx(float(loss.detach()), rel=1e-10)
+    for weight, gradient in theirs.gradients().items():
+        found = values[graph.outputs[f"d.{weight}"]]
+        assert np.linalg.norm(found - gradient) <= 1e-8 * max(1e-3, np.linalg.norm(gradient)), weight
+
+
+@pytest.mark.parametrize("name", ["a projection", "products of products and of what the step computes"])
+def test_compiled_gradients_of_a_cell_agree_with_the_interpreted_ones(name):
+    net = made(name, "own-18 bidirectional")
+    prog = net.compile(batch=7, training=True, dtype="f64")
+    rng = np.random.default_rng(1)
+    x, target = rng.normal(size=(5, 5, 4)), rng.normal(size=(5, 2))
+    graph = differentiate(lower(net.checked, training=True, dtype="f64"))
+    feeds = {w: prog.weights[w] for w in prog.weights} | {"input": x, "target": target}
+    values = interpret(graph, feeds, Run(examples=5))
+
+    loss, grads = prog.gradients(x, target)
+    assert loss == pytest.approx(float(values[graph.outputs["loss"]]), rel=1e-10)
+    for weight in prog.weights:
+        np.testing.assert_allclose(grads[weight], values[graph.outputs[f"d.{weight}"]], atol=1e-10, err_msg=weight)
+    prog.close()
