@@ -161,7 +161,6 @@ class Layer:
     references: ClassVar[tuple[str, ...]] = ()  # settings that name a tensor, `like=@a`: inputs of `infer` by that name
     arguments: ClassVar[Mapping[str, str]] = {}  # settings in brackets, in order: what they are called there, and here
     per_example: ClassVar[bool] = True  # in training, a batch of n gives what n batches of one give
-    compiled: ClassVar[bool] = True  # whether `lower` says how it is computed
 
     def infer(self, *inputs: Any, **_: Any) -> Tensor:
         """The type of the output, or `Misfit`. Subclasses spell the inputs out: `infer(self, x)`."""
@@ -217,10 +216,6 @@ class Layer:
     def jump(self) -> tuple[int, int]:
         """Rows and columns from what one output sees to what the next one sees: the stride."""
         return 1, 1
-
-    def missing(self, *inputs: Tensor) -> str | None:
-        """What keeps this layer from being compiled, as it is written; None where nothing does."""
-        return None if self.compiled else f"`{self.word}`"
 
     def lower(self, emit: Emit, training: bool, *values: Any, **_: Any) -> Value:
         """The layer in primitives; `values` are its inputs, then its weights, then what it keeps."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from netlang.diagnostics import Diagnostic, Label, NetError, error
 from netlang.differentiate import differentiate, updates
-from netlang.graph import Graph, Input, Net, Node
-from netlang.layer import Layer, Misfit, Weight
+from netlang.graph import Graph, Input, Net
+from netlang.layer import Misfit, Weight
 from netlang.layers import optimizer
 from netlang.layers.optimizer import USUAL, Optimizer
 from netlang.lower import NEXT, lower
@@ -45,7 +45,7 @@ def compile_plan(
     strict: no pass that loses digits for speed
     Raises NetError.
     """
-    refuse_uncompiled(net, purpose)
+    refuse_unready(net, purpose)
     primitives = _lowered(net, purpose != "evaluate", target.dtype)
     gradient = primitives
     if purpose == "gradients":
@@ -62,35 +62,20 @@ def compile_plan(
     return Stages(purpose, primitives, gradient, optimised, plan(optimised, target, batch, share=share))
 
 
-def refuse_uncompiled(net: Net, purpose: str) -> None:
-    """Raise NetError for everything in a checked net that this version cannot compile, all at once."""
-    found: dict[Span, Diagnostic] = {}
-    for node in net.graph:
-        what = _missing(net.graph, node)
-        if what is not None:
-            title = f"this version checks, counts and draws {what}, but cannot compile it yet"
-            if isinstance(node.made_by, Input):
-                title = f"{what} is chosen before a net is compiled"
-            advice = CHOOSE if isinstance(node.made_by, Input) else None
-            found.setdefault(node.span, Diagnostic("not-compiled", title, Label(node.span, ""), help=advice))
+def refuse_unready(net: Net, purpose: str) -> None:
+    """Raise NetError for a net whose sizes are open, all at once, or that has nothing to train."""
+    found = []
+    for node in net.graph.made_by(Input):
+        if not node.type.fixed:
+            title = f"the size `{letters(*node.type.shape[1:])[0]}` is chosen before a net is compiled"
+            found.append(Diagnostic("open-size", title, Label(node.span, ""), help=CHOOSE))
     if found:
-        raise NetError(*found.values())
+        raise NetError(*found)
     weights = list(net.graph.made_by(Weight))
     if purpose == "train" and all(node.made_by.frozen for node in weights):
         span = weights[0].span if weights else next(iter(net.graph)).span
         title = "every weight is frozen: there is nothing to train" if weights else "this net has no weights to train"
         raise error("untrained", title, span, help="take `freeze` off a layer" if weights else None)
-
-
-def _missing(graph: Graph, node: Node) -> str | None:
-    """What of a node the compiler lacks, as a user wrote it."""
-    match node.made_by:
-        case Input() if not node.type.fixed:
-            return f"the size `{letters(*node.type.shape[1:])[0]}`"
-        case Layer() as layer:
-            types = [graph[i].type for i in node.inputs if not isinstance(graph[i].made_by, Weight)]
-            return layer.missing(*types) if all(t.fixed for t in types) else None
-    return None
 
 
 def refuse_undrafted(graph: Graph, device: str) -> None:

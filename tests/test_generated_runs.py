@@ -19,7 +19,7 @@ from netlang.layer import Misfit
 from netlang.lower import loss_of, lower
 from netlang.net import Net
 from netlang.passes import optimise
-from netlang.pipeline import compile_plan, refuse_uncompiled
+from netlang.pipeline import compile_plan, refuse_unready
 from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run
 from netlang.source import Source
@@ -42,7 +42,7 @@ def programs(count):
         seed += 1
         try:
             net = check(parse(Source("g.net", text)))
-            refuse_uncompiled(net, "gradients")
+            refuse_unready(net, "gradients")
             for name in net.graph.outputs:
                 loss_of(net, name)
         except (NetError, Misfit):

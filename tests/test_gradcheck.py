@@ -18,7 +18,7 @@ from netlang.gradcheck.difference import STEPS, Slope, judged
 from netlang.gradcheck.point import moved, small, usual_batch
 from netlang.graph import Input
 from netlang.layer import Weight
-from netlang.pipeline import refuse_uncompiled
+from netlang.pipeline import refuse_unready
 from netlang.program import Program
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -219,7 +219,7 @@ def test_a_net_without_anything_to_differentiate_by_is_told(tmp_path):
 def compiled(path):
     net = netlang.load(path)
     try:
-        refuse_uncompiled(small(net.checked, None, 4), "gradients")
+        refuse_unready(small(net.checked, None, 4), "gradients")
     except netlang.NetError:
         return None
     return net

@@ -1,4 +1,4 @@
-"""Recurrent nets whole: users' cells beside PyTorch's autograd over the same equations, gradients, and no new kernels."""
+"""Cells of one's own: beside PyTorch's autograd over the same equations, and compiled beside interpreted."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from netlang.interpret import interpret, stepped
 from netlang.layer import find
 from netlang.layers import loss
 from netlang.lower import loss_of, lower
-from netlang.pipeline import refuse_uncompiled
+from netlang.pipeline import refuse_unready
 from netlang.primitives.reference import Run
 
 torch = pytest.importorskip("torch", reason="the extra `reference` is not installed")
@@ -55,7 +55,7 @@ def compiled(path):
         return None
     net = netlang.load(path).checked
     try:
-        refuse_uncompiled(net, "train")
+        refuse_unready(net, "train")
     except netlang.NetError:
         return None
     return net

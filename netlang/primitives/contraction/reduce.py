@@ -140,8 +140,9 @@ class Reduce:
         ]
 
     def _which(self) -> list[str]:
-        """Tap column, rows and columns of a tile, and where its sums are. Of a 1x1 kernel a group is some blocks of rows
-        by some of columns, so that both are read again while they are near.
+        """Tap column, rows and columns of a tile, and where its sums are.
+
+        Of a 1x1 kernel a group is some blocks of rows by some of columns: both are read again while they are near.
         """
         bands = [
             "v = 0",
