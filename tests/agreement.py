@@ -21,7 +21,7 @@ from netlang.layer import Layer
 from netlang.loaded import Clock
 from netlang.lower import loss_of, lower
 from netlang.net import Net
-from netlang.pipeline import compile_plan, refuse_uncompiled
+from netlang.pipeline import compile_plan, refuse_unready
 from netlang.plan import NORM
 from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run
@@ -225,7 +225,7 @@ def compiling():
     for path in sorted(EXAMPLES.glob("*.net")):
         checked = netlang.load(path).checked
         try:
-            refuse_uncompiled(small(checked, None, 2), "gradients")
+            refuse_unready(small(checked, None, 2), "gradients")
         except netlang.NetError:
             continue
         yield path.stem, checked
