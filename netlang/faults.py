@@ -17,8 +17,11 @@ from netlang.types import Tensor, shown
 Array = NDArray[Any]
 
 
-def checked_input(node: Node, value: Any) -> Array:
-    """An input's array, of numbers and in its shape. Raises ValueError that shows both shapes."""
+def checked_input(node: Node, value: Any, steps: Array | None = None) -> Array:
+    """An input's array, of numbers and in its shape, zero beyond the real steps of each example.
+
+    Raises ValueError that shows both shapes.
+    """
     array = np.asarray(value)
     wanted = node.type.shape[1:]
     if array.dtype.kind not in "fiub":
@@ -28,6 +31,8 @@ def checked_input(node: Node, value: Any) -> Array:
         raise ValueError(f"{what}; got {shown(array.shape)}")
     if not len(array):
         raise ValueError(f"`{node.id}` got no examples")
+    if steps is not None:
+        array = cut(array, steps)
     if node.type.classes:
         _check_tokens(node, array)
     return array
@@ -52,9 +57,11 @@ def target_of(target: Any, output: str) -> Any:
     return target[output]
 
 
-def checked_target(node: Node, target: Any, n: int, output: Tensor) -> Array:
-    """A target's array in the shape of its buffer. Raises ValueError."""
+def checked_target(node: Node, target: Any, n: int, output: Tensor, steps: Array | None = None) -> Array:
+    """A target's array in the shape of its buffer, zero beyond the real steps of each example. Raises ValueError."""
     array = np.asarray(target)
+    if steps is not None and array.size == n * node.type.size:
+        array = cut(array.reshape(node.type.arrayed(n)), steps)
     if node.made_by.kind == "labels":
         if array.size != n * node.type.size or array.dtype.kind not in "iub":
             raise ValueError(f"the target is one whole class number for each of {n} examples; got {_described(array)}")
@@ -64,6 +71,39 @@ def checked_target(node: Node, target: Any, n: int, output: Tensor) -> Array:
     elif array.size != n * node.type.size or array.dtype.kind not in "fiub":
         raise ValueError(f"the target is {n}x{shown(node.type.shape)} numbers; got {_described(array)}")
     return array.reshape(node.type.arrayed(n))
+
+
+def cut(array: Array, steps: Array) -> Array:
+    """array[n, t, ...] with zeros behind the real steps of each example, whatever stands there."""
+    real = np.arange(array.shape[1]) < steps[:, None]
+    zeroed: Array = np.where(real.reshape(*real.shape, *(1,) * (array.ndim - 2)), array, np.zeros((), array.dtype))
+    return zeroed
+
+
+def checked_lengths(name: str, value: Any, n: int, longest: int) -> Array:
+    """How many steps of each of n examples are real, from 1 to `longest`. Raises ValueError."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or array.ndim != 1 or not np.equal(np.mod(array, 1), 0).all():
+        raise ValueError(f"the lengths of `{name}` are whole numbers, one for each example; got {_described(array)}")
+    if len(array) != n:
+        raise ValueError(f"the lengths of `{name}` are {len(array)}, and there are {n} examples")
+    wrong = np.flatnonzero((array < 1) | (array > longest))
+    if wrong.size:
+        said = f"example {wrong[0]} of `{name}` has the length {array[wrong[0]]:g}"
+        raise ValueError(f"{said}; a length is from 1 to {longest}, the steps there are")
+    return array.astype(np.int64)
+
+
+def steps_at(node: Node, lengths: Array) -> Array:
+    """How many steps of each example are real where a layer has made fewer or more of them. Raises ValueError."""
+    steps: Array = np.asarray(node.made_by.steps)[lengths - 1]
+    if not steps.all():
+        first = int(np.argmin(steps))
+        reason = node.made_by.why[lengths[first] - 1]
+        raise ValueError(
+            f"example {first} has {lengths[first]} steps; `{node.span.text}` cannot take so many: {reason}"
+        )
+    return steps
 
 
 def _described(array: Array) -> str:

@@ -22,16 +22,32 @@ NodeId = str
 class Input:
     """A tensor fed from outside.
 
-    kind: "values" (float), "labels" (class numbers, one per position) or "seed" (a gradient put in by a test)
+    kind: "values" (float), "labels" (class numbers, one per position), "lengths" (numbers of steps) or "seed" (a
+        gradient put in by a test)
     lanes: which axis lies in the vector lanes of its buffer, "c" or "n"; chosen by `passes/layout.py`
+    ends: the `Lengths` that say how many steps of it are real; zeros are fed beyond them
     """
 
     name: str
     kind: str = "values"
     lanes: str = "c"
+    ends: NodeId | None = None
 
     def __str__(self) -> str:
         return f"input of {self.kind} in {self.lanes} lanes"
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths(Input):
+    """How many steps of each example are real, at an input or where a layer has made fewer or more of them.
+
+    of: the input whose lengths decide
+    steps: how many are real here if 1, 2, ... are real there; 0 where a layer cannot take so many, and then `why`
+    """
+
+    of: NodeId = ""
+    steps: tuple[int, ...] = ()
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,10 +107,23 @@ class Value:
     """A handle to a tensor while a layer is lowered or a gradient written: it has a `type`.
 
     known: a formula without operands, where the value is told by one alone; such a value has no node yet
+    ends: of a sequence whose examples have lengths of their own; its numbers beyond them are zero
     """
 
     type: Tensor
     known: Any = None
+    ends: "Ends | None" = None
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where the examples of a sequence end (RULINGS 59).
+
+    count: ("n", 1), how many steps of each example are real; real: ("n", t, 1), 1 at those, else 0
+    """
+
+    count: Value
+    real: Value
 
 
 class Emit(Protocol):
@@ -216,6 +229,13 @@ class Layer:
     def jump(self) -> tuple[int, int]:
         """Rows and columns from what one output sees to what the next one sees: the stride."""
         return 1, 1
+
+    def alignment(self, *inputs: Any, **_: Any) -> object:
+        """How the steps of the output lie against those of the inputs, where that depends on how many there are.
+
+        A shorter example of a batch is what it is alone only if the two say the same (`lengths.py`).
+        """
+        return None
 
     def lower(self, emit: Emit, training: bool, *values: Any, **_: Any) -> Value:
         """The layer in primitives; `values` are its inputs, then its weights, then what it keeps."""

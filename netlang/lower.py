@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netlang.check.counts import data, running
+from netlang.diagnostics import error
 from netlang.formula import Name
-from netlang.graph import Graph, Input, Net, Node, NodeId
-from netlang.layer import Kept, Layer, Value, Weight
+from netlang.graph import Graph, Input, Lengths, Net, Node, NodeId
+from netlang.layer import Ends, Kept, Layer, Misfit, Value, Weight
 from netlang.layers.loss import Loss, chosen
+from netlang.lengths import Table, behind, marked, still_zero, whole, zeroed
 from netlang.primitives.gather.op import Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.source import Span
-from netlang.types import Tensor
+from netlang.types import BATCH, Tensor
 
 NEXT = "next."  # outputs of a training graph: what its kept tensors become, `next.bn1.mean`
 
@@ -28,10 +30,17 @@ class Handle(Value):
     id: NodeId
     type: Tensor
     known: Any = None
+    ends: Ends | None = None
 
 
 def lower(
-    net: Net, *, training: bool, loss: Loss | Mapping[str, Loss] | None = None, dtype: str = "f32", scored: bool = True
+    net: Net,
+    *,
+    training: bool,
+    loss: Loss | Mapping[str, Loss] | None = None,
+    dtype: str = "f32",
+    scored: bool = True,
+    lengths: Mapping[NodeId, NodeId] | None = None,
 ) -> Graph:
     """The primitives of a net, its weights' nodes copied.
 
@@ -41,9 +50,11 @@ def lower(
 
     loss: by output if there are several; what the `train:` statement says, or the default of the last layer, if None
     scored: whether a training graph gets its targets and its loss
-    Raises Misfit where the loss does not go with the last layer.
+    lengths: for each input whose examples have lengths of their own, the input that these are given for: itself, or
+        another that has the same. The graph then has `Lengths` inputs beside the others
+    Raises Misfit where the loss does not go with the last layer, NetError for a layer that is made for one length.
     """
-    lowering = _Lowering(net.graph, training, dtype)
+    lowering = _Lowering(net.graph, training, dtype, lengths or {})
     ends = [(o, n) for o, n in net.graph.outputs.items() if training or n in net.running()]
     used = running(net.graph, net.running())
     for node in net.graph:
@@ -72,9 +83,12 @@ def loss_of(net: Net, output: str | None = None, targets: str = "values") -> Los
 class _Lowering:
     """The graph under construction; `now` says where each node's value is."""
 
-    def __init__(self, layers: Graph, training: bool, dtype: str) -> None:
-        self.layers, self.training, self.dtype = layers, training, dtype
+    def __init__(self, layers: Graph, training: bool, dtype: str, given: Mapping[NodeId, NodeId]) -> None:
+        self.layers, self.training, self.dtype, self.given = layers, training, dtype, given
         self.made = Graph()
+        self.tables: dict[NodeId, Table] = {}
+        self.ends: dict[Table, Ends] = {}
+        self.counts: dict[Table, NodeId] = {}
         self.now: dict[NodeId, Handle] = {}
         self.seen: set[NodeId] = set()
 
@@ -104,16 +118,53 @@ class _Lowering:
         if isinstance(made_by, Weight):
             init = settled(self.layers, node) if made_by.init == "auto" else made_by.init
             made_by = replace(made_by, type=type_, init=init)
+        ends = None
+        if node.id in self.given:
+            ends = self._ends(node, whole(self.given[node.id], node.type))
+            made_by = replace(made_by, ends=self._counted(node.id))
         self.made.add(replace(node, made_by=made_by, type=type_))
-        self.now[node.id] = Handle(node.id, type_)
+        self.now[node.id] = Handle(node.id, type_, ends=ends)
+
+    def _ends(self, node: Node, table: Table) -> Ends:
+        """Where the examples of a node's value end; the same for all with the same table."""
+        self.tables[node.id] = table
+        if table not in self.ends:
+            name, steps = f"lengths:{node.id}", node.type.arrayed(0)[1]
+            made_by = Lengths(name, "lengths", of=table.of, steps=table.steps, why=table.why)
+            type_ = Tensor(self.dtype, (BATCH, 1))
+            count = Handle(self.made.add(Node(name, made_by, (), type_, node.span, node.path)).id, type_)
+            emitted = Emitted(node.path)
+            real = emitted.put(self.made, marked(emitted, count, steps), f"real:{node.id}", node.span)
+            self.ends[table], self.counts[table] = Ends(count, real), count.id
+        return self.ends[table]
+
+    def _counted(self, node: NodeId) -> NodeId | None:
+        """The `Lengths` of a node of the graph of layers."""
+        table = self.tables.get(node)
+        return None if table is None else self.counts[table]
+
+    def _behind(self, node: Node, layer: Layer) -> Ends | None:
+        """Where the examples end behind a layer. Raises NetError for one that is made for one length."""
+        if not self.given:
+            return None
+        sources = data(self.layers, node)
+        try:
+            table = behind(layer, [s.type for s in sources], [self.tables.get(s.id) for s in sources], node.type)
+        except Misfit as misfit:
+            title = f"{misfit}, and here examples have lengths of their own"
+            raise error("lengths", title, node.span, help=misfit.help) from None
+        return None if table is None else self._ends(node, table)
 
     def _layer(self, node: Node, layer: Layer) -> None:
         inputs = [self.now[i] for i in node.inputs]
         types = [self.now[i].type for i in node.inputs if not isinstance(self.layers[i].made_by, Weight)]
         kept = [self._kept(node, each) for each in layer.kept(*types)]
         emitted = Emitted(node.path)
+        ends = self._behind(node, layer)
         result = layer.lower(emitted, self.training, *inputs, *kept)
-        self.now[node.id] = emitted.put(self.made, result, node.id, node.span)
+        if ends is not None and result not in still_zero(emitted.pending, inputs):
+            result = zeroed(emitted, result, ends)
+        self.now[node.id] = replace(emitted.put(self.made, result, node.id, node.span), ends=ends)
 
     def _kept(self, node: Node, kept: Kept) -> Handle:
         made = self.made.add(Node(f"{node.id}.{kept.name}", kept, (), kept.type, node.span, node.path))
@@ -139,7 +190,8 @@ class _Lowering:
         y = self.now[last.id]
         target = loss.expects(y.type)
         kind = loss.target
-        self.made.add(Node(f"target{suffix}", Input(f"target{suffix}", kind), (), target, last.span, last.path))
+        made_by = Input(f"target{suffix}", kind, ends=self._counted(last.id))
+        self.made.add(Node(f"target{suffix}", made_by, (), target, last.span, last.path))
         read = y if loss.of is None else self.now[last.inputs[0]]
         emitted = Emitted(last.path)
         result = loss.lower(emitted, read, Handle(f"target{suffix}", target))

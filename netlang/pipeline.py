@@ -6,7 +6,7 @@ from typing import Any
 
 from netlang.diagnostics import Diagnostic, Label, NetError, error
 from netlang.differentiate import differentiate, updates
-from netlang.graph import Graph, Input, Net
+from netlang.graph import Graph, Input, Net, NodeId
 from netlang.layer import Misfit, Weight
 from netlang.layers import optimizer
 from netlang.layers.optimizer import USUAL, Optimizer
@@ -37,16 +37,24 @@ class Stages:
 
 
 def compile_plan(
-    net: Net, purpose: str, target: Target, batch: int, *, share: bool = True, strict: bool = False
+    net: Net,
+    purpose: str,
+    target: Target,
+    batch: int,
+    *,
+    share: bool = True,
+    strict: bool = False,
+    lengths: Mapping[NodeId, NodeId] | None = None,
 ) -> Stages:
     """Lower, differentiate, optimise, plan. `net.train` says the loss and the optimizer.
 
     share: whether values may lie in the same memory one after the other
     strict: no pass that loses digits for speed
+    lengths: the inputs whose examples have lengths of their own (`lower`)
     Raises NetError.
     """
     refuse_unready(net, purpose)
-    primitives = _lowered(net, purpose != "evaluate", target.dtype)
+    primitives = _lowered(net, purpose != "evaluate", target.dtype, lengths)
     gradient = primitives
     if purpose == "gradients":
         starts = (node for node in primitives if node.id in net.graph and not node.inputs)
@@ -90,9 +98,9 @@ def refuse_undrafted(graph: Graph, device: str) -> None:
         raise NetError(*found.values())
 
 
-def _lowered(net: Net, training: bool, dtype: str) -> Graph:
+def _lowered(net: Net, training: bool, dtype: str, lengths: Mapping[NodeId, NodeId] | None) -> Graph:
     try:
-        return lower(net, training=training, dtype=dtype)
+        return lower(net, training=training, dtype=dtype, lengths=lengths)
     except Misfit as misfit:  # the checker has fitted every layer: what is left is the loss
         last = net.graph[next(iter(net.graph.outputs.values()))]
         raise error("loss", str(misfit), last.span, help=misfit.help) from None

@@ -20,6 +20,7 @@ from netlang.backend.cpu import host_target
 from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
+from netlang.given import Given, Shared, given_of
 from netlang.graph import Input, Node, State
 from netlang.layer import Kept, Weight
 from netlang.loaded import NUMPY, Clock, Loaded, store
@@ -31,6 +32,8 @@ from netlang.start import started
 from netlang.types import shown
 
 Array = NDArray[Any]
+Batch = Array | Mapping[str, Array]  # of the one input or output, or by the names of several
+Purpose = tuple[str, Shared]
 P = ParamSpec("P")
 R = TypeVar("R")
 FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
@@ -143,61 +146,67 @@ class Program:
         self.team = Team(self.target.threads)
         self._version = 0
         self._store: Arena | None = None
-        self._loaded: dict[str, Loaded] = {}
-        self._stages: dict[str, Stages] = {}
+        self._loaded: dict[Purpose, Loaded] = {}
+        self._stages: dict[Purpose, Stages] = {}
         home = self.loaded("train" if options.training else "evaluate")
-        graph = self._stages["train" if options.training else "evaluate"].optimised
+        graph = self.stages("train" if options.training else "evaluate").optimised
         self.weights = Tensors(self, [*graph.made_by(Weight), *graph.made_by(Kept)], home)
         self.state = Tensors(self, list(graph.made_by(State)), home)
         self.rate = float(settings.get("lr") or optimizer_of(settings).rate)
         for name, value in started(self.checked, self.options.seed):
             self.weights[name] = value
 
-    def stages(self, purpose: str) -> Stages:
-        """What the compiler made for a purpose: "evaluate", "loss", "gradients" or "train"."""
-        if purpose not in self._stages:
+    def stages(self, purpose: str, lengths: Shared = ()) -> Stages:
+        """What the compiler made for a purpose: "evaluate", "loss", "gradients" or "train".
+
+        lengths: the inputs whose examples have lengths of their own, and the input they are given for
+        """
+        if (purpose, lengths) not in self._stages:
             share = not self.options.check_memory
             strict = self.options.precision == "strict"
-            self._stages[purpose] = compile_plan(
-                self.checked, purpose, self.target, self.batch, share=share, strict=strict
+            self._stages[purpose, lengths] = compile_plan(
+                self.checked, purpose, self.target, self.batch, share=share, strict=strict, lengths=dict(lengths)
             )
-        return self._stages[purpose]
+        return self._stages[purpose, lengths]
 
-    def loaded(self, purpose: str) -> Loaded:
+    def loaded(self, purpose: str, lengths: Shared = ()) -> Loaded:
         """The plan for a purpose, compiled and in memory."""
-        if purpose not in self._loaded:
-            plan = self.stages(purpose).plan
+        if (purpose, lengths) not in self._loaded:
+            plan = self.stages(purpose, lengths).plan
             if self._store is None:
                 self._store = store(plan.arenas, self.options.check_memory)
-            self._loaded[purpose] = Loaded(plan, self._store, self.team, guarded=self.options.check_memory)
-        return self._loaded[purpose]
+            self._loaded[purpose, lengths] = Loaded(plan, self._store, self.team, guarded=self.options.check_memory)
+        return self._loaded[purpose, lengths]
 
     def changed(self) -> None:
         """The weights are others than those the plans prepared for."""
         self._version += 1
 
     @alone
-    def __call__(self, x: Array | Mapping[str, Array]) -> Any:
-        """The output for x[n, ...] in evaluation mode, n of any size; a dict of outputs where there are several."""
-        loaded = self.loaded("evaluate")
-        inputs = self._checked_inputs(x)
-        n = len(next(iter(inputs.values())))
-        parts = [self._evaluate(loaded, inputs, k, min(k + self.batch, n)) for k in range(0, n, self.batch)]
+    def __call__(self, x: Batch, lengths: Batch | None = None) -> Any:
+        """The output for x[n, ...] in evaluation mode, n of any size; a dict of outputs where there are several.
+
+        lengths: of the examples of a sequence, [n]; by input if there are several with lengths of their own. What
+            stands in x beyond them does not matter, and outputs are zero there
+        """
+        given = self._given(x, lengths)
+        loaded = self.loaded("evaluate", given.shared)
+        parts = [self._evaluate(loaded, given.part(k, k + self.batch)) for k in range(0, given.n, self.batch)]
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in loaded.plan.outputs}
         return outputs if len(outputs) > 1 else outputs.popitem()[1]
 
-    def _evaluate(self, loaded: Loaded, inputs: Mapping[str, Array], start: int, stop: int) -> dict[str, Array]:
-        for name, value in inputs.items():
-            loaded.write(name, value[start:stop])
-        self._run(loaded, stop - start, Clock(self.steps, self.options.seed))
-        found = {name: loaded.read(buffer, stop - start) for name, buffer in loaded.plan.outputs.items()}
+    def _evaluate(self, loaded: Loaded, given: Given) -> dict[str, Array]:
+        given.write(loaded)
+        self._run(loaded, given.n, Clock(self.steps, self.options.seed))
+        found = {name: loaded.read(buffer, given.n) for name, buffer in loaded.plan.outputs.items()}
         return {name: self._public(self.net.graph.outputs[name], value) for name, value in found.items()}
 
     @alone
-    def step(self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> float:
+    def step(self, x: Batch, target: Batch, lengths: Batch | None = None) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
 
-        target: for all outputs, or by the name of each
+        target: for all outputs, or by the name of each; lengths: as for a call. The loss of an output that is a
+            sequence is then the average over all real steps of the batch
 
         Raises NetError if the loss, a gradient or a new weight is not finite; the weights are then as before.
         """
@@ -205,8 +214,7 @@ class Program:
             raise ValueError("this program was compiled without training=True")
         if not math.isfinite(self.rate):
             raise ValueError(f"the learning rate is {self.rate}: the weights would be lost")
-        loaded = self.loaded("train")
-        n = self._feed(loaded, x, target)
+        loaded, n, _ = self._fed("train", x, target, lengths)
         clock = Clock(self.steps + 1, self.options.seed, self.rate)
         self._run(loaded, n, clock)
         loss, norm = (float(loaded.view(name)[0]) for name in (loaded.plan.outputs["loss"], NORM))
@@ -235,25 +243,23 @@ class Program:
         )
 
     @alone
-    def loss(self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> float:
+    def loss(self, x: Batch, target: Batch, lengths: Batch | None = None) -> float:
         """The loss in training mode, as `gradients` has it, at the price of the way forward alone."""
-        loaded = self.loaded("loss")
-        self._run(loaded, self._feed(loaded, x, target), Clock(self.steps + 1, self.options.seed, self.rate))
+        loaded, n, _ = self._fed("loss", x, target, lengths)
+        self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
         return float(loaded.view(loaded.plan.outputs["loss"])[0])
 
     @alone
-    def gradients(
-        self, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]
-    ) -> tuple[float, dict[str, Array]]:
+    def gradients(self, x: Batch, target: Batch, lengths: Batch | None = None) -> tuple[float, dict[str, Array]]:
         """The loss in training mode and its gradient by every weight and input, by their names."""
-        loaded = self.loaded("gradients")
-        n = self._feed(loaded, x, target)
+        loaded, n, given = self._fed("gradients", x, target, lengths)
         self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
         grads = {
             name.removeprefix("d."): self._public(name.removeprefix("d."), loaded.read(buffer, n))
             for name, buffer in loaded.plan.outputs.items()
             if name.startswith("d.")
         }
+        grads |= {name: faults.cut(grads[name], steps) for name, steps in given.lengths.items() if name in grads}
         return float(loaded.view(loaded.plan.outputs["loss"])[0]), grads
 
     def _public(self, node: str, value: Array) -> Array:
@@ -293,24 +299,23 @@ class Program:
         assert isinstance(macs, int), "a net with free sizes is not compiled"
         return macs
 
-    def _feed(self, loaded: Loaded, x: Array | Mapping[str, Array], target: Array | Mapping[str, Array]) -> int:
-        inputs = self._checked_inputs(x)
-        n = len(next(iter(inputs.values())))
-        if n > self.batch:
-            raise ValueError(f"this program takes {self.batch} examples at a time, not {n}")
+    def _fed(self, purpose: str, x: Batch, target: Batch, lengths: Batch | None) -> tuple[Loaded, int, Given]:
+        """The plan for a purpose with examples and targets in its buffers, and how many."""
+        given = self._given(x, lengths)
+        if given.n > self.batch:
+            raise ValueError(f"this program takes {self.batch} examples at a time, not {given.n}")
+        loaded = self.loaded(purpose, given.shared)
+        steps = given.write(loaded)
         for node in loaded.plan.inputs:
-            if node.id not in inputs:
+            if node.id not in given.inputs and node.id not in steps:
                 name = node.id.partition(".")[2] or next(iter(self.net.graph.outputs))
                 read = self.net.graph[self.net.graph.outputs[name]].type
-                loaded.write(node.id, faults.checked_target(node, faults.target_of(target, name), n, read))
-        for name, value in inputs.items():
-            loaded.write(name, value)
-        return n
+                wanted, real = faults.target_of(target, name), steps.get(node.made_by.ends)
+                loaded.write(node.id, faults.checked_target(node, wanted, given.n, read, real))
+        return loaded, given.n, given
 
-    def _checked_inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
-        nodes = list(self.net.graph.made_by(Input))
-        given = x if isinstance(x, Mapping) else {nodes[0].id: x}
-        return {node.id: faults.checked_input(node, given.get(node.id)) for node in nodes}
+    def _given(self, x: Batch, lengths: Batch | None) -> Given:
+        return given_of(list(self.net.graph.made_by(Input)), x, lengths)
 
     def close(self) -> None:
         """Let the threads go; the program cannot run after."""

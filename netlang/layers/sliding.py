@@ -33,6 +33,11 @@ class Windows:
     pad: Sides
 
     @property
+    def left(self) -> int:
+        """How many columns, or steps, the first window reaches beyond the first."""
+        return self.pad[1]
+
+    @property
     def places(self) -> int:
         """Pixels of a window."""
         return self.kernel[0] * self.kernel[1]

@@ -75,6 +75,9 @@ class Conv(Layer):
     def jump(self) -> Pair:
         return self.stride
 
+    def alignment(self, x: Tensor) -> object:
+        return self._windows(x).left
+
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
         at = self._windows(x.type)
         form = Contraction("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed)
@@ -138,6 +141,9 @@ class DepthwiseConv(Layer):
 
     def jump(self) -> Pair:
         return self.stride
+
+    def alignment(self, x: Tensor) -> object:
+        return windows(self, x).left
 
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
         at = windows(self, x.type)

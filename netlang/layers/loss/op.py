@@ -14,6 +14,8 @@ from netlang.types import Tensor
 class Loss:
     """A scalar of outputs and targets, averaged over the examples of the batch and over places.
 
+    Of sequences whose examples have lengths of their own, over the real steps of the batch.
+
     of:      the layer the loss belongs to; it reads what goes into that layer
     target:  "labels" (a class number for each place) or "values" (of the shape of the output)
     """
@@ -32,9 +34,17 @@ class Loss:
         raise TypeError(f"{type(self).__name__} must say what it computes")
 
 
-def _share(y: Tensor, *, channels: bool) -> Term:
-    """By what a term of one number is divided: the examples, the places, and the channels if they count."""
-    return Runtime("examples") * (y.positions * (y.channels if channels else 1))
+def _mean(emit: Emit, x: Value, each: Term, *operands: Value, channels: bool = True) -> Value:
+    """The average of a formula over all examples and places of x, and over its channels if they count.
+
+    Where examples have lengths of their own, it is that over the real steps of the whole batch: each counts alike.
+    """
+    share = x.type.channels if channels else 1
+    if x.ends is None:
+        return emit(Sum(each / (Runtime("examples") * (x.type.positions * share)), "all"), *operands)
+    real, steps = (Name(f"i{len(operands) + k}") for k in (0, 1))
+    total = emit(Sum(Name("i0"), "all"), x.ends.count)
+    return emit(Sum(where(real > 0, each / (steps * share), 0), "all"), *operands, x.ends.real, total)
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,7 @@ class CrossEntropy(Loss):
         m, total = largest_and_total(emit, x)
         chosen = where(equal(Channel(), Name("i2")), Name("i0") - Name("i1"), 0)
         picked = emit(Sum(chosen, "channel"), x, m, target)
-        each = (log(Name("i0")) - Name("i1")) / _share(x.type, channels=False)
-        return emit(Sum(each, "all"), total, picked)
+        return _mean(emit, x, log(Name("i0")) - Name("i1"), total, picked, channels=False)
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ class BinaryCrossEntropy(Loss):
 
     def lower(self, emit: Emit, x: Value, target: Value) -> Value:
         a, t = Name("i0"), Name("i1")
-        return emit(Sum((softplus(a) - t * a) / _share(x.type, channels=True), "all"), x, target)
+        return _mean(emit, x, softplus(a) - t * a, x, target)
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ class SquaredError(Loss):
 
     def lower(self, emit: Emit, x: Value, target: Value) -> Value:
         error = Name("i0") - Name("i1")
-        return emit(Sum(error * error / _share(x.type, channels=True), "all"), x, target)
+        return _mean(emit, x, error * error, x, target)
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,7 @@ class AbsoluteError(Loss):
     aliases = ("absolute_error",)
 
     def lower(self, emit: Emit, x: Value, target: Value) -> Value:
-        error = absolute(Name("i0") - Name("i1"))
-        return emit(Sum(error / _share(x.type, channels=True), "all"), x, target)
+        return _mean(emit, x, absolute(Name("i0") - Name("i1")), x, target)
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ class SmoothAbsoluteError(Loss):
         error = Name("i0") - Name("i1")
         size = absolute(error)
         each = where(size < 1, 0.5 * error * error, size - 0.5)
-        return emit(Sum(each / _share(x.type, channels=True), "all"), x, target)
+        return _mean(emit, x, each, x, target)
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,7 @@ class Hinge(Loss):
         a = Name("i0")
         right = emit(Sum(where(equal(Channel(), Name("i1")), a, 0), "channel"), x, target)
         margin = where(equal(Channel(), Name("i2")), 0, maximum(1 + a - Name("i1"), 0))
-        return emit(Sum(margin / _share(x.type, channels=False), "all"), x, right, target)
+        return _mean(emit, x, margin, x, right, target, channels=False)
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ class Perceptron(Loss):
 
     def lower(self, emit: Emit, x: Value, target: Value) -> Value:
         a, t = Name("i0"), Name("i1")
-        return emit(Sum((where(a > 0, 1, 0) - t) * a / _share(x.type, channels=False), "all"), x, target)
+        return _mean(emit, x, (where(a > 0, 1, 0) - t) * a, x, target, channels=False)
 
 
 LOSSES: tuple[type[Loss], ...] = (

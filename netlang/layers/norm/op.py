@@ -1,9 +1,11 @@
 """Normalisation: numbers are shifted and scaled by the statistics of a group they belong to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from netlang.formula import Name, Runtime, Term, count, maximum, sqrt
-from netlang.layer import Emit, Kept, Layer, Misfit, Value, Weight, register
+from netlang.formula import Name, Runtime, Term, count, maximum, sqrt, where
+from netlang.layer import Emit, Ends, Kept, Layer, Misfit, Value, Weight, register
 from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Reshape
 from netlang.primitives.map.op import Map, Standardise
@@ -22,6 +24,7 @@ class Norm(Layer):
 
     norm = True
     settles = True
+    across_steps: ClassVar[bool] = True  # a group has numbers of every step of a sequence
 
     def infer(self, x: Tensor) -> Tensor:
         if not self.setting("eps") > 0:
@@ -37,16 +40,16 @@ class Norm(Layer):
         scale, shift = Weight("scale", type_, "ones"), Weight("shift", type_, "zeros")
         return (scale,) * int(self.setting("scale")) + (shift,) * int(self.setting("shift"))
 
-    def term(self, size: float) -> Term:
-        """The output of x less the mean, the sum of its squares, and the weights; size: of a group."""
-        y = i0 / sqrt(i1 * (1 / size) + self.setting("eps"))
+    def term(self, share: Term | float) -> Term:
+        """The output of x less the mean, the sum of its squares, and the weights; share: of one number in a group."""
+        y = i0 / sqrt(i1 * share + self.setting("eps"))
         names = iter((Name("i2"), Name("i3")))
         y = y * next(names) if self.setting("scale") else y
         return y + next(names) if self.setting("shift") else y
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         """For each number: added up, centred, squared and added up, and the formula."""
-        return y.count * (1 + 2 + 2 + count(self.term(2)))
+        return y.count * (1 + 2 + 2 + count(self.term(0.5)))
 
     def group(self, x: Tensor) -> int:
         """How many numbers a group has."""
@@ -57,10 +60,22 @@ class Norm(Layer):
         raise TypeError(f"{type(self).__name__} must say what it normalises over")
 
     def lower(self, emit: Emit, training: bool, x: Value, *weights: Value) -> Value:
-        size = self.group(x.type)
-        centred = emit(Map(i0 - i1 * (1 / size)), x, self.total(emit, i0, x))
+        if x.ends is not None and self.across_steps:
+            return self._real(emit, x, x.ends, weights)
+        share = 1 / self.group(x.type)
+        centred = emit(Map(i0 - i1 * share), x, self.total(emit, i0, x))
         squares = self.total(emit, i0 * i0, centred)
-        return emit(Map(self.term(size)), centred, squares, *weights)
+        return emit(Map(self.term(share)), centred, squares, *weights)
+
+    def _real(self, emit: Emit, x: Value, ends: Ends, weights: tuple[Value, ...]) -> Value:
+        """The same over the real steps of each example."""
+        each = self.group(x.type) // x.type.positions  # numbers of a step
+        steps = emit(Reshape((1, 1)), ends.count)
+        mean = emit(Map(i0 / (i1 * each)), self.total(emit, i0, x), steps)
+        centred = emit(Map(where(i2 > 0, i0 - i1, 0)), x, mean, ends.real)
+        squares = self.total(emit, i0 * i0, centred)
+        term = self.term(1 / (Name(f"i{2 + len(weights)}") * each))
+        return emit(Map(term), centred, squares, *weights, steps)
 
 
 @register
@@ -105,7 +120,8 @@ class BatchNorm(Norm):
             mean, variance = self._measured(emit, x, mean, variance)
         divisor = emit(Map(1 / sqrt(i0 + self.eps)), variance)
         if training:
-            y = emit(Standardise((i0 - i1) * i2, over="batch"), x, mean, divisor)
+            centred = (i0 - i1) * i2
+            y = emit(Map(centred) if x.ends else Standardise(centred, over="batch"), x, mean, divisor)
             return emit(Map(self._scaled(i0)), y, *weights) if weights else y
         if self.scale:  # a*x + b of numbers that depend on no example
             divisor = emit(Map(i0 * i1), divisor, weights.pop(0))
@@ -122,14 +138,26 @@ class BatchNorm(Norm):
 
         The kept variance is that of the population: divided by one less than the numbers there are (as in PyTorch).
         """
-        size = Runtime("examples") * x.type.positions
-        of_batch = emit(Map(i0 / size), emit(Sum(i0, "batch"), x))
-        squares = emit(Sum((i0 - i1) * (i0 - i1), "batch"), x, of_batch)
-        spread = emit(Map(i0 / size), squares)
+        size, steps = _numbers(emit, x)
+        squared = (i0 - i1) * (i0 - i1)
+        real = () if x.ends is None else (x.ends.real,)
+        of_batch = emit(Map(i0 / size(1)), emit(Sum(i0, "batch"), x), *steps)
+        squares = emit(Sum(where(i2 > 0, squared, 0) if real else squared, "batch"), x, of_batch, *real)
+        spread = emit(Map(i0 / size(1)), squares, *steps)
         emit.keep(mean, emit(Map(i0 + (i1 - i0) * self.momentum), mean, of_batch))
-        population = i1 / maximum(size - 1, 1)
-        emit.keep(variance, emit(Map(i0 + (population - i0) * self.momentum), variance, squares))
+        population = i1 / maximum(size(2) - 1, 1)
+        emit.keep(variance, emit(Map(i0 + (population - i0) * self.momentum), variance, squares, *steps))
         return of_batch, spread
+
+
+def _numbers(emit: Emit, x: Value) -> tuple[Callable[[int], Term], tuple[Value, ...]]:
+    """How many numbers of a channel a batch has: a term for where its operand stands, and the operand, if it needs one.
+
+    Beyond the ends of the examples there are none.
+    """
+    if x.ends is None:
+        return lambda _: Runtime("examples") * x.type.positions, ()
+    return lambda k: Name(f"i{k}"), (emit(Sum(i0, "all"), x.ends.count),)
 
 
 @register
@@ -179,6 +207,7 @@ class LayerNorm(Norm):
     """
 
     word = "ln"
+    across_steps = False
     elsewhere = ("layernorm",)
     eps: float = 1e-5
     scale: bool = True

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netlang.formula import Name
+from netlang.formula import Name, maximum, where
 from netlang.layer import Emit, Layer, Misfit, Value, Working, register
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.shape.border import bordered
@@ -13,6 +13,8 @@ from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
 from netlang.types import BATCH, Count, Tensor, shown
+
+LOWEST = -3e38  # below what float32 computes with, and above its -infinity
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,11 @@ class Pool(Layer):
     def jump(self) -> Pair:
         return self.stride or self.kernel
 
-    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+    def alignment(self, x: Tensor) -> object:
+        return self._windows(x).left
+
+    def slid(self, emit: Emit, x: Value) -> Value:
+        """The pool of all steps or pixels."""
         at = self._windows(x.type)
         y = emit(Window(self.how, at.kernel, at.stride, at.pad, at.fixed), on_row(emit, x))
         return off_row(emit, y, x.type)
@@ -65,6 +71,9 @@ class MaxPool(Pool):
 
     word = "maxpool"
     how = "max"
+
+    def lower(self, emit: Emit, training: bool, x: Value) -> Value:
+        return self.slid(emit, lowered(emit, x))
 
 
 @register
@@ -88,13 +97,27 @@ class AvgPool(Pool):
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
         if not self.count_padding:
-            return super().lower(emit, training, x)
+            return self._of_real(emit, x)
         at = self._windows(x.type)
         sides, extra = self._counted(at)
         inside = bordered(emit, on_row(emit, x), sides)
         h, w = at.fixed
         size = (h + sides[0] + sides[2], w + sides[1] + sides[3])
         return off_row(emit, emit(Window("average", at.kernel, at.stride, (0, 0, *extra), size), inside), x.type)
+
+    def alignment(self, x: Tensor) -> object:
+        """With `ceil`, what is counted of the last window depends on where the whole sequence ends."""
+        at = self._windows(x)
+        return at.size if self.count_padding and self.ceil else at.left
+
+    def _of_real(self, emit: Emit, x: Value) -> Value:
+        """The average over the steps that are real: zeros count in the sum alone."""
+        y = self.slid(emit, x)
+        if x.ends is None:
+            return y
+        least = 1 / (self.kernel[1] + 1)  # below the share of a window with one real step; no window divides by zero
+        share = maximum(Name("i1"), least)
+        return emit(Map(Name("i0") / share), y, self.slid(emit, x.ends.real))
 
     def _counted(self, at: Windows) -> tuple[tuple[int, int, int, int], Pair]:
         """The padding that is counted, and what `ceil` adds below and right, which is not."""
@@ -163,13 +186,23 @@ class GlobalMaxPool(GlobalPool):
     compares = True
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
-        image = on_row(emit, x)
+        image = on_row(emit, lowered(emit, x))
         whole = (image.type.arrayed(0)[1], image.type.arrayed(0)[2])
         y = emit(Window("max", whole, whole, (0, 0, 0, 0), whole), image)
         return emit(Reshape((x.type.channels,)), y)
 
 
 def averaged(emit: Emit, x: Value) -> Value:
-    """The average over all places, a vector."""
+    """The average over all places, or over the real steps of each example: a vector."""
     total = emit(Sum(Name("i0"), "positions"), x)
-    return emit(Reshape((x.type.channels,)), emit(Map(Name("i0") * (1 / x.type.positions)), total))
+    vector = (x.type.channels,)
+    if x.ends is not None:
+        return emit(Map(Name("i0") / Name("i1")), emit(Reshape(vector), total), x.ends.count)
+    return emit(Reshape(vector), emit(Map(Name("i0") * (1 / x.type.positions)), total))
+
+
+def lowered(emit: Emit, x: Value) -> Value:
+    """X for a search of the largest: nothing beyond the ends is chosen."""
+    if x.ends is None:
+        return x
+    return emit(Map(where(Name("i1") > 0, Name("i0"), LOWEST)), x, x.ends.real)

@@ -158,13 +158,21 @@ class Crop(Layer):
     def _by(self, x: Tensor) -> Pair:
         return along(self, x, "by", self.by or (0, 0), 0)
 
+    def _sides(self, x: Tensor, *like: Tensor) -> Sides:
+        """How much goes above, left, below and right; the sizes are fixed."""
+        found = []
+        for old, new in zip(plane(x, self.word), plane(self.infer(x, *like), self.word), strict=True):
+            less = int(str(old)) - int(str(new))
+            found.append((less // 2, less - less // 2))
+        (top, bottom), (left, right) = found
+        return top, left, bottom, right
+
+    def alignment(self, x: Tensor, *like: Tensor) -> object:
+        return self._sides(x, *like)[1]
+
     def lower(self, emit: Emit, training: bool, x: Value, *like: Value) -> Value:
-        image = on_row(emit, x)
-        _, h, w, _ = image.type.arrayed(0)
-        high, wide = (int(str(d)) for d in plane(self.infer(x.type, *(v.type for v in like)), self.word))
-        top, left = (h - high) // 2, (w - wide) // 2
-        sides: Sides = (top, left, h - high - top, w - wide - left)
-        return off_row(emit, cut(emit, image, sides), x.type)
+        sides = self._sides(x.type, *(v.type for v in like))
+        return off_row(emit, cut(emit, on_row(emit, x), sides), x.type)
 
 
 @register
@@ -213,6 +221,11 @@ class Upsample(Layer):
                 return None
             found.append(b // a)
         return found[0], found[1]
+
+    def alignment(self, x: Tensor, *like: Tensor) -> object:
+        """Between two pixels, it depends on where the last one lies."""
+        factor = self._factor(x, *like)
+        return factor if factor and self.how == "nearest" else plane(x, self.word)
 
     def lower(self, emit: Emit, training: bool, x: Value, *like: Value) -> Value:
         image = on_row(emit, x)

@@ -1,0 +1,86 @@
+"""What a caller gives a program: the examples of each input, checked, and how long each of them is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.faults import checked_input, checked_lengths, steps_at
+from netlang.graph import Lengths, Node, NodeId
+from netlang.lengths import is_sequence
+from netlang.loaded import Loaded
+
+Array = NDArray[Any]
+Shared = tuple[tuple[NodeId, NodeId], ...]  # inputs whose examples have lengths, and the input they are given for
+
+
+@dataclass(frozen=True)
+class Given:
+    """Examples of all inputs.
+
+    inputs: by input, in its public shape; lengths: of each example, by input; shared: the inputs that have them
+    """
+
+    inputs: Mapping[NodeId, Array]
+    lengths: Mapping[NodeId, Array]
+    shared: Shared
+
+    @property
+    def n(self) -> int:
+        """How many examples there are."""
+        return len(next(iter(self.inputs.values())))
+
+    def part(self, start: int, stop: int) -> "Given":
+        """Some of the examples."""
+        inputs = {name: value[start:stop] for name, value in self.inputs.items()}
+        return Given(inputs, {name: value[start:stop] for name, value in self.lengths.items()}, self.shared)
+
+    def write(self, loaded: Loaded) -> dict[NodeId, Array]:
+        """Into the buffers of a plan; the numbers of real steps by the node that holds them. Raises ValueError."""
+        steps = {}
+        for node in loaded.plan.inputs:
+            if isinstance(node.made_by, Lengths):
+                steps[node.id] = steps_at(node, self.lengths[node.made_by.of])
+                loaded.write(node.id, steps[node.id][:, None])
+        for name, value in self.inputs.items():
+            loaded.write(name, value)
+        return steps
+
+
+def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array | Mapping[str, Array] | None) -> Given:
+    """Examples for the inputs of a net. Raises ValueError."""
+    values = x if isinstance(x, Mapping) else {nodes[0].id: x}
+    shared = _shared(nodes, lengths)
+    found: dict[NodeId, Array] = {}
+    by_input = {}
+    for node in nodes:
+        if (of := shared.get(node.id)) is not None:
+            if of not in found:
+                of_one = lengths[of] if isinstance(lengths, Mapping) else lengths
+                n = np.shape(values.get(node.id, ()))[:1]
+                found[of] = checked_lengths(of, of_one, n[0] if n else 0, node.type.arrayed(0)[1])
+            by_input[node.id] = found[of]
+    inputs = {node.id: checked_input(node, values.get(node.id), by_input.get(node.id)) for node in nodes}
+    return Given(inputs, by_input, tuple(shared.items()))
+
+
+def _shared(nodes: list[Node], lengths: Array | Mapping[str, Array] | None) -> dict[NodeId, NodeId]:
+    """Which inputs have lengths, and whose: what is no mapping is for all of them. Raises ValueError."""
+    if lengths is None:
+        return {}
+    steps = {node.id: node.type.arrayed(0)[1] for node in nodes if is_sequence(node.type)}
+    if not steps:
+        raise ValueError("this net reads no sequence, and only sequences have lengths")
+    if isinstance(lengths, Mapping):
+        if unknown := [name for name in lengths if name not in steps]:
+            raise ValueError(
+                f"there are lengths for `{unknown[0]}`; the inputs that are sequences are {', '.join(steps)}"
+            )
+        return {name: name for name in steps if name in lengths}
+    if len(set(steps.values())) > 1:
+        each = " and ".join(f"`{name}` has {count}" for name, count in steps.items())
+        raise ValueError(f"{each} steps: give `lengths` by the names of the inputs")
+    first = next(iter(steps))
+    return dict.fromkeys(steps, first)
