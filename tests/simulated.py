@@ -24,7 +24,7 @@ from netlang.layer import Kept, Weight
 from netlang.memory import Buffer, vectors
 from netlang.pipeline import compile_plan
 from netlang.plan import NORM
-from netlang.primitives.launch import LANES, Operand, Target, draft, has_draft
+from netlang.primitives.launch import LANES, Address, Operand, Target, draft, has_draft
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Update
 from netlang.primitives.map.reference import updated
@@ -79,8 +79,9 @@ def launched(made, buffers, run, blocks=2):
     dtype = next(iter(buffers.values())).dtype
     team = np.array([run.examples, run.first, run.step, run.seed])
     kernel = cuda.jit(scope["kernel"])[min(made.grid[0], blocks), made.grid[1]]
+    arguments = [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
     scratch = [np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype)] if made.scratch[1] else []
-    kernel(team, np.array([run.rate], dtype), *(buffers[a.buffer] for a in made.args), *scratch)
+    kernel(team, np.array([run.rate], dtype), *arguments, *scratch)
 
 
 def stored(name, type_, value=None):
@@ -247,7 +248,7 @@ def whole_step(name):
 
     launches = [launch for segment in plan.segments.values() for launch in segment]
     for launch in launches:
-        launched(launch.draft, {a.buffer: device.buffer(a.buffer) for a in launch.draft.args}, RUN)
+        launched(launch.draft, {b: device.buffer(b) for b in (*launch.reads, *launch.writes)}, RUN)
         if launch.node in values and launch.node != NORM:
             compare(launch.node, device.read(launch.node), values[launch.node])
     for node, value in stepped(graph, values, RUN).items():

@@ -14,7 +14,7 @@ from netlang.formula import Name, Random, maximum, where
 from netlang.pipeline import compile_plan
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Convert
-from netlang.primitives.launch import KernelText, Operand, draft, has_draft
+from netlang.primitives.launch import Draft, KernelText, Operand, draft, has_draft
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -26,7 +26,7 @@ HEAD = """\
 import math
 
 from numba import cuda
-from numpy import float32 as f32, uint64 as u64
+from numpy import float32 as f32, int64 as i64, uint64 as u64
 
 
 """
@@ -49,8 +49,7 @@ def test_a_map_is_a_loop_over_the_elements():
     assert (
         printed(Map(maximum(i0 + i1, 0)), ("n", 4, 5, 18), (18,))
         == """\
-def kernel(team, rate, y, i0, i1):
-    places, pitch = 20, 32
+def kernel(team, rate, y, i0, i1, places, pitch):
     at = cuda.grid(1)
     while at < team[0] * places * pitch:
         position = at // pitch
@@ -69,8 +68,7 @@ def test_a_formula_that_draws_counts_by_the_public_index_and_leaves_padding_zero
     assert (
         printed(Map(where(Random(7) < 0.5, i0, 1)), ("n", 2, 3))
         == """\
-def kernel(team, rate, y, i0):
-    places, pitch, channels = 2, 16, 3
+def kernel(team, rate, y, i0, places, pitch, channels):
     low, word = u64(0xFFFFFFFF), u64(32)
     at = cuda.grid(1)
     while at < team[0] * places * pitch:
@@ -81,9 +79,9 @@ def kernel(team, rate, y, i0):
         d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64(7)
         k0, k1 = u64(team[3]) & low, u64(team[3]) >> word
         for draw in range(10):
-            p0, p1 = d0 * u64(0XD2511F53), d2 * u64(0XCD9E8D57)
+            p0, p1 = d0 * u64(0xD2511F53), d2 * u64(0xCD9E8D57)
             d0, d1, d2, d3 = (p1 >> word) ^ d1 ^ k0, p1 & low, (p0 >> word) ^ d3 ^ k1, p0 & low
-            k0, k1 = (k0 + u64(0X9E3779B9)) & low, (k1 + u64(0XBB67AE85)) & low
+            k0, k1 = (k0 + u64(0x9E3779B9)) & low, (k1 + u64(0xBB67AE85)) & low
         random_7 = f32(d0 >> u64(8)) * f32(5.960464477539063e-08)
         new_y_0 = random_7 < f32(0.5)
         new_y = v_i0 if new_y_0 else f32(1.0)
@@ -99,8 +97,7 @@ def test_a_sum_is_shared_by_a_block_and_joined_in_a_tree():
     assert (
         printed(Sum(i0 * i1, "channel"), ("n", 4, 5, 18), ("n", 4, 5, 18))
         == """\
-def kernel(team, rate, y, i0, i1):
-    places, pitch, channels = 20, 32, 18
+def kernel(team, rate, y, i0, i1, places, pitch, channels):
     parts = cuda.shared.array(32, f32)
     thread = cuda.threadIdx.x
     item = cuda.blockIdx.x
@@ -137,24 +134,35 @@ def test_a_convolution_is_a_product_in_tiles_of_shared_memory():
     assert (
         printed(CONV, ("n", 9, 8, 6), (3, 3, 6, 48), (48,))
         == """\
-def kernel(team, rate, y, a, b, i2):
-    places, pitch, taps_w, mul_h, base_h, source_h = 20, 48, 3, 2, -1, 9
-    mul_w, base_w, source_w, taps, width, a_channels = 2, -1, 8, 9, 4, 6
-    a_pitch, b_pitch = 16, 48
-    # y[m, c] = sum over k of a[m, k] * b[k, c]: a block makes 16 x 16 of y
-    a_tile = cuda.shared.array((16, 17), f32)
-    b_tile = cuda.shared.array((16, 17), f32)
-    sums = cuda.local.array((1, 1), f32)
-    ours = cuda.local.array(1, f32)
+def kernel(
+    team, rate, y, a, b, i2,
+    places, pitch, taps_w, mul_h, base_h, source_h, mul_w, base_w, source_w, taps, width,
+    a_channels, a_pitch, b_pitch,
+):
+    # y[m, c] = sum over k of a[m, k] * b[k, c]: a block makes 64 x 64 of y
+    a_tile = cuda.shared.array((16, 65), f32)
+    b_tile = cuda.shared.array((16, 65), f32)
+    sums = cuda.local.array((4, 4), f32)
+    ours = cuda.local.array(4, f32)
+    of = cuda.local.array(4, i64)
+    of_h = cuda.local.array(4, i64)
+    of_w = cuda.local.array(4, i64)
     line, lane = cuda.threadIdx.x // 16, cuda.threadIdx.x % 16
     count, depth = team[0] * places, taps * a_channels
-    across = (pitch + 15) // 16
-    tiles = (count + 15) // 16 * across
+    across = (pitch + 63) // 64
+    tiles = (count + 63) // 64 * across
     tile = cuda.blockIdx.x
     while tile < tiles:
-        top, left = tile // across * 16, tile % across * 16
-        for r in range(1):
-            for q in range(1):
+        top, left = tile // across * 64, tile % across * 64
+        for r in range(4):
+            m = top + line + r * 16
+            image = m // places
+            place = m - image * places
+            i = place // width
+            j = place - i * width
+            of[r], of_h[r], of_w[r] = image, i * mul_h + base_h, j * mul_w + base_w
+        for r in range(4):
+            for q in range(4):
                 sums[r, q] = f32(0.0)
         for start in range(0, depth, 16):
             k = start + lane
@@ -162,20 +170,16 @@ def kernel(team, rate, y, a, b, i2):
             channel = k - tap * a_channels
             u = tap // taps_w
             v = tap - u * taps_w
-            for r in range(1):
+            k_h, k_w = u, v
+            for r in range(4):
                 m = top + line + r * 16
-                image = m // places
-                place = m - image * places
-                i = place // width
-                j = place - i * width
-                h = i * mul_h + u + base_h
-                w = j * mul_w + v + base_w
+                h, w = of_h[r] + k_h, of_w[r] + k_w
                 seen = f32(0.0)
                 if k < depth and m < count and 0 <= h < source_h and 0 <= w < source_w:
-                    seen = a[((image * source_h + h) * source_w + w) * a_pitch + channel]
+                    seen = a[((of[r] * source_h + h) * source_w + w) * a_pitch + channel]
                 a_tile[lane, line + r * 16] = seen
             k = start + line
-            for r in range(1):
+            for r in range(4):
                 c = left + lane + r * 16
                 seen = f32(0.0)
                 if k < depth and c < pitch:
@@ -183,15 +187,15 @@ def kernel(team, rate, y, a, b, i2):
                 b_tile[line, lane + r * 16] = seen
             cuda.syncthreads()
             for s in range(16):
-                for r in range(1):
+                for r in range(4):
                     ours[r] = a_tile[s, line + r * 16]
-                for q in range(1):
+                for q in range(4):
                     other = b_tile[s, lane + q * 16]
-                    for r in range(1):
+                    for r in range(4):
                         sums[r, q] += ours[r] * other
             cuda.syncthreads()
-        for r in range(1):
-            for q in range(1):
+        for r in range(4):
+            for q in range(4):
                 position = top + line + r * 16
                 c = left + lane + q * 16
                 if position < count and c < pitch:
@@ -224,15 +228,26 @@ def test_every_primitive_has_a_kernel_but_those_that_only_cpu_passes_form():
     assert not has_draft(Convert("n"), "cuda")
 
 
-@pytest.mark.parametrize("name", ["lenet", "mlp"])
-def test_equal_texts_are_one_kernel_and_no_plan_for_cuda_changes_lanes(name):
-    net = netlang.load(f"examples/{name}.net").checked
+def kernels(text, purpose):
+    plan = compile_plan(netlang.from_text(text).checked, purpose, cuda.gpu_target(), 32).plan
+    return {launch.draft.kernel for part in plan.segments.values() for launch in part}
+
+
+def test_a_plan_for_cuda_has_channels_in_the_lanes_and_no_winograd():
+    net = netlang.load("examples/lenet.net").checked
 
     stages = compile_plan(net, "train", cuda.gpu_target(), 32)
 
     assert {buffer.lanes for buffer in stages.plan.buffers.values()} == {"c", "w"}
-    assert not list(stages.optimised.made_by(Convert)) + list(stages.optimised.made_by(Winograd))
-    assert all(launch.draft.grid[0] >= 1 for launch in stages.plan.segments["step"])
+    assert not list(stages.optimised.made_by(Convert)) + list(stages.optimised.made_by(WinogradWeights))
+
+
+@pytest.mark.parametrize(("net", "purpose"), [
+    ("input {0}x{0}x3\nconv3-8, maxpool, conv3-9 tanh, avgpool, FC-50", "evaluate"),
+    ("input {0}x6\nlstm-5, last, FC-3", "train"),
+])  # fmt: skip
+def test_other_sizes_are_no_other_kernels(net, purpose):
+    assert kernels(net.format(24), purpose) == kernels(net.format(32), purpose)
 
 
 def invoke(*arguments):
@@ -243,10 +258,9 @@ def test_compile_prints_cuda_kernels_under_what_launches_them():
     shown = invoke("--emit", "kernels", "--batch", "8", "--for", "evaluate")
 
     assert shown.exit_code == 0
-    assert shown.stdout.startswith("# contraction_out_cuda\n#   conv1.relu: 98 x 256 threads\nimport math\n")
-    assert shown.stdout.count("def kernel(team, rate, y") == len(
-        re.findall(r"^# \w+_cuda$", shown.stdout, re.MULTILINE)
-    )
+    assert shown.stdout.startswith("# contraction_out_cuda\n#   conv1.relu: 98 x 256 threads, sizes 784, 16, ")
+    kernels = re.findall(r"^# \w+_cuda$", shown.stdout, re.MULTILINE)
+    assert shown.stdout.count("def kernel(") == len(kernels) == len(shown.stdout.split("import math")) - 1
 
 
 def test_compile_prints_the_plan_for_cuda():
@@ -273,4 +287,4 @@ def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
     monkeypatch.setattr(cuda, "find_spec", lambda name: None)
 
     with pytest.raises(Problem, match=r"pip install 'netlang\[cuda\]'"):
-        cuda.ptx(KernelText("nothing", HEAD))
+        cuda.ptx(Draft(KernelText("nothing", HEAD), ()))

@@ -111,13 +111,16 @@ def _on_cpu(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
 
 
 def _on_cuda(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
-    """A kernel under the nodes that launch it, with the blocks and threads of each."""
+    """A kernel under the nodes that launch it, with the blocks, threads and sizes of each."""
     from netlang.backend.cuda import ptx
 
     sign = "#" if stage == "kernels" else "//"
     head = [f"{sign} {kernel.name}"]
-    head += [f"{sign}   {one.node}: {one.draft.grid[0]} x {one.draft.grid[1]} threads" for one in launches]
-    return "\n".join([*head, kernel.text if stage == "kernels" else ptx(kernel)])
+    for launch in launches:
+        grid = "{} x {} threads".format(*launch.draft.grid)
+        sizes = ", ".join(str(argument) for argument in launch.draft.args if isinstance(argument, int))
+        head.append(f"{sign}   {launch.node}: {grid}, sizes {sizes}")
+    return "\n".join([*head, kernel.text if stage == "kernels" else ptx(launches[0].draft)])
 
 
 def _texts(stages: "Stages") -> "dict[KernelText, list[Launch]]":

@@ -1,11 +1,11 @@
 """Pieces of CUDA kernel texts that all primitives share: arguments, loops over a result, formulas pasted into them.
 
-    def kernel(team, rate, y, x0, ...):
+    def kernel(team, rate, y, x0, ..., places, pitch, ...):
 
 team: int64[4], {examples, first example, step, seed}; rate: one number, the learning rate; then an array of numbers
-for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`), and one for the shared scratch, if there is
-any. Any number of blocks gives the same bits. Sizes are constants of the text, all but the batch: a 64-bit division by
-a variable takes some hundred instructions, by a constant a product.
+for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`); then the sizes, int64; then an array for the
+shared scratch, if there is any. As on the CPU only what shapes the inner loop is a constant of the text: a net of many
+sizes has few kernels. Any number of blocks gives the same bits.
 
 Texts go by the local names `at`, the element of the result; `position` (image * places + place); `c`, the channel, or
 the padding behind the last one; `pitch`, the elements of a position; and `image`.
@@ -13,6 +13,7 @@ the padding behind the last one; `pitch`, the elements of a position; and `image
 
 import re
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from netlang.formula import Name, Term, substitute, text
 from netlang.primitives.launch import LANES, Address, Draft, KernelText, Operand, Target
@@ -21,9 +22,9 @@ from netlang.simd.philox import MULTIPLIERS, ROUNDS, WEYL
 from netlang.types import Tensor
 
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
+_WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}
 _RUNTIME = {"examples": "{}(team[0])", "rate": "rate[0]", "step": "{}(team[2])"}
-_IN_LINE = 6  # sizes of a line
 
 
 def drafted(
@@ -35,21 +36,27 @@ def drafted(
     grid: tuple[int, int],
     scratch: tuple[int, int] = (0, 0),
 ) -> Draft:
-    """The launch of a kernel with these lines after the sizes that they name."""
+    """The launch of a kernel with these lines. sizes: those that the lines name become arguments"""
     buffers = {**results, **inputs}
-    named = [*buffers, *(["scratch"] if scratch[1] else [])]
     body = "\n".join(indented(list(lines)))
-    said = [(size, value) for size, value in sizes.items() if re.search(rf"\b{size}\b", body)]
-    head = []
-    for k in range(0, len(said), _IN_LINE):
-        some = said[k : k + _IN_LINE]
-        head.append(f"{', '.join(n for n, _ in some)} = {', '.join(str(v) for _, v in some)}")
+    named = {size: value for size, value in sizes.items() if re.search(rf"\b{size}\b", body)}
     dtype = next(iter(results.values())).type.dtype
     kernel = (
-        f"import math\n\nfrom numba import cuda\nfrom numpy import float{_BITS[dtype]} as {dtype}, uint64 as u64\n\n\n"
-        f"def kernel(team, rate, {', '.join(named)}):\n" + "\n".join([*indented(head), body, ""])
+        "import math\n\nfrom numba import cuda\n"
+        f"from numpy import float{_BITS[dtype]} as {dtype}, int64 as i64, uint64 as u64\n\n\n"
+        f"{_signature(['team', 'rate', *buffers], [*named, *(['scratch'] if scratch[1] else [])])}\n{body}\n"
     )
-    return Draft(KernelText(f"{name}_cuda", kernel), tuple(Address(b.buffer) for b in buffers.values()), scratch, grid)
+    addresses = (Address(b.buffer) for b in buffers.values())
+    return Draft(KernelText(f"{name}_cuda", kernel), (*addresses, *named.values()), scratch, grid)
+
+
+def _signature(arrays: list[str], others: list[str]) -> str:
+    """The head of a kernel, in lines that can be read."""
+    whole = f"def kernel({', '.join([*arrays, *others])}):"
+    if len(whole) <= _WIDTH:
+        return whole
+    wrapped = [line for names in (arrays, others) for line in wrap(", ".join(names) + ",", _WIDTH - 4)]
+    return "\n".join(["def kernel(", *indented(wrapped), "):"])
 
 
 def blocks(items: int, most: int = MOST_BLOCKS) -> int:
@@ -132,9 +139,9 @@ class CudaFormula(Formula):
             f"d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64({stream & 0xFFFFFFFF})",
             "k0, k1 = u64(team[3]) & low, u64(team[3]) >> word",
             f"for draw in range({ROUNDS}):",
-            f"    p0, p1 = d0 * u64({MULTIPLIERS[0]:#X}), d2 * u64({MULTIPLIERS[1]:#X})",
+            f"    p0, p1 = d0 * u64(0x{MULTIPLIERS[0]:X}), d2 * u64(0x{MULTIPLIERS[1]:X})",
             "    d0, d1, d2, d3 = (p1 >> word) ^ d1 ^ k0, p1 & low, (p0 >> word) ^ d3 ^ k1, p0 & low",
-            f"    k0, k1 = (k0 + u64({WEYL[0]:#X})) & low, (k1 + u64({WEYL[1]:#X})) & low",
+            f"    k0, k1 = (k0 + u64(0x{WEYL[0]:X})) & low, (k1 + u64(0x{WEYL[1]:X})) & low",
             made,
         ]
 

@@ -64,13 +64,14 @@ def _forward(primitive: Contraction) -> Contraction:
 
 
 def _tile_for(target: Target, rows: int, columns: int, side: int) -> tuple[int, int]:
-    """The (rows, columns) of a thread that waste least; ties: the better tile."""
+    """The (rows, columns) of a thread that cost least: multiply-adds, padding included, and their loads."""
 
-    def covered(tile: tuple[int, int]) -> int:
+    def cost(tile: tuple[int, int]) -> float:
         high, wide = tile[0] * side, tile[1] * side
-        return -(-rows // high) * high * -(-columns // wide) * wide
+        covered = -(-rows // high) * high * -(-columns // wide) * wide
+        return covered * (1 + 1 / tile[0] + 1 / tile[1])
 
-    return min(target.tiles, key=covered)
+    return min(target.tiles, key=cost)
 
 
 def meeting_sizes(high: Axis, wide: Axis) -> dict[str, int]:
@@ -82,23 +83,44 @@ def meeting_sizes(high: Axis, wide: Axis) -> dict[str, int]:
     return found
 
 
+_AXES = (("h", "i", "u"), ("w", "j", "v"))  # source, position and tap along height and width
+
+
+def _of_position(axis: str, of: Axis, position: str) -> str:
+    """Where the first tap of a position is."""
+    moved = position if of.mul == 1 else f"{position} * mul_{axis}"
+    return moved + (f" + base_{axis}" if of.base else "")
+
+
+def _of_tap(axis: str, of: Axis, tap: str) -> str:
+    """How far a tap is from the first."""
+    return tap if of.step == 1 else f"{tap} * step_{axis}"
+
+
+def _divided(axis: str, of: Axis) -> list[str]:
+    """A tap between two pixels meets none."""
+    return [f"off_{axis} = {axis} % div_{axis}", f"{axis} //= div_{axis}"] if of.div > 1 else []
+
+
+def _inside(high: Axis, wide: Axis) -> str:
+    """The condition that there is such a pixel, "" if there always is."""
+    conditions = []
+    for of, (axis, _, _) in zip((high, wide), _AXES, strict=True):
+        conditions += [f"off_{axis} == 0"] if of.div > 1 else []
+        conditions += [] if of.inside else [f"0 <= {axis} < source_{axis}"]
+    return " and ".join(conditions)
+
+
 def meeting(high: Axis, wide: Axis) -> tuple[list[str], str]:
     """Lines that make the row `h` and the column `w` of the source that position (i, j) and tap (u, v) meet.
 
     And the condition that there is such a pixel, "" if there always is.
     """
-    lines, inside = [], []
-    for axis, at, of, position, tap in (("h", "h", high, "i", "u"), ("w", "w", wide, "j", "v")):
-        moved = position if of.mul == 1 else f"{position} * mul_{axis}"
-        moved += "" if of.taps == 1 else f" + {tap}" if of.step == 1 else f" + {tap} * step_{axis}"
-        moved += f" + base_{axis}" if of.base else ""
-        lines.append(f"{at} = {moved}")
-        if of.div > 1:  # a tap between two pixels meets none
-            lines += [f"off_{axis} = {at} % div_{axis}", f"{at} //= div_{axis}"]
-            inside.append(f"off_{axis} == 0")
-        if not of.inside:
-            inside.append(f"0 <= {at} < source_{axis}")
-    return lines, " and ".join(inside)
+    lines = []
+    for of, (axis, position, tap) in zip((high, wide), _AXES, strict=True):
+        further = "" if of.taps == 1 else f" + {_of_tap(axis, of, tap)}"
+        lines += [f"{axis} = {_of_position(axis, of, position)}{further}", *_divided(axis, of)]
+    return lines, _inside(high, wide)
 
 
 @dataclass(frozen=True)
@@ -134,6 +156,7 @@ class Product:
             f"b_tile = cuda.shared.array(({side}, {columns * side + 1}), {self.dtype})",
             f"sums = cuda.local.array(({rows}, {columns}), {self.dtype})",
             f"ours = cuda.local.array({rows}, {self.dtype})",
+            *([] if self.flat else [f"{name} = cuda.local.array({rows}, i64)" for name in ("of", "of_h", "of_w")]),
             f"line, lane = cuda.threadIdx.x // {side}, cuda.threadIdx.x % {side}",
             f"count, depth = {count}, {depth}",
             f"across = (pitch + {columns * side - 1}) // {columns * side}",
@@ -141,6 +164,7 @@ class Product:
             "tile = cuda.blockIdx.x",
             "while tile < tiles:",
             f"    top, left = tile // across * {rows * side}, tile % across * {columns * side}",
+            *indented(self._rows_of_a()),
             *indented(self._each(f"sums[r, q] = {self.dtype}(0.0)")),
             f"    for start in range(0, depth, {side}):",
             *indented([*self._load_a(), *self._load_b(), "cuda.syncthreads()", *self._multiply()], 2),
@@ -153,17 +177,47 @@ class Product:
         """A loop over the elements that a thread sums; its bounds are constants, so they stay in registers."""
         return [f"for r in range({self.rows}):", f"    for q in range({self.columns}):", *indented(list(body), 2)]
 
+    @property
+    def _pixels_along(self) -> str:
+        """Which index counts positions; the other one counts pairs of tap and channel."""
+        return "k" if self.primitive.role == "weight" else "m"
+
+    def _split(self, index: str) -> tuple[list[str], str, str]:
+        """What is read off `index`: lines for `image` or `channel`, and its parts of the source's row and column."""
+        if index == self._pixels_along:
+            parts = [_of_position(axis, of, i) for of, (axis, i, _) in zip(self.axes, _AXES, strict=True)]
+            return _position(index), parts[0], parts[1]
+        parts = [_of_tap(axis, of, u) for of, (axis, _, u) in zip(self.axes, _AXES, strict=True)]
+        return _pair(index), parts[0], parts[1]
+
+    def _rows_of_a(self) -> list[str]:
+        """What of a's elements depends on m alone, for each row of a thread."""
+        if self.flat:
+            return []
+        lines, h, w = self._split("m")
+        image = self._pixels_along == "m"
+        return [
+            f"for r in range({self.rows}):",
+            f"    m = top + {'line' if image else 'lane'} + r * {self.side}",
+            *indented(lines),
+            f"    of[r], of_h[r], of_w[r] = {'image' if image else 'channel'}, {h}, {w}",
+        ]
+
     def _load_a(self) -> list[str]:
         """The tile of a, neighbouring threads along neighbouring channels."""
-        weight = self.primitive.role == "weight"
-        position, pair = ("k", "m") if weight else ("m", "k")
+        pixels = self._pixels_along
+        pairs = "m" if pixels == "k" else "k"
         if self.flat:
-            return self._load("a", "m", "top", f"{position} * a_pitch + {pair}", "m < count", along=pair)
-        meet, inside = meeting(*self.axes)
-        parts = {position: _position(position), pair: _pair(pair)}
-        at = "((image * source_h + h) * source_w + w) * a_pitch + channel"
+            return self._load("a", "m", "top", f"{pixels} * a_pitch + {pairs}", "m < count", along=pairs)
+        lines, h, w = self._split("k")
+        inside = _inside(*self.axes)
+        image, channel = ("of[r]", "channel") if pixels == "m" else ("image", "of[r]")
+        at = f"(({image} * source_h + h) * source_w + w) * a_pitch + {channel}"
         bounds = "m < count" + (f" and {inside}" if inside else "")
-        return self._load("a", "m", "top", at, bounds, along=pair, of_k=parts["k"], each=[*parts["m"], *meet])
+        divided = [line for of, (axis, _, _) in zip(self.axes, _AXES, strict=True) for line in _divided(axis, of)]
+        of_k = [*lines, f"k_h, k_w = {h}, {w}"]
+        each = ["h, w = of_h[r] + k_h, of_w[r] + k_w", *divided]
+        return self._load("a", "m", "top", at, bounds, along=pairs, of_k=of_k, each=each)
 
     def _load_b(self) -> list[str]:
         """The tile of b: a row of weights or of dy for each k."""

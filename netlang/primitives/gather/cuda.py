@@ -26,16 +26,15 @@ def reshape_draft(
 @drafts("cuda", Concat)
 def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The inputs' channels behind one another."""
-    body = [f"v_y = {result.type.dtype}(0.0)"]
-    start = 0
+    body, sizes, start = [f"v_y = {result.type.dtype}(0.0)"], dict[str, int](), 0
     for k, x in enumerate(inputs):
-        stop = start + x.type.channels
-        at = f"position * {pitch(x.type)} + c" + (f" - {start}" if start else "")
-        body += [f"{'elif' if k else 'if'} c < {stop}:", f"    v_y = x{k}[{at}]"]
-        start = stop
+        sizes |= {f"pitch{k}": pitch(x.type), f"start{k}": start, f"stop{k}": start + x.type.channels}
+        at = f"position * pitch{k} + c" + (f" - start{k}" if k else "")
+        body += [f"{'elif' if k else 'if'} c < stop{k}:", f"    v_y = x{k}[{at}]"]
+        start += x.type.channels
     return elementwise(
         f"concat_{len(inputs)}", {"y": result}, moved(result.type), target, batch,
-        inputs={f"x{k}": x for k, x in enumerate(inputs)}, body=body,
+        inputs={f"x{k}": x for k, x in enumerate(inputs)}, sizes=sizes, body=body,
     )  # fmt: skip
 
 
