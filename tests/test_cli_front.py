@@ -131,6 +131,22 @@ def test_the_zoo_is_named_where_a_file_of_its_name_is_missing(tmp_path):
     assert "did you mean" not in run("check", str(tmp_path / "missing.net")).stderr  # only the endings agree
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("H=1.5", "`H` is a size: a whole number"),
+        ("H=3x3", "`H` is a size: a whole number"),
+        ("w=8/2", "`8/2` is no value"),
+        (f"w={'9' * 99}", f"`{'9' * 39}…` is no value"),
+    ],
+)
+def test_a_value_of_set_that_would_be_ignored_or_read_otherwise_is_refused(tmp_path, setting, said):
+    (tmp_path / "a.net").write_text("w = 4\ninput Hx8x3\nconv3-w\n")
+    done = run("check", str(tmp_path / "a.net"), "--set", setting)
+
+    assert (done.exit_code, said in done.stderr) == (1, True)
+
+
 LONG = "a" * 300
 
 

@@ -12,8 +12,9 @@ from netlang.diagnostics import error, meant
 from netlang.source import Source, Span
 from netlang.syntax import ast
 
+MOST = 40  # characters of a wrong value that a message repeats
 _SIZES = re.compile(r"[0-9]{1,12}(x[0-9]{1,12})+")
-_NUMBER = re.compile(r"[+-]?[0-9./]{1,24}(e[+-]?[0-9]{1,2})?", re.IGNORECASE)  # short: a fraction is exact
+_NUMBER = re.compile(r"[+-]?[0-9.]{1,24}(e[+-]?[0-9]{1,2})?", re.IGNORECASE)  # short: a fraction is exact
 
 
 @dataclass
@@ -165,7 +166,7 @@ def asked(settings: Mapping[str, str], problems: Problems) -> dict[str, Value]:
 def refuse_unknown(
     file: ast.File, settings: Mapping[str, str], known: Constants, letters: Iterable[str], problems: Problems
 ) -> None:
-    """Report settings that replace nothing."""
+    """Report settings that replace nothing, or a size by what is none."""
     taken = [*known.known, *letters]
     for name, text in settings.items():
         with problems.collected():
@@ -176,6 +177,8 @@ def refuse_unknown(
                     _span(name, text),
                     help=meant(name, taken, "`--set` replaces constants such as `w = 64`"),
                 )
+            if name not in known.known and not text.lstrip("+-").isdecimal():
+                raise error("set", f"`{name}` is a size: a whole number", _span(name, text, len(name) + 1))
 
 
 def _parsed(name: str, text: str) -> Value:
@@ -187,7 +190,10 @@ def _parsed(name: str, text: str) -> Value:
             return int(text) if text.lstrip("+-").isdecimal() else Fraction(text)
     except (ValueError, ZeroDivisionError):
         pass
-    raise error("set", f"`{text}` is no value", _span(name, text, len(name) + 1), help="a number, or sizes such as 3x3")
+    shown = text if len(text) <= MOST else text[: MOST - 1] + "…"
+    raise error(
+        "set", f"`{shown}` is no value", _span(name, text, len(name) + 1), help="a number, or sizes such as 3x3"
+    )
 
 
 def _span(name: str, text: str, start: int = 0) -> Span:

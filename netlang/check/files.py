@@ -188,9 +188,16 @@ def _define_cell(cell: ast.Cell, scope: Scope) -> None:
 
 
 def _refuse_taken(name: ast.Name, scope: Scope) -> None:
-    for what, known in (("block", scope.blocks), ("cell", scope.cells), ("constant", scope.constants)):
-        if name.text in known:
-            raise error("twice", f"there is a {what} called `{name.text}` already", name.span)
+    places = {
+        "block": {text: known.visible for text, known in scope.blocks.items()},
+        "cell": {text: made.visible for text, made in scope.cells.items()},
+        "constant": {text: found.span for text, found in scope.constants.known.items()},
+    }
+    for what, spans in places.items():
+        if first := spans.get(name.text):
+            line = Span(first.source, first.start, first.start + len(first.text.split("\n")[0]))
+            also = (Label(line, "the first"),)
+            raise error("twice", f"there is a {what} called `{name.text}` already", name.span, also=also)
 
 
 def _merge(used: Scope, into: Scope, statement: ast.Use) -> None:

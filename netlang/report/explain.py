@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from netlang.check.counts import data, macs_of, own
+from netlang.diagnostics import count
 from netlang.graph import Input, Net, Node
 from netlang.layer import Layer, Weight, Working
 from netlang.report import cells
@@ -110,7 +111,7 @@ class _Lines:
         parts = ("parameters", "macs", "flops", "backward_macs")
         workings = (_sum(_NAMES[part], [getattr(row, part) for row in rows]) for part in parts)
         layers = tuple(f"{row.name}: {_written(row)}" for row in rows)
-        return Explained((".".join(path),), f"{len(rows)} layers", layers, reads, rows[-1].output, tuple(workings))
+        return Explained((".".join(path),), count(len(rows), "layer"), layers, reads, rows[-1].output, tuple(workings))
 
     def _layer(self, row: Row, nodes: list[Node]) -> Explained:
         first = nodes[0]
