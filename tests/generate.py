@@ -129,10 +129,13 @@ class _Writer:
             f"cell mine(n, k={self.rng.choice(['0.5', '2', '-1'])}):",
             f"    state {', '.join(f'{s}=n' for s in states)}",
         ]
-        for k, name in enumerate([*values, *reversed(states)]):
-            seen = [*states, *values[:k]]
-            read = "".join(f" + {self.formula([other])}" for other in seen) if name in states else ""
-            lines.append(f"    {name} = {self.product(seen)}{read}" + self.rng.choice(["", "  # so"]))
+        for name in values:
+            lines.append(f"    {name} = {self.product([*states, *values[: values.index(name)]])}")
+        for name in reversed(states):  # squeezed, so that no number grows from step to step
+            read = " + ".join([self.product(states), *(self.formula([other]) for other in [*states, *values])])
+            lines.append(
+                f"    {name} = {self.rng.choice(['tanh', 'sigmoid'])}({read})" + self.rng.choice(["", "  # so"])
+            )
         lines.append("    output h")
         statement = parse(Source("cell.net", "\n".join(lines))).statements[0]
         self.cells.append(layer_of(cell(statement, Constants())))

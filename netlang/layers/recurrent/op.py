@@ -208,11 +208,12 @@ def layer_of(cell: Cell) -> type[Recurrent]:
     named: list[Any] = [("width", int, field(default=MISSING if usual is None else int(usual)))]
     named += [(name, float, field(default=MISSING if value is None else value)) for name, value in others]
     named += [(name, bool, field(default=False)) for name in DIRECTIONS]
+    lines = tuple(text.statement(cell))
     said = {
         "word": cell.name,
         "arguments": {first: "width", **{name: name for name, _ in others}},
         "body": lambda _: cell,
-        "statement": lambda _: tuple(text.statement(cell)),
+        "statement": lambda _: lines,
         "__doc__": _document(cell),
         "__module__": __name__,
     }
