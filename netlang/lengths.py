@@ -13,6 +13,7 @@ from netlang.layer import Emit, Ends, Layer, Misfit, Value
 from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
+from netlang.primitives.scan.op import Piece, Scan
 from netlang.types import BATCH, Tensor
 
 LETTER = "T"  # stands for a number of steps that is not known
@@ -111,7 +112,7 @@ def zeroed(emit: Emit, y: Value, ends: Ends) -> Value:
 def still_zero(
     primitives: Iterable[tuple[Value, Primitive, tuple[Value, ...]]], inputs: Iterable[Value]
 ) -> list[Value]:
-    """Those of some results that are zero beyond the ends because the inputs are: formulas of them, place by place.
+    """Those of some results that are zero beyond the ends: formulas of inputs that are, number by number; recurrences.
 
     primitives: result, what makes it, and what that reads, in order
     """
@@ -119,6 +120,7 @@ def still_zero(
     for made, primitive, read in primitives:
         names = {f"i{k}" for k, x in enumerate(read) if x in zero and x.type.shape[:-1] == made.type.shape[:-1]}
         formula = isinstance(primitive, Map) and bool(names) and keeps_zero(primitive.term, names)
-        if formula or (isinstance(primitive, Concat) and all(x in zero for x in read)):
+        joined = isinstance(primitive, Concat | Piece) and all(x in zero for x in read)
+        if formula or joined or (isinstance(primitive, Scan) and primitive.lengths is not None):
             zero.append(made)
     return zero

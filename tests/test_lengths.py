@@ -18,6 +18,14 @@ TARGET = Target("test", "f32", ((6, 4), (6, 1)), 2)
 T = 9
 LENGTHS = (9, 6, 4, 7)
 
+MINE = """cell mine(n):
+    state h=n
+    a = tanh(W [x, h] + b)
+    z = sigmoid(W [x] + b)
+    h = z*a + (1 - z)*h + 0.1
+    output h
+"""
+
 # Each net reads 9 steps of 5 numbers, or tokens; what can be read of a sequence stands at the end.
 NETS = {
     "conv": "input {t}x5\nconv3-4 tanh, conv2-3",
@@ -60,6 +68,14 @@ NETS = {
     "smooth_l1": "input {t}x5\nconv3-3 linear\ntrain: loss=smooth_l1",
     "hinge": "input {t}x5\nconv3-3 linear\ntrain: loss=hinge",
     "perceptron": "input {t}x5\nconv3-3 linear, step\ntrain: loss=perceptron",
+    "rnn": "input {t}x5\nrnn-4, conv3-3 linear",
+    "lstm": "input {t}x5\nlstm-4 x2, conv1-3 linear",
+    "lstm, its last step": "input {t}x5\nlstm-4 peephole last, FC-3 linear",
+    "gru reverse": "input {t}x5\ngru-4 reverse, conv1-3 linear",
+    "gru reverse, its last step": "input {t}x5\ngru-4 reset=before reverse last, FC-3 linear",
+    "lstm bidirectional": "input {t}x5\nlstm-4 bidirectional, gru-4 bidirectional last, FC-3 linear",
+    "last of a reverse recurrence": "input {t}x5\nrnn-4 reverse act=relu, last, FC-3 linear",
+    "a cell": MINE + "input {t}x5\nmine-4 bidirectional, conv1-3 linear",
     "a classifier": "input {t}x5\nconv3-4, maxpool, conv3-4, gap, FC-3, softmax",
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("name", NETS)
@@ -209,6 +225,48 @@ def test_a_compiled_program_agrees_with_the_referee_whatever_stands_beyond_the_e
     evaluated = lower(program.checked, training=False, dtype="f64", lengths={"input": "input"})
     answer = interpret(evaluated, {k: v for k, v in feeds.items() if k != "target"})[evaluated.outputs["output"]]
     np.testing.assert_allclose(y, answer, atol=2e-6)
+
+
+def packed(program, x, target, lengths):
+    """The same by `torch.nn.LSTM` on packed sequences: the answer, the loss and its gradients by its own weights."""
+    torch = pytest.importorskip("torch")
+    n = x.shape[2]
+    theirs = torch.nn.LSTM(n, 4, bidirectional=True, batch_first=True)
+    with torch.no_grad():
+        for suffix, way in (("", ""), ("_reverse", "back.")):
+            stacked = [program.weights[f"lstm1.{way}{gate}.W"].T for gate in "ifgo"]
+            joined = torch.as_tensor(np.concatenate(stacked))
+            getattr(theirs, f"weight_ih_l0{suffix}")[:] = joined[:, :n]
+            getattr(theirs, f"weight_hh_l0{suffix}")[:] = joined[:, n:]
+            biases = np.concatenate([program.weights[f"lstm1.{way}{gate}.b"] for gate in "ifgo"])
+            getattr(theirs, f"bias_ih_l0{suffix}")[:] = torch.as_tensor(biases)
+            getattr(theirs, f"bias_hh_l0{suffix}")[:] = 0
+    pack = torch.nn.utils.rnn.pack_padded_sequence
+    given = pack(torch.as_tensor(x), lengths, batch_first=True, enforce_sorted=False)
+    y, _ = torch.nn.utils.rnn.pad_packed_sequence(theirs(given)[0], batch_first=True, total_length=x.shape[1])
+    real = torch.as_tensor(np.arange(x.shape[1]) < np.array(lengths)[:, None])
+    loss = (y[real] - torch.as_tensor(target)[real]).square().mean()
+    loss.backward()
+    return y.detach().numpy(), float(loss.detach()), dict(theirs.named_parameters())
+
+
+@pytest.mark.reference
+def test_a_bidirectional_lstm_agrees_with_packed_sequences():
+    program = netlang.from_text("input 9x5\nlstm-4 bidirectional").compile(5)
+    random = np.random.default_rng(3)
+    x, target = (random.normal(size=(4, T, c)).astype(np.float32) for c in (5, 8))
+    wanted, loss, theirs = packed(program, x, target, LENGTHS)
+    x[np.arange(T) >= np.array(LENGTHS)[:, None]] = np.nan
+
+    np.testing.assert_allclose(program(x, lengths=LENGTHS), wanted, atol=1e-6)
+    found, gradients = program.gradients(x, target, lengths=LENGTHS)
+    assert found == pytest.approx(loss, rel=1e-5)
+    for suffix, way in (("", ""), ("_reverse", "back.")):
+        parts = [theirs[f"{kind}_l0{suffix}"].grad.numpy() for kind in ("weight_ih", "weight_hh")]
+        for k, gate in enumerate("ifgo"):
+            own = np.concatenate([part[4 * k : 4 * k + 4].T for part in parts])
+            np.testing.assert_allclose(gradients[f"lstm1.{way}{gate}.W"], own, atol=1e-6, err_msg=gate)  # float32
+    program.close()
 
 
 def test_examples_of_more_batches_than_one_keep_their_lengths(programs):

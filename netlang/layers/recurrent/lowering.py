@@ -52,6 +52,8 @@ class Lowering:
         states = tuple(State(before(name), name, width) for name, width in cell.states.items())
         self._loop(states)
         read = {name for line in self.lines for name in line.reads}
+        lengths = None if self.x.ends is None else len(self.operands)
+        self.operands += [self.x.ends.count] if self.x.ends is not None else []
         scan = Scan(
             tuple(g for g in self.given if g.name in read),
             tuple(self.shared),
@@ -59,6 +61,7 @@ class Lowering:
             tuple(self.lines),
             (cell.output,),
             reverse=reverse,
+            lengths=lengths,
         )
         if training:
             wanted = tuple(name for name in Backward(scan).wanted if name != cell.output)

@@ -12,7 +12,7 @@ from netlang.layers.recurrent import text
 from netlang.layers.recurrent.cell import Cell, Equation, Fitted, Owned
 from netlang.layers.recurrent.library import shipped
 from netlang.layers.recurrent.lowering import Lowering
-from netlang.layers.sequence.op import at_step
+from netlang.layers.sequence.op import at_step, last_step
 from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Concat
 from netlang.types import BATCH, Count, Tensor, shown
@@ -107,7 +107,9 @@ class Recurrent(Layer):
         for k, reverse in enumerate(ways):
             own = dict(zip(names, weights[k * len(names) : (k + 1) * len(names)], strict=True))
             y = Lowering(cell, emit, x, own).put(training=training, reverse=reverse)
-            found.append(at_step(emit, y, 0 if reverse else -1) if self.flag("last") else y)
+            if self.flag("last"):
+                y = at_step(emit, y, 0) if reverse else last_step(emit, y, x.ends)
+            found.append(y)
         return emit(Concat(), *found) if len(found) > 1 else found[0]
 
 

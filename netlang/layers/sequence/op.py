@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from netlang.formula import Channel, Name, equal, where
-from netlang.layer import Emit, Layer, Misfit, Value, register
+from netlang.layer import Emit, Ends, Layer, Misfit, Value, register
 from netlang.primitives.gather.op import Reshape, Slice
 from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
@@ -34,12 +34,12 @@ def at_step(emit: Emit, x: Value, step: int) -> Value:
     return emit(Slice(start, start + c), emit(Reshape((steps * c,)), x))
 
 
-def last_step(emit: Emit, x: Value) -> Value:
+def last_step(emit: Emit, x: Value, ends: Ends | None) -> Value:
     """The last step of each example."""
-    if x.ends is None:
+    if ends is None:
         return at_step(emit, x, -1)
     _, steps, c = x.type.arrayed(0)
-    is_last = emit(Map(where(equal(Channel() + 1, Name("i0")), 1, 0), (BATCH, steps)), x.ends.count)
+    is_last = emit(Map(where(equal(Channel() + 1, Name("i0")), 1, 0), (BATCH, steps)), ends.count)
     picked = where(Name("i1") > 0, Name("i0"), 0)
     return emit(Reshape((c,)), emit(Sum(picked, "positions"), x, emit(Reshape((steps, 1)), is_last)))
 
@@ -56,7 +56,7 @@ class Last(Pick):
         return steps - 1
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:
-        return last_step(emit, x)
+        return last_step(emit, x, x.ends)
 
 
 @register
