@@ -43,6 +43,7 @@ TEXTS = {
     "blocks that use each other": "block a: b\nblock b: a\ninput 8\na",
     "a long line of nonsense": "input 8\n" + "é" * 900_000,
     "a long line of steps": "input 8\n" + ", ".join(["fc-2"] * 100_000),
+    "a long line of options": "input 8\nFC-2 " + "relu " * 180_000,
     "many wrong lines": "input 8\n" + "fc-\n" * 100_000,
     "ten megabytes": "input 8\n" + "relu\n" * 2_000_000,
     "an absolute path": 'use "/etc/passwd"\ninput 8\nfc-2',

@@ -188,13 +188,10 @@ def _define_cell(cell: ast.Cell, scope: Scope) -> None:
 
 
 def _refuse_taken(name: ast.Name, scope: Scope) -> None:
-    places = {
-        "block": {text: known.visible for text, known in scope.blocks.items()},
-        "cell": {text: made.visible for text, made in scope.cells.items()},
-        "constant": {text: found.span for text, found in scope.constants.known.items()},
-    }
-    for what, spans in places.items():
-        if first := spans.get(name.text):
+    known = (scope.blocks.get(name.text), scope.cells.get(name.text), scope.constants.known.get(name.text))
+    for what, there in zip(("block", "cell", "constant"), known, strict=True):
+        if there is not None:
+            first = there.span if isinstance(there, Definition) else there.visible
             line = Span(first.source, first.start, first.start + len(first.text.split("\n")[0]))
             also = (Label(line, "the first"),)
             raise error("twice", f"there is a {what} called `{name.text}` already", name.span, also=also)

@@ -14,6 +14,7 @@ from netlang.syntax.layout import Layout, LayoutError, unclosed
 
 MOST = 20  # syntax errors told at once
 LONGEST = 20_000  # parts between commas and line ends: reading takes 0.1 ms each
+WORDS = 60_000  # parts between blanks
 BLOCKS = "blocks and repeats (`x3`) say the same in fewer lines"
 REREAD = 400_000  # characters read again for the sake of further errors: a second
 
@@ -78,14 +79,16 @@ def _grammar() -> str:
 
 
 def _refuse_long(source: Source) -> None:
-    """Raise NetError for more lines and commas than any net has, before they are read."""
-    parts = start = 0
+    """Raise NetError for more lines, commas and words than any net has, before they are read."""
+    parts = words = start = 0
     for line in source.text.split("\n"):
         said = line.partition("#")[0]
         parts += said.count(",") + bool(said.strip())
-        if parts > LONGEST:
-            at = Label(Span(source, start, start + max(len(said), 1)))
-            raise NetError(Diagnostic("too-many", f"this file has more than {LONGEST:,} steps", at, help=BLOCKS))
+        words += len(said.split())
+        for many, most, what in ((parts, LONGEST, "steps"), (words, WORDS, "words")):
+            if many > most:
+                at = Label(Span(source, start, start + max(len(said), 1)))
+                raise NetError(Diagnostic("too-many", f"this file has more than {most:,} {what}", at, help=BLOCKS))
         start += len(line) + 1
 
 
