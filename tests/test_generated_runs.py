@@ -1,7 +1,7 @@
 """Generated programs, compiled: whatever is planned computes what is written.
 
-NETLANG_PLANNED, NETLANG_INTERPRETED and NETLANG_COMPILED say how many programs of each test; `python tests/generate.py`
-with a failing seed prints the program.
+NETLANG_PLANNED, NETLANG_INTERPRETED and NETLANG_COMPILED say how many programs of each test, NETLANG_FROM the seed of the
+first; `python tests/generate.py` with a failing seed prints the program.
 """
 
 import os
@@ -36,7 +36,7 @@ SLACK = 1e3  # of the rounding of a sum: programs normalise tiny variances and d
 
 def programs(count):
     """So many nets that compile for training, with their seeds."""
-    found, seed = 0, 0
+    found, seed = 0, int(os.environ.get("NETLANG_FROM", "0"))
     while found < count:
         text = generate(seed, spoil=0, small=True).text
         seed += 1
@@ -119,9 +119,10 @@ def test_what_is_optimised_computes_what_is_written(batch):
             )
 
 
-def test_what_is_compiled_computes_what_is_written_with_one_thread_and_two():
+@pytest.mark.parametrize("batch", [EXAMPLES, 16])  # channels, or examples, in the lanes
+def test_what_is_compiled_computes_what_is_written_with_one_thread_and_two(batch):
     for seed, net in programs(COMPILED):
-        programs_ = [Net(net).compile(batch=EXAMPLES, dtype="f64", threads=t, check_memory=True) for t in (1, 2)]
+        programs_ = [Net(net).compile(batch=batch, dtype="f64", threads=t, check_memory=True) for t in (1, 2)]
         given = feeds(programs_[0].stages("gradients").primitives, seed)
         x = {n.id: _as_taken(n, given[n.id]) for n in net.graph.made_by(Input)}
         target = targets(net, given)
