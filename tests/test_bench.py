@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 from logistic import LogisticNet
 
-from netlang.bench import compare, floor, limits, measure, peers
+import netlang
+from netlang.bench import compare, floor, limits, measure, peers, runtime
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing
-from netlang.cli import bench
+from netlang.cli import bench, main
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Weight, find
 from netlang.source import NOWHERE
@@ -160,6 +161,7 @@ def bench_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
 
 def test_without_pytorch_netlang_stands_alone_and_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(peers, "available", lambda: False)
+    monkeypatch.setattr(runtime, "available", lambda: False)
 
     result = bench_of(monkeypatch, "--json")
 
@@ -178,5 +180,71 @@ def test_the_table_names_all_contenders():
     assert text.endswith("note: c: left out")
 
 
-def test_an_unknown_mode_is_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch):
-    assert bench_of(monkeypatch, "--mode", "test").exit_code == 2
+@pytest.mark.parametrize("wrong", [("--mode", "test"), ("--against", "torch,torch"), ("--against", "keras")])
+def test_an_unknown_mode_or_peer_is_a_wrong_command_line(wrong: tuple[str, str], monkeypatch: pytest.MonkeyPatch):
+    result = bench_of(monkeypatch, *wrong)
+
+    assert result.exit_code == 2
+    assert f"`{wrong[1]}`: it may be" in result.stderr
+
+
+@pytest.mark.reference
+def test_onnx_runtime_is_a_peer_of_inference(tmp_path: Path):
+    pytest.importorskip("onnxruntime")
+    file = tmp_path / "a.net"
+    file.write_text("input 6x5x3\nconv3-4, maxpool, flatten\nFC-3, softmax\n")
+    net = netlang.load(file)
+    program = net.compile(batch=2, threads=1)
+    x, target = compare.inputs(net, 2)
+    weights = {name: np.array(program.weights[name]) for name in program.weights}
+    case = peers.Case(net, weights, x, target, {}, 1)
+
+    (answer,) = runtime.inference(case)["onnxruntime"]()
+    np.testing.assert_allclose(answer, program(x), atol=1e-6)
+
+
+def test_tokens_are_whole_numbers_of_the_vocabulary(tmp_path: Path):
+    net = netlang.from_text("input 9 tokens vocab=5\nembed-4, mean, FC-3, softmax\n")
+
+    x, _ = compare.inputs(net, 40)
+    assert set(np.unique(x)) == {0, 1, 2, 3, 4}
+
+
+PROFILED = """# two layers
+input 6
+
+FC-4
+FC-3, softmax
+"""
+
+
+@pytest.fixture
+def profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(limits, "measure", lambda threads: Limits(500, 60))
+    (tmp_path / "a.net").write_text(PROFILED)
+    return lambda *args: CliRunner().invoke(main, ["profile", str(tmp_path / "a.net"), "--repeat", "3", *args])
+
+
+def test_a_profile_has_the_file_behind_its_margin(profiled: Any):
+    result = profiled("--batch", "4")
+
+    assert result.exit_code == 0
+    rows = result.stdout.splitlines()
+    assert [row.partition("  | ")[2] for row in rows[1:6]] == PROFILED.splitlines()
+    assert rows[4].count(" ms") == rows[5].count(" ms") == 2
+    assert " ms for the optimizer" in rows[6]
+
+
+def test_a_profile_as_json_has_every_line_that_computes(profiled: Any):
+    found = json.loads(profiled("--json", "--batch", "4").stdout)
+    lines = {line["line"]: line for line in found["lines"]}
+
+    assert set(lines) == {4, 5}
+    assert all(line["forward_ms"] > 0 and line["backward_ms"] > 0 for line in lines.values())
+    assert sum(line["share"] for line in lines.values()) + found["update_ms"] / found["launches_ms"] == pytest.approx(
+        1, abs=0.01
+    )
+
+
+def test_inference_has_no_backward_pass(profiled: Any):
+    assert "backward" not in profiled("--mode", "infer").stdout

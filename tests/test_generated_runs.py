@@ -1,7 +1,7 @@
 """Generated programs, compiled: whatever is planned computes what is written.
 
-NETLANG_PLANNED, NETLANG_INTERPRETED and NETLANG_COMPILED say how many programs of each test, NETLANG_FROM the seed of the
-first; `python tests/generate.py` with a failing seed prints the program.
+NETLANG_PLANNED, NETLANG_INTERPRETED and NETLANG_COMPILED say how many programs of each test, NETLANG_FROM the seed of
+the first; `python tests/generate.py` with a failing seed prints the program.
 """
 
 import os

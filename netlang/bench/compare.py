@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netlang.backend.cache import counts
-from netlang.bench import floor, peers
+from netlang.bench import floor, peers, runtime
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing, Work, interleaved
 
@@ -85,9 +85,12 @@ class Comparison:
 
 
 def compare(
-    net: Any, batch: int, modes: tuple[str, ...], against: bool, threads: int, repeat: int, limits: Limits
+    net: Any, batch: int, modes: tuple[str, ...], against: Collection[str], threads: int, repeat: int, limits: Limits
 ) -> Comparison:
-    """Measure a net of `netlang.load` in the given modes. against: beside PyTorch. Raises NetError or Problem."""
+    """Measure a net of `netlang.load` in the given modes. against: of `torch` and `onnxruntime`.
+
+    Raises NetError or Problem.
+    """
     notes: list[str] = []
     results = tuple(_measure(net, batch, mode, against, threads, repeat, limits, notes.append) for mode in modes)
     if any(t.spread > BUSY for r in results for t in (r.netlang, *([r.peers[r.best]] if r.best else []))):
@@ -99,7 +102,7 @@ def _measure(
     net: Any,
     batch: int,
     mode: str,
-    against: bool,
+    against: Collection[str],
     threads: int,
     repeat: int,
     limits: Limits,
@@ -115,7 +118,7 @@ def _measure(
         state = sum(int(np.asarray(program.state[name]).nbytes) for name in program.state) if training else 0
         mine: Work = (lambda: program.step(x, target)) if training else (lambda: program(x))
         case = peers.Case(net, weights, x, target, dict(net.train), threads)
-        others = (peers.training if training else peers.inference)(case, note) if against else {}
+        others = _others(case, training, against, note)
         timings = interleaved({NETLANG: mine, **others}, repeat)
     finally:
         program.close()
@@ -123,10 +126,22 @@ def _measure(
     return Result(mode, timings.pop(NETLANG), limits.floor(cost.flops, cost.moved), timings, compiled)
 
 
+def _others(case: peers.Case, training: bool, against: Collection[str], note: Callable[[str], None]) -> dict[str, Work]:
+    """The peers that compute this. ONNX Runtime trains nothing."""
+    found: dict[str, Work] = {}
+    if "torch" in against:
+        found |= (peers.training if training else peers.inference)(case, note)
+    if "onnxruntime" in against and not training:
+        found |= runtime.inference(case)
+    return found
+
+
 def inputs(net: Any, batch: int) -> tuple[Any, Any]:
-    """Normal random inputs, and labels or targets as the net's loss takes them."""
+    """Normal random inputs or random tokens, and labels or targets as the net's loss takes them."""
     random = np.random.default_rng(SEED)
     x = random.standard_normal(net.input.arrayed(batch), np.float32)
+    if net.input.classes:
+        x = random.integers(0, net.input.classes, net.input.arrayed(batch))
     if net.labelled:
         return x, random.integers(0, net.output.channels, net.output.arrayed(batch)[:-1])
     return x, random.random(net.output.arrayed(batch), np.float32)
@@ -198,7 +213,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for name in ("netlang", "numba", "torch"):
+    for name in ("netlang", "numba", "torch", "onnxruntime"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

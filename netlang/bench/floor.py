@@ -34,13 +34,13 @@ def training(graph: Graph, batch: int, state: int) -> Cost:
 
     A layer whose inputs depend on no weight needs no data gradient: the first one. state: bytes the optimizer keeps
     """
-    macs = fixed(sum(_passes(graph, node) * counts.macs_of(graph, node) for node in graph.made_by(Layer)), {})
+    macs = fixed(sum(passes(graph, node) * counts.macs_of(graph, node) for node in graph.made_by(Layer)), {})
     weights = _weights(graph)
     update = 2.0 * weights + 2.0 * state + weights  # gradient and state read and written, weights written
     return Cost(2.0 * macs * batch, 2.0 * weights + update + 4.0 * _activations(graph, batch))
 
 
-def _passes(graph: Graph, node: Node) -> int:
+def passes(graph: Graph, node: Node) -> int:
     """Products of a layer in one training step."""
     weights = any(isinstance(graph[i].made_by, Weight) for i in node.inputs)
     return 1 + weights + any(_trained(graph, source) for source in counts.data(graph, node))

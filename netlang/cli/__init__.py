@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "Write a net as ONNX, or its weights as safetensors.",
     "compile": "Show what becomes of a net, stage by stage.",
     "gradcheck": "Compare every gradient with central differences.",
+    "profile": "Where the time of a step goes, line by line.",
     "bench": "Time a net beside PyTorch and the machine's limits.",
     "doctor": "Tell what this machine has for netlang.",
 }
