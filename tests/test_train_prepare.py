@@ -135,3 +135,8 @@ def test_class_numbers_become_what_the_loss_takes():
 def test_labels_that_do_not_fit_are_refused(y: np.ndarray, labelled: bool, message: str):
     with pytest.raises(Problem, match=message):
         prepare.targets(y, tensor(3), labelled, "d")
+
+
+def test_an_input_of_no_fixed_size_asks_for_it():
+    with pytest.raises(Problem, match=r"the net's input is Tx28: choose its size first, as in `--set T=64`"):
+        prepare.fitted(np.zeros((3, 12, 28)), Tensor("f32", ("n", "T", 28)), "seq.npz")

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from netlang.files import Problem
+from netlang.sizes import letters
 from netlang.train.data import Data, check_labels
 from netlang.types import Tensor, shown
 
@@ -84,7 +85,10 @@ def image(input: Tensor, channels: int) -> tuple[int, int, int] | None:
     """Height, width and channels of the picture a net's input is, or holds row after row; None if it is none.
 
     A vector of s*s*channels numbers holds a square picture, a sequence is a picture of one row per step.
+    Raises Problem for an input whose size is open.
     """
+    if open_ := letters(*input.shape[1:]):
+        raise Problem(f"the net's input is {shown(input.shape)}: choose its size first, as in `--set {open_[0]}=64`")
     sizes = input.arrayed(1)[1:]
     if len(sizes) == 3:
         return sizes[0], sizes[1], sizes[2]
