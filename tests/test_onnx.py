@@ -12,8 +12,9 @@ import netlang
 from netlang.check import letters, sized
 from netlang.export.onnx import NEWEST, OLDEST, Form, model, places
 from netlang.export.operators import operators
+from netlang.formula import operations
 from netlang.layer import all_layers
-from netlang.layers.onnx import writer
+from netlang.layers.onnx import OPERATIONS, writer
 from netlang.start import shapes, started
 
 onnx = pytest.importorskip("onnx", reason="the extra `reference` is not installed")
@@ -26,6 +27,7 @@ ZOO = Path(__file__).parents[1] / "examples"
 GENERATED = 20
 USUAL = ("xor-mlp",)
 LENGTHS = {"H": 64, "W": 64, "T": 12}
+VARIANCES = (0.5, 1.0, 4.0)  # kept by norms: with one of them a deep net's outputs are neither all alike nor one hot
 REFEREE = 1e-4  # relative L2 of two ways of float32, through up to fifty layers
 LATEST = min(NEWEST, onnx.defs.onnx_opset_version())
 
@@ -96,16 +98,21 @@ def zoo():
 def test_what_is_compiled_agrees_at_full_size(net, sizes, tmp_path):
     """NETLANG_ZOO=all takes every example, the ordinary run one."""
     prog = net.compile(batch=2, seed=1, sizes=sizes)
+    inputs, drawn = numbers(sized(net.checked, sizes), n=2, reach=1.0)
+    norms = [name for name in drawn if name.endswith((".mean", ".variance"))]
     try:
-        net.export(tmp_path / "x.onnx", prog.weights, external=True)
-        inputs, _ = numbers(sized(net.checked, sizes), n=2, reach=1.0)
-        answer = prog(inputs)
+        for variance in VARIANCES if norms else [1.0]:
+            for name in norms:
+                prog.weights[name] = (
+                    0.1 * drawn[name] if name.endswith(".mean") else np.full_like(drawn[name], variance)
+                )
+            net.export(tmp_path / "x.onnx", prog.weights, external=True)
+            answer = prog(inputs)
+            expected = answer if isinstance(answer, dict) else {next(iter(net.graph.outputs)): answer}
+            for name, y in by_runtime(tmp_path / "x.onnx", inputs).items():
+                assert np.linalg.norm(y - expected[name]) <= REFEREE * np.linalg.norm(y), (name, variance)
     finally:
         prog.close()
-
-    expected = answer if isinstance(answer, dict) else {next(iter(net.graph.outputs)): answer}
-    for name, y in by_runtime(tmp_path / "x.onnx", inputs).items():
-        assert np.linalg.norm(y - expected[name]) <= REFEREE * np.linalg.norm(y)
 
 
 def test_a_narrow_unet_agrees_on_images_of_any_size(tmp_path):
@@ -233,3 +240,7 @@ def test_padding_that_no_word_of_onnx_computes_is_refused_until_the_size_is_fixe
         operators(net.checked)
     assert "--set H=224" in str(refused.value)
     assert operators(sized(net.checked, {"H": 7, "W": 8})).made
+
+
+def test_every_operation_of_formulas_has_a_word():
+    assert OPERATIONS.keys() == operations().keys()
