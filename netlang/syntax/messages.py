@@ -3,6 +3,7 @@
 Lark's parser knows which tokens it would have taken; `situations.py` turns that into words.
 """
 
+import re
 import unicodedata
 from typing import Any
 
@@ -42,6 +43,7 @@ CHARACTERS = {
 STATEMENTS = (
     "VERSION", "USE", "INPUT", "TRAIN", "EXPECT", "VARIANT", "DEFAULT", "BLOCK", "CELL", "STATE", "OUTPUT",
 )  # fmt: skip
+LONGEST = 20  # letters of a word that a message repeats
 _FOUND = {"_NL": "the end of the line", "$END": "the end of the file", "_INDENT": "an indented line",
           "_DEDENT": "the end of the indented lines"}  # fmt: skip
 
@@ -83,7 +85,7 @@ def _token(token: lark.Token, last: lark.Token | None, state: State, source: Sou
         row = Span(source, token.end_pos or 0, token.end_pos or 0)
         advice = (
             "a line goes on after a comma or inside brackets; "
-            "only `block …:`, `cell …:` and `train:` are followed by indented lines"
+            "only `block …:`, `cell …:`, `default …:`, `variant …:` and `train:` are followed by indented lines"
         )
         return Diagnostic("syntax", "this line is indented, but no line above opens a block", Label(row), help=advice)
     place = situation(state)
@@ -103,7 +105,8 @@ def _help(
         return said
     option = last is not None and last.type == "WORD" and "TIMES" in accepts
     if option and token.type in ("MINUS", "SLASH") and token.type not in accepts:
-        return f"did you mean a comma? `…, {last}{token}…`"
+        behind = re.findall(r"^\w*", span.source.text[span.end : span.end + LONGEST])[0]
+        return f"did you mean a comma? `…, {last}{token}{behind}`"
     return place.help
 
 

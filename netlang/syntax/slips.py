@@ -32,6 +32,7 @@ SLIPS = tuple(
         (r"->(?:.*@HERE[x×]|\s*@HERE)[a-z]", "a constant stands in brackets, as in `-> 8x8x(w)`"),
         (r"[x×]\s*(?:[0-9]+|\([^()]*\))\s*@HERE[x×]", "one repeat for each step; repeated copies are `[… x2] x3`"),
         (r"(?:^|[,|\[])\s*@\w+\s*@HERE", "`@a` alone is that tensor: a comma comes before the next step"),
+        (r"[\w\])]\s*@HERE\[", "did you mean a comma? A group is a step of its own"),
         (r"^\s*output\b.*@HERE-", "`output` ends a line, as in `FC-10, softmax, output`"),
         (r"^\s+[A-Za-z_]\w*\s*@HERE=", "constants stand outside of blocks, or are their parameters"),
         (r"^\s+block\s+\w+\s*@HERE[:(]", "blocks stand on lines of the file, not in one another"),
