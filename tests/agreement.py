@@ -7,12 +7,13 @@ prints a row of docs/measurements/agreement.md for every example that compiles. 
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 import netlang
+from netlang.formula import absolute
 from netlang.gradcheck.alone import alone
 from netlang.gradcheck.point import point, small
 from netlang.graph import Input
@@ -24,11 +25,14 @@ from netlang.net import Net
 from netlang.pipeline import compile_plan, refuse_unready
 from netlang.plan import NORM
 from netlang.primitives.launch import Target
-from netlang.primitives.reference import Run
+from netlang.primitives.reference import Run, reference
+from netlang.primitives.sum.op import Sum
 from netlang.primitives.winograd.op import Winograd, WinogradGradient
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FLOOR = 1e-6  # of the largest gradient of all: smaller ones are noise
+LEFT = 1e-3  # of the sizes of numbers that were added: a result below that is what is left where they cancel
+BATCHES = 3
 NOISE = 3e-7  # a few roundings of float32: below it both are right
 
 
@@ -68,7 +72,18 @@ def launch_errors(prog, x, target, n):
             loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
 
             wanted = values.get(launch.node, values[launch.reads[0]])  # the planner's copies have no node
-            yield launch.node, error(loaded.read(launch.node, n), wanted, floor if launch.node.startswith("d.") else 0)
+            least = max(floor if launch.node.startswith("d.") else 0, cancelled(graph, launch.node, values, n))
+            yield launch.node, error(loaded.read(launch.node, n), wanted, least)
+
+
+def cancelled(graph, node, values, n):
+    """What is left of a sum whose numbers cancel is rounding: a share of the sum of their sizes, 0 for other nodes."""
+    made_by = graph[node].made_by if node in graph else None
+    if not isinstance(made_by, Sum) or made_by.how != "sum":
+        return 0.0
+    sizes = replace(made_by, term=absolute(made_by.term))
+    inputs = tuple(values[i] for i in graph[node].inputs)
+    return LEFT * np.linalg.norm(reference(sizes, inputs, graph[node].type, Run(examples=n, step=1)))
 
 
 def error(value, wanted, floor=0.0):
@@ -81,7 +96,7 @@ class Agreement:
     """A net beside PyTorch.
 
     mathematics: float64 beside PyTorch's float64: the worst of loss, gradients and outputs
-    arithmetic, theirs: all gradients in float32 beside PyTorch's float64; PyTorch's own float32
+    arithmetic, theirs: all gradients in float32 beside PyTorch's float64, root mean square; PyTorch's own float32
     answers: outputs in float32, in evaluation, beside PyTorch's float64
     winograd: whether float32 takes fewer products
     """
@@ -98,26 +113,27 @@ class Agreement:
         return self.arithmetic / max(self.theirs, NOISE)
 
 
-def beside_pytorch(checked, batch, seed=0):
-    """The figures of a net, for one random batch."""
-    x, target = batch_of(checked, batch, seed)
-    program = compiled(checked, batch)
+def beside_pytorch(checked, batch):
+    """The figures of a net over several random batches: of one, each order of sums may be the lucky one."""
+    batches = [batch_of(checked, batch, seed) for seed in range(BATCHES)]
+    program, exact = compiled(checked, batch), compiled(checked, batch, dtype="f64")
     weights = {key: program.weights[key] for key in program.weights}
-    loss64, grads64, outputs64, kept = by_pytorch(checked, weights, x, target, "f64")
-    theirs = whole(by_pytorch(checked, weights, x, target, "f32")[1], grads64)
-    arithmetic = whole(program.gradients(x, target)[1], grads64)
+    worst, ours, theirs, answers = [], [], [], []
+    for x, target in batches:
+        loss64, grads64, outputs64, kept = by_pytorch(checked, weights, x, target, "f64")
+        theirs.append(whole(by_pytorch(checked, weights, x, target, "f32")[1], grads64))
+        ours.append(whole(program.gradients(x, target)[1], grads64))
+        answers += [error(y, outputs64[name]) for name, y in outputs(program, kept, x).items()]
+        loss, grads = exact.gradients(x, target)
+        floor = FLOOR * max(np.linalg.norm(g) for g in grads64.values())
+        worst += [abs(loss - loss64) / abs(loss64), *(error(grads[key], g, floor) for key, g in grads64.items())]
+        worst += [error(y, outputs64[name]) for name, y in outputs(exact, kept, x).items()]
     made = program.stages("gradients").optimised
     winograd = any(isinstance(node.made_by, Winograd | WinogradGradient) for node in made)
-    answers = max(error(y, outputs64[name]) for name, y in outputs(program, kept, x).items())
     program.close()
-
-    program = compiled(checked, batch, dtype="f64")
-    loss, grads = program.gradients(x, target)
-    floor = FLOOR * max(np.linalg.norm(g) for g in grads64.values())
-    worst = [abs(loss - loss64) / abs(loss64), *(error(grads[key], g, floor) for key, g in grads64.items())]
-    worst += [error(y, outputs64[name]) for name, y in outputs(program, kept, x).items()]
-    program.close()
-    return Agreement(max(worst), arithmetic, theirs, answers, winograd)
+    exact.close()
+    mean = [float(np.sqrt(np.mean(np.square(errors)))) for errors in (ours, theirs)]
+    return Agreement(max(worst), *mean, max(answers), winograd)
 
 
 def worst_launch(checked, batch, precision, seed=0):
