@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import netlang
+from netlang.backend.arena import aligned
 from netlang.backend.cpu import host_target
 from netlang.check import check
 from netlang.cli import main
-from netlang.cli.summary import AS
+from netlang.cli.summary import AS, with_plan
 from netlang.interpret import interpret
 from netlang.layer import Weight, find
 from netlang.lower import lower
@@ -245,6 +246,20 @@ def test_the_planned_memory_is_that_of_this_machine_to_the_byte():
     plans = [compile_plan(net, purpose, target, 8).plan for purpose in ("evaluate", "train")]
 
     assert [memory["arena"], memory["training_arena"]] == [plan.arenas["values"] for plan in plans]
+
+
+def test_a_training_step_takes_the_memory_that_was_planned_and_the_threads_scratch(monkeypatch):
+    monkeypatch.setenv("NETLANG_CHECK_MEMORY", "0")  # canaries take memory too
+    text = "input 9x7x3\nconv3-5 bn, FC-4, softmax\ntrain: optimizer=adam\n"
+    net = netlang.from_text(text)
+    planned = with_plan(summary(net.checked, 6), net.checked).memory.step
+    program = net.compile(batch=6, training=True, threads=1)
+
+    loaded = program.loaded("train")
+
+    taken = loaded.store.memory.nbytes + loaded.arena.memory.nbytes
+    assert taken == planned + sum(aligned(size) for size in loaded.plan.scratch)
+    program.close()
 
 
 def test_a_table_of_long_names_and_layers_stays_within_100_columns():

@@ -57,7 +57,6 @@ def with_plan(found: "Summary", net: "Net") -> "Summary":
     from netlang.primitives.launch import Target
 
     target = Target("any", "f32", ((1, 1),), 1)  # where values lie depends on no machine
-    arenas = [
-        compile_plan(net, purpose, target, found.batch).plan.arenas["values"] for purpose in ("evaluate", "train")
-    ]
-    return replace(found, memory=replace(found.memory, arena=arenas[0], training_arena=arenas[1]))
+    run, step = (compile_plan(net, purpose, target, found.batch).plan.arenas for purpose in ("evaluate", "train"))
+    planned = replace(found.memory, arena=run["values"], training_arena=step["values"], step=sum(step.values()))
+    return replace(found, memory=planned)

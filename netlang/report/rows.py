@@ -73,6 +73,7 @@ class Memory:
 
     arena: of the memory that a run takes for all values, once planned; training_arena: that a training step takes.
         Values share it, one after the other. None where no plan was asked for.
+    step: of all that a training step takes: that, weights, gradients, running statistics and what the optimizer keeps
     """
 
     weights: int
@@ -80,6 +81,7 @@ class Memory:
     activations: Count
     arena: int | None = None
     training_arena: int | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True)

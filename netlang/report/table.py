@@ -114,7 +114,8 @@ def _arenas(found: Summary) -> str:
     if memory.arena is None:
         return ""
     training = "" if memory.training_arena is None else f", {memory.training_arena:,} bytes to train"
-    return f"; planned: {memory.arena:,} bytes to run{training}"
+    whole = "" if memory.step is None else f"; a training step takes {memory.step:,} in all"
+    return f"; planned: {memory.arena:,} bytes to run{training}{whole}"
 
 
 def size(count: Count) -> str:
