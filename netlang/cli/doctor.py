@@ -14,7 +14,7 @@ import click
 
 from netlang.cli.nets import plainly
 
-PACKAGES = ("netlang", "numpy", "numba", "llvmlite", "torch", "onnxruntime")
+PACKAGES = ("netlang", "numpy", "numba", "llvmlite", "torch", "onnxruntime", "numba-cuda")
 FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bf16", "amx-bf16", "neon", "sve")
 
 
