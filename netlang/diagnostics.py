@@ -96,12 +96,12 @@ def _quote(label: Label, gutter: int, paint: _Paint) -> list[str]:
     row, column = source.position(label.span.start)
     line = source.line(row)
     before, marked, behind = _window(line, column - 1, label.span.end - label.span.start)
-    carets = "^" * max(1, _columns(marked))
+    carets = "^" * max(1, columns(marked))
     place = f"{source.name}:{row}:{column}" if source.of_file else source.name
     return [
         f"{paint.blue('  -->')} {place}",
         f"{paint.blue(f'{row:>{gutter}} |')} {before}{marked}{behind}".rstrip(),
-        f"{paint.blue(' ' * gutter + ' |')} {' ' * _columns(before)}{paint.head(carets)} {label.text}".rstrip(),
+        f"{paint.blue(' ' * gutter + ' |')} {' ' * columns(before)}{paint.head(carets)} {label.text}".rstrip(),
     ]
 
 
@@ -123,7 +123,7 @@ def _clean(text: str) -> str:
     return "".join(" " if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Columns a terminal gives the text: wide East Asian letters take two, combining marks none."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 

@@ -345,3 +345,10 @@ def test_a_table_that_is_too_wide_whatever_gives_way_cuts_nothing():
     assert "globalavgpool1  " in wide
     assert "…" not in wide
     assert max(map(len, narrow.splitlines()[2:8])) <= 100
+
+
+def test_wide_letters_of_a_name_take_their_columns():
+    name = "\N{CJK UNIFIED IDEOGRAPH-65E5}\N{CJK UNIFIED IDEOGRAPH-672C}"
+    rows = [line for line in str(found(f"input 8\nFC-4 @{name}\nFC-5 @ab\n")).splitlines() if "fc-" in line]
+
+    assert [row.index("fc-") + 2 * (name in row) for row in rows] == [7, 7]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from netlang.diagnostics import columns
 from netlang.report.fields import Jump
 from netlang.report.rows import PAPER, Row, Summary
 from netlang.types import Count, Dim, shown
@@ -49,7 +50,7 @@ def _table(found: Summary) -> Iterator[str]:
 
 def _widths(heads: tuple[str, ...], kept: list[int], every: list[tuple[str, ...]]) -> dict[int, int]:
     """Columns as wide as their cells, names and layers narrower where the table then fits `WIDE`."""
-    widths = {k: max(len(cells[k]) for cells in every) for k in kept}
+    widths = {k: max(columns(cells[k]) for cells in every) for k in kept}
     least = sum(min(width, CUT.get(heads[k], width)) for k, width in widths.items())
     if least + 2 * (len(widths) - 1) > WIDE:
         return widths  # it is wider whatever gives way
@@ -63,9 +64,13 @@ def _widths(heads: tuple[str, ...], kept: list[int], every: list[tuple[str, ...]
 
 def _cell(text: str, width: int, head: str) -> str:
     """Of a long name the end is kept, of a long layer the start."""
-    if len(text) > width:
-        text = "…" + text[1 - width :] if head == "name" else text[: width - 1] + "…"
-    return f"{text:<{width}}" if head in TEXTS else f"{text:>{width}}"
+    cut = columns(text) > width
+    while cut and columns(text) >= width:
+        text = text[1:] if head == "name" else text[:-1]
+    if cut:
+        text = f"…{text}" if head == "name" else f"{text}…"
+    blank = " " * (width - columns(text))
+    return text + blank if head in TEXTS else blank + text
 
 
 def _cells(row: Row) -> tuple[str, ...]:
