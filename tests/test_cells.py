@@ -226,7 +226,7 @@ def test_use_brings_the_cells_of_another_file(tmp_path):
 
 
 def test_what_a_cell_may_not_call_its_parameters():
-    for name in ("init", "reverse", "weights", "l2", "macs", "lambda", "width"):
+    for name in ("init", "reverse", "weights", "l2", "macs", "lambda", "width", "kernel"):
         with pytest.raises(NetError, match="cannot be a parameter"):
             own(f"h = tanh({name} * W[x, h])", head=f"cell mine(n, {name}=1):")
     assert own("h = tanh(W[x, h])", head="cell mine(width):", states="h=width").values() == {"width": 6}

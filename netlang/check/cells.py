@@ -9,9 +9,9 @@ from netlang.check.problems import Problems
 from netlang.check.values import Names, number
 from netlang.diagnostics import NetError, error, meant
 from netlang.formula import Term, names
+from netlang.layer import SUFFIXES
 from netlang.layers.recurrent.cell import INPUT, Cell, Equation, before
 from netlang.layers.recurrent.op import DIRECTIONS, Recurrent
-from netlang.source import Span
 from netlang.syntax import ast
 from netlang.syntax.parse import parse
 from netlang.syntax.read import read
@@ -44,7 +44,7 @@ class _Lines:
         self.problems = Problems()
         self.states: dict[str, Term] = {}
         self.equations: dict[str, Equation] = {}
-        self.lines: dict[str, Span] = {}  # where each name of the cell stands first
+        self.names: set[str] = set()  # of parameters and states
 
     def cell(self) -> Cell:
         if len(self.statement.equations) + len(self.statement.states) > MOST:
@@ -79,7 +79,7 @@ class _Lines:
         for parameter in self.statement.parameters:
             with self.problems.collected():
                 found.append((parameter.name.text, None))
-                self.lines.setdefault(parameter.name.text, parameter.span)
+                self.names.add(parameter.name.text)
                 if parameter.label:
                     raise error("argument", "a cell takes numbers, and no labels", parameter.span)
                 _free(parameter.name)
@@ -115,16 +115,14 @@ class _Lines:
 
     def state(self, state: ast.State) -> None:
         name = state.name.text
-        self.states.setdefault(name, formulas.UNKNOWN)
+        if name in self.names:
+            what = "state" if name in self.states else "parameter"
+            raise error("twice", f"there is a {what} `{name}` already", state.name.span)
+        self.names.add(name)
+        self.states[name] = formulas.UNKNOWN  # so that its equation is not called wrong too
         _free(state.name)
-        if name in self.lines:
-            raise error("twice", f"there is a {self.kind(name)} `{name}` already", state.name.span)
-        self.lines[name] = state.span
         parameters = [p.name.text for p in self.statement.parameters]
         self.states[name] = formulas.width(state.width, parameters, self.constants)
-
-    def kind(self, name: str) -> str:
-        return "state" if name in self.states and name in self.lines else "parameter"
 
     def read(self) -> None:
         """The equations; a wrong one is there all the same, so that what reads it is not called wrong too."""
@@ -148,7 +146,7 @@ class _Lines:
                 line.name.span,
                 help="a second value needs a name of its own",
             )
-        if name in self.lines and name not in self.states:
+        if name in self.names and name not in self.states:
             raise error("twice", f"`{name}` is a parameter of the cell already", line.name.span)
 
     def output(self) -> str:
@@ -221,7 +219,7 @@ def _free(name: ast.Name) -> None:
 
 def _free_setting(name: ast.Name) -> None:
     """Raise NetError for a parameter that is called like something every layer has."""
-    settings = {*dir(Recurrent), *DIRECTIONS, "width", "init", *shared.WORDS, shared.TRANSPOSED}
+    settings = {*dir(Recurrent), *DIRECTIONS, *SUFFIXES, "init", *shared.WORDS, shared.TRANSPOSED}
     if name.text in settings or keyword.iskeyword(name.text) or not name.text.isidentifier():
         raise error(
             "reserved",

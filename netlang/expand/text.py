@@ -11,13 +11,12 @@ from netlang.diagnostics import error
 from netlang.expand.series import Branch, Part, Series, lines, named
 from netlang.expand.steps import Step, steps
 from netlang.graph import Input, Net, Node, NodeId
-from netlang.layer import Layer, Weight, pair
+from netlang.layer import SUFFIXES, Layer, Weight, pair
 from netlang.layers.activation.op import Linear
 from netlang.layers.merge.op import Add
 from netlang.syntax import write
 from netlang.types import Size
 
-SUFFIXES = ("kernel", "width", "stride")
 SAID = ("pad", "bias", "stride")  # always written, as is a setting without a name
 WIDE = 70  # columns of a branch that stands on one line
 IDENTITY = "identity"  # the shortcut that is the tensor itself
