@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
 from netlang.types import Count, Tensor, decimal, shown
 
-
 SUFFIXES = ("kernel", "width", "stride")  # fields that are written behind a layer's word
 
 
