@@ -21,6 +21,7 @@ COMMANDS = {
     "annotate": "Write or refresh the shapes at the ends of lines.",
     "fmt": "Lay files out in the one canonical way; comments stay.",
     "diff": "What differs between two nets, by line and by figure.",
+    "table": "Nets side by side, as papers print variants.",
     "draw": "Draw a net, in the terminal or as SVG, PNG, PDF or DOT.",
     "zoo": "List the nets that ship with netlang.",
     "new": "Copy a net of the zoo to a file of your own.",

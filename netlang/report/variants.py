@@ -1,0 +1,256 @@
+"""Nets side by side, as papers print the variants of an architecture: VGG's table 1, ResNet's table 1.
+
+A layer without weights that all nets have at the same place (a pool) parts the table; what stands between two of them
+is one row for each size of the output, its layers below one another, or a line across all columns where all nets have
+the same.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import groupby
+
+from netlang.graph import Net
+from netlang.layer import Layer
+from netlang.report.rows import Summary, summary
+from netlang.types import Count, Dim, shown
+
+SHORTCUT = "shortcut"  # in the path of a residual's projection, which papers do not print or count
+MOST = 6  # layers of a block that are written out; of a larger one its call is
+
+
+@dataclass(frozen=True)
+class Item:
+    """A step of a net, or a use of a block. plain: whether it has no weights"""
+
+    text: str
+    output: tuple[Dim, ...]
+    plain: bool
+    block: bool
+
+
+@dataclass(frozen=True)
+class Band:
+    """A row of the table. cells: the lines of each net, one cell where `whole`, for all nets
+
+    output: the size behind it where all nets agree, without the batch
+    """
+
+    output: tuple[Dim, ...] | None
+    cells: tuple[tuple[str, ...], ...]
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Variants:
+    """The table. names: of the nets; depths: their layers with matrices or filters, shortcuts not counted"""
+
+    names: tuple[str, ...]
+    bands: tuple[Band, ...]
+    depths: tuple[int, ...]
+    parameters: tuple[int, ...]
+    macs: tuple[Count, ...]
+
+
+def side_by_side(nets: Sequence[Net], names: Sequence[str]) -> Variants:
+    """The table of some nets, in this order."""
+    found = [summary(net) for net in nets]
+    items = [[*_inputs(of), *_items(net, of)] for net, of in zip(nets, found, strict=True)]
+    return Variants(
+        tuple(names),
+        tuple(_bands(items)),
+        tuple(sum(_deep(node.made_by, node.path) for node in net.graph.made_by(Layer)) for net in nets),
+        tuple(of.parameters for of in found),
+        tuple(of.macs for of in found),
+    )
+
+
+def _deep(layer: Layer, path: tuple[str, ...]) -> bool:
+    return layer.activated and SHORTCUT not in path
+
+
+def _inputs(found: Summary) -> Iterator[Item]:
+    for end in found.inputs:
+        yield Item(f"input {shown(('n', *end.shape))}", end.shape, plain=True, block=False)
+
+
+def _items(net: Net, found: Summary) -> Iterator[Item]:
+    """The steps of the file itself; what computes nothing when the net runs (dropout) is left out."""
+    layers: dict[tuple[str, ...], Layer] = {}
+    written: dict[tuple[str, ...], str] = {}
+    norms: dict[tuple[str, ...], str] = {}
+    for node in net.graph.made_by(Layer):
+        if layers.setdefault(node.path, node.made_by) is not node.made_by and node.made_by.norm:
+            norms[node.path] = f" {node.made_by}"
+        written.setdefault(node.path, node.span.text)
+    for _, rows in groupby(found.run, key=lambda row: row.path[:1]):
+        group = list(rows)
+        first = group[0]
+        output, weights = group[-1].output, sum(row.parameters for row in group)
+        if len(group) == 1 and len(first.path) == 1:
+            if not layers[first.path].transparent:
+                yield Item(
+                    _text(written[first.path], first.layer.removesuffix(norms.get(first.path, ""))),
+                    output,
+                    not weights,
+                    block=False,
+                )
+            continue
+        inner = [
+            _text(written[row.path], row.layer.removesuffix(norms.get(row.path, "")))
+            for row in group
+            if row.parameters and SHORTCUT not in row.path and layers[row.path].activated
+        ]
+        call = net.calls.get(first.path[:1])
+        long = f"{call.text if call else first.path[0]}" if len(inner) > MOST or not inner else ""
+        yield Item(long or f"[{', '.join(inner)}]", output, not weights, block=True)
+
+
+def _text(written: str, canonical: str) -> str:
+    """A layer as its file has it, but for names in it that stand for numbers."""
+    first, _, rest = written.partition(" ")
+    named = re.search(r"[-/=(]\s*[A-Za-z_(]", first) or re.search(r"=\s*[A-Za-z_(]|\(", rest)
+    return canonical if named or "[" in written else written
+
+
+def _bands(nets: list[list[Item]]) -> Iterator[Band]:
+    at = [0] * len(nets)
+    for anchor in [*_anchors(nets), None]:
+        ends = [len(items) if anchor is None else anchor[k] for k, items in enumerate(nets)]
+        yield from _between([items[start:end] for items, start, end in zip(nets, at, ends, strict=True)])
+        if anchor is not None:
+            yield _whole([[items[k]] for items, k in zip(nets, anchor, strict=True)])
+            at = [end + 1 for end in ends]
+
+
+def _anchors(nets: list[list[Item]]) -> list[tuple[int, ...]]:
+    """Where all nets have the same layer without weights: its place in each."""
+    places = [[k for k, item in enumerate(items) if item.plain] for items in nets]
+    found = [(k,) for k in places[0]]
+    for items, there in zip(nets[1:], places[1:], strict=True):
+        mine, other = [nets[0][p[0]].text for p in found], [items[k].text for k in there]
+        blocks = SequenceMatcher(None, mine, other, autojunk=False).get_matching_blocks()
+        pairs = [(b.a + k, b.b + k) for b in blocks for k in range(b.size)]
+        found = [(*found[a], there[b]) for a, b in pairs]
+    return found
+
+
+def _between(parts: list[list[Item]]) -> Iterator[Band]:
+    """What stands between two anchors."""
+    if not any(parts):
+        return
+    if all([item.text for item in part] == [item.text for item in parts[0]] for part in parts):
+        for _, alike in groupby(range(len(parts[0])), key=lambda k: (parts[0][k].text, parts[0][k].output)):
+            run = list(alike)
+            yield _whole([part[run[0] : run[-1] + 1] for part in parts])
+        return
+    sizes = [[size for size, _ in groupby(part, key=lambda item: item.output[:-1])] for part in parts]
+    stages = sizes[0] if all(s == sizes[0] for s in sizes) else [None]
+    for k, size in enumerate(stages):
+        cells = parts
+        if size is not None:
+            cells = [list([list(g) for _, g in groupby(part, key=lambda item: item.output[:-1])][k]) for part in parts]
+        ends = {cell[-1].output if cell else None for cell in cells}
+        yield Band(ends.pop() if len(ends) == 1 else None, tuple(tuple(_lines(cell)) for cell in cells), whole=False)
+
+
+def _whole(same: list[list[Item]]) -> Band:
+    """A line across the columns; same: the items of each net."""
+    ends = {items[-1].output for items in same}
+    return Band(ends.pop() if len(ends) == 1 else None, (tuple(_lines(same[0])),), whole=True)
+
+
+def _lines(items: list[Item]) -> Iterator[str]:
+    """One line a layer, as papers stack them; uses of a block that are alike are counted."""
+    for text, same in groupby(items, key=lambda item: item.text):
+        alike = list(same)
+        if alike[0].block and len(alike) > 1:
+            yield f"{text} x{len(alike)}"
+        else:
+            yield from [text] * len(alike)
+
+
+def text(found: Variants) -> str:
+    """For the terminal: a column for each net, lines across where all have the same."""
+    outputs = [shown(("n", *band.output)) if band.output else "" for band in found.bands]
+    first = max(len("weight layers"), *map(len, outputs))
+    cells = [band.cells for band in found.bands if not band.whole]
+    foot = _foot(found)
+    widths = [
+        max(len(name), *(len(line) for row in cells for line in row[k]), *(len(row[1][k]) for row in foot))
+        for k, name in enumerate(found.names)
+    ]
+    across = max(sum(widths) + 3 * (len(widths) - 1), *(len(s) for b in found.bands if b.whole for s in b.cells[0]))
+    widths[-1] += across - sum(widths) - 3 * (len(widths) - 1)
+
+    def line(head: str, parts: Sequence[str]) -> str:
+        return f"{head:<{first}} │ " + " │ ".join(p.ljust(w) for p, w in zip(parts, widths, strict=True)).rstrip()
+
+    rule = "─" * (first + 1) + "┼" + "─" * (across + 2)
+    lines = [line("output", found.names), rule]
+    for band, output in zip(found.bands, outputs, strict=True):
+        if band.whole:
+            lines += [f"{head:<{first}} │ {said.center(across)}".rstrip() for head, said in _stacked(output, band)]
+        else:
+            height = max(map(len, band.cells))
+            for k in range(height):
+                parts = [cell[k] if k < len(cell) else "" for cell in band.cells]
+                lines.append(line(output if k == 0 else "", parts))
+        lines.append(rule)
+    return "\n".join([*lines, *(line(head, parts) for head, parts in foot)])
+
+
+def _stacked(output: str, band: Band) -> Iterator[tuple[str, str]]:
+    for k, said in enumerate(band.cells[0]):
+        yield output if k == 0 else "", said
+
+
+def _foot(found: Variants) -> list[tuple[str, list[str]]]:
+    return [
+        ("weight layers", [str(depth) for depth in found.depths]),
+        ("parameters", [f"{count:,}" for count in found.parameters]),
+        ("MACs", [f"{count:,}" for count in found.macs]),
+    ]
+
+
+def markdown(found: Variants) -> str:
+    """A table for Markdown: what all nets have stands in every column."""
+    count = len(found.names)
+    rows = [["output", *found.names], ["---"] * (count + 1)]
+    for band in found.bands:
+        cells = ["<br>".join(cell) for cell in band.cells]
+        rows.append([shown(("n", *band.output)) if band.output else "", *(cells * count if band.whole else cells)])
+    rows += [[head, *parts] for head, parts in _foot(found)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def latex(found: Variants) -> str:
+    r"""A `tabular` for LaTeX (no packages): \multicolumn where all nets have the same, \shortstack for stacks."""
+    count = len(found.names)
+    lines = [
+        rf"\begin{{tabular}}{{l|{'|'.join('c' * count)}}}",
+        r"\hline",
+        _ending(["output", *found.names]),
+        r"\hline",
+    ]
+    for band in found.bands:
+        size = shown(("n", *band.output)) if band.output else ""
+        if band.whole:
+            lines.append(rf"{_escaped(size)} & \multicolumn{{{count}}}{{c}}{{{_stack(band.cells[0])}}} \\ \hline")
+        else:
+            lines.append(rf"{_escaped(size)} & {' & '.join(map(_stack, band.cells))} \\ \hline")
+    return "\n".join([*lines, *(_ending([head, *parts]) for head, parts in _foot(found)), r"\hline", r"\end{tabular}"])
+
+
+def _stack(cell: tuple[str, ...]) -> str:
+    said = r" \\ ".join(map(_escaped, cell))
+    return rf"\shortstack{{{said}}}" if len(cell) > 1 else said
+
+
+def _ending(parts: Sequence[str]) -> str:
+    return rf"{' & '.join(map(_escaped, parts))} \\"
+
+
+def _escaped(said: str) -> str:
+    return re.sub(r"([&%$#_{}])", r"\\\1", said)
