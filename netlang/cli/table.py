@@ -38,7 +38,8 @@ def command(files: tuple[str, ...], settings: tuple[str, ...], form: str, as_jso
         for file in files:
             path, variant = divided(file)
             tree = parse(read(path))
-            chosen = [variant] if variant is not None else written.variants(tree) or [None]
+            every: list[str | None] = [*written.variants(tree)] or [None]
+            chosen = [variant] if variant is not None else every
             made = [check(tree, variant=name, settings=constants(settings)) for name in chosen]
             nets += sorted(made, key=lambda net: sum(node.type.size for node in net.graph.made_by(Weight)))
         found = variants.side_by_side(nets, [_name(net, alone=len(files) == 1) for net in nets])

@@ -127,7 +127,7 @@ def _bands(nets: list[list[Item]]) -> Iterator[Band]:
 def _anchors(nets: list[list[Item]]) -> list[tuple[int, ...]]:
     """Where all nets have the same layer without weights: its place in each."""
     places = [[k for k, item in enumerate(items) if item.plain] for items in nets]
-    found = [(k,) for k in places[0]]
+    found: list[tuple[int, ...]] = [(k,) for k in places[0]]
     for items, there in zip(nets[1:], places[1:], strict=True):
         mine, other = [nets[0][p[0]].text for p in found], [items[k].text for k in there]
         blocks = SequenceMatcher(None, mine, other, autojunk=False).get_matching_blocks()
