@@ -1,0 +1,54 @@
+"""Nets of the zoo learn, by the command line alone, from what ships with netlang.
+
+The ordinary run takes a few epochs of each; NETLANG_LEARNING=all trains them to their end, as
+docs/measurements/learning.md does.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from netlang.cli import main
+
+TO_THE_END = os.environ.get("NETLANG_LEARNING") == "all"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NETLANG_CHECK_MEMORY")  # which looks at every buffer after every launch: thousands of steps
+
+
+def trained(file: str, *flags: object, epochs: int) -> dict[str, Any]:
+    """The last line of `netlang train`. epochs: how many where it is not to the end."""
+    short = [] if TO_THE_END else ["--epochs", str(epochs)]
+    result = CliRunner().invoke(main, ["train", f"zoo/{file}", *short, *map(str, flags), "--json", "--quiet"])
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def least(short: float, whole: float) -> float:
+    """The bound of a few epochs, or of the whole training."""
+    return whole if TO_THE_END else short
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN"] if TO_THE_END else ["LSTM"])
+def test_a_recurrent_net_reads_digits_row_after_row(cell: str):
+    assert trained(f"digits-rows.net:{cell}", epochs=4)["test_accuracy"] > least(0.8, 0.95)  # chance is 0.1
+
+
+def test_a_small_resnet_reads_99_of_100_digits():
+    small = [] if TO_THE_END else ["--set", "w=8", "--set", "n=1"]
+
+    assert trained("digits-resnet.net", *small, epochs=3)["test_accuracy"] > least(0.7, 0.99)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hidden_layer_learns_xor_and_a_perceptron_never_does(seed: int):
+    assert trained("xor-mlp.net", "--seed", seed, epochs=300)["test_accuracy"] == 1
+    assert trained("xor-perceptron.net", "--seed", seed, epochs=100)["test_accuracy"] < 1
