@@ -66,6 +66,13 @@ def test_new_names_the_nearest_net_for_a_typo(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_new_as_json_tells_what_is_wrong_as_one_object(tmp_path):
+    done = run("new", str(tmp_path / "mine.net"), "--from", "lenett", "--json")
+
+    assert done.exit_code == 1
+    assert "did you mean `lenet`?" in json.loads(done.stdout)["errors"][0]["title"]
+
+
 def test_new_wants_the_name_of_a_net(tmp_path):
     done = run("new", str(tmp_path / "mine"), "--from", "lenet")
 

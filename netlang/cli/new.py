@@ -1,12 +1,11 @@
 """`netlang new NAME.net --from NET`: a copy of a net of the zoo, to be changed."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from netlang.cli.file import json_option
+from netlang.cli.file import json_option, told
 
 
 @click.command("new")
@@ -22,16 +21,10 @@ def command(file: Path, source: str, as_json: bool) -> None:
     if file.suffix != ".net":
         raise click.UsageError(f"{file}: the name of a net's file ends in .net; try `{file}.net`")
     name = source.removeprefix("zoo/").partition(":")[0].removesuffix(".net")
-    if name not in names():
-        near = closest(name, names())
-        _leave(f"there is no net `{name}` in the zoo; " + (f"did you mean `{near}`?" if near else "see `netlang zoo`"))
-    try:
+    with told(as_json):
+        if name not in names():
+            near = closest(name, names())
+            help_ = f"did you mean `{near}`?" if near else "see `netlang zoo`"
+            raise Problem(f"there is no net `{name}` in the zoo; {help_}")
         create(file, entry(name).path.read_bytes())
-    except Problem as problem:
-        _leave(str(problem))
     click.echo(json.dumps({"file": str(file), "from": name}) if as_json else f"wrote {file}, a copy of {name}")
-
-
-def _leave(message: str) -> None:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(1)
