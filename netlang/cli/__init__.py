@@ -35,6 +35,7 @@ COMMANDS = {
     "profile": "Where the time of a step goes, line by line.",
     "bench": "Time a net beside PyTorch and the machine's limits.",
     "doctor": "Tell what this machine has for netlang.",
+    "completion": "What makes your shell complete all this.",
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netlang.cli.file import json_option, opened, set_option, told
+from netlang.cli.file import completed, json_option, opened, set_option, told
 
 if TYPE_CHECKING:
     from netlang.report.compare import Comparison, Figure, Line, Pair
@@ -18,8 +18,8 @@ KINDS = (".svg", ".png", ".pdf", ".dot")
 
 
 @click.command("diff")
-@click.argument("a", metavar="A[:VARIANT]")
-@click.argument("b", metavar="B[:VARIANT]")
+@click.argument("a", metavar="A[:VARIANT]", shell_complete=completed)
+@click.argument("b", metavar="B[:VARIANT]", shell_complete=completed)
 @set_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Draw it too: x.svg, x.png, x.pdf or x.dot.")
 @json_option

@@ -17,7 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def file_argument(command: F) -> F:
     """`FILE[:VARIANT]`."""
-    return click.argument("file", metavar="FILE[:VARIANT]")(command)
+    return click.argument("file", metavar="FILE[:VARIANT]", shell_complete=completed)(command)
+
+
+def completed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """What a shell completes a file to."""
+    from netlang.cli.completion import files
+
+    return files(ctx, param, incomplete)
 
 
 def set_option(command: F) -> F:

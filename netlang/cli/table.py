@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netlang.cli.file import constants, json_option, set_option, told
+from netlang.cli.file import completed, constants, json_option, set_option, told
 
 if TYPE_CHECKING:
     from netlang.graph import Net
@@ -15,7 +15,7 @@ FORMS = ("text", "markdown", "latex")
 
 
 @click.command("table")
-@click.argument("files", metavar="FILE[:VARIANT]...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE[:VARIANT]...", nargs=-1, required=True, shell_complete=completed)
 @set_option
 @click.option("--as", "form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="For which page.")
 @json_option
