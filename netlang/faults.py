@@ -11,6 +11,7 @@ from netlang.graph import Node
 from netlang.loaded import Clock, Loaded
 from netlang.net import Net
 from netlang.plan import Launch
+from netlang.ragged import cut
 from netlang.source import NOWHERE, Span
 from netlang.types import Tensor, shown
 
@@ -71,39 +72,6 @@ def checked_target(node: Node, target: Any, n: int, output: Tensor, steps: Array
     elif array.size != n * node.type.size or array.dtype.kind not in "fiub":
         raise ValueError(f"the target is {n}x{shown(node.type.shape)} numbers; got {_described(array)}")
     return array.reshape(node.type.arrayed(n))
-
-
-def cut(array: Array, steps: Array) -> Array:
-    """array[n, t, ...] with zeros behind the real steps of each example, whatever stands there."""
-    real = np.arange(array.shape[1]) < steps[:, None]
-    zeroed: Array = np.where(real.reshape(*real.shape, *(1,) * (array.ndim - 2)), array, np.zeros((), array.dtype))
-    return zeroed
-
-
-def checked_lengths(name: str, value: Any, n: int, longest: int) -> Array:
-    """How many steps of each of n examples are real, from 1 to `longest`. Raises ValueError."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or array.ndim != 1 or not np.equal(np.mod(array, 1), 0).all():
-        raise ValueError(f"the lengths of `{name}` are whole numbers, one for each example; got {_described(array)}")
-    if len(array) != n:
-        raise ValueError(f"the lengths of `{name}` are {len(array)}, and there are {n} examples")
-    wrong = np.flatnonzero((array < 1) | (array > longest))
-    if wrong.size:
-        said = f"example {wrong[0]} of `{name}` has the length {array[wrong[0]]:g}"
-        raise ValueError(f"{said}; a length is from 1 to {longest}, the steps there are")
-    return array.astype(np.int64)
-
-
-def steps_at(node: Node, lengths: Array) -> Array:
-    """How many steps of each example are real where a layer has made fewer or more of them. Raises ValueError."""
-    steps: Array = np.asarray(node.made_by.steps)[lengths - 1]
-    if not steps.all():
-        first = int(np.argmin(steps))
-        reason = node.made_by.why[lengths[first] - 1]
-        raise ValueError(
-            f"example {first} has {lengths[first]} steps; `{node.span.text}` cannot take so many: {reason}"
-        )
-    return steps
 
 
 def _described(array: Array) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang.faults import checked_input, checked_lengths, steps_at
-from netlang.graph import Lengths, Node, NodeId
-from netlang.lengths import is_sequence
+from netlang import ragged
+from netlang.faults import checked_input
+from netlang.graph import Input, Lengths, Net, Node, NodeId
+from netlang.lengths import is_sequence, tables
 from netlang.loaded import Loaded
 
 Array = NDArray[Any]
@@ -42,7 +43,8 @@ class Given:
         steps = {}
         for node in loaded.plan.inputs:
             if isinstance(node.made_by, Lengths):
-                steps[node.id] = steps_at(node, self.lengths[node.made_by.of])
+                at = node.made_by
+                steps[node.id] = ragged.behind(self.lengths[at.of], at.steps, at.why, node.span.text)
                 loaded.write(node.id, steps[node.id][:, None])
         for name, value in self.inputs.items():
             loaded.write(name, value)
@@ -60,10 +62,23 @@ def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array |
             if of not in found:
                 of_one = lengths[of] if isinstance(lengths, Mapping) else lengths
                 n = np.shape(values.get(node.id, ()))[:1]
-                found[of] = checked_lengths(of, of_one, n[0] if n else 0, node.type.arrayed(0)[1])
+                found[of] = ragged.checked(of, of_one, n[0] if n else 0, node.type.arrayed(0)[1])
             by_input[node.id] = found[of]
     inputs = {node.id: checked_input(node, values.get(node.id), by_input.get(node.id)) for node in nodes}
     return Given(inputs, by_input, tuple(shared.items()))
+
+
+def steps_behind(net: Net, output: NodeId, lengths: Array | Mapping[str, Array]) -> Array | None:
+    """How many steps of a node's value are real for examples of these lengths, which are right; None if it has none.
+
+    Raises LengthsError where any layer of the net cannot take them.
+    """
+    found = None
+    for node, table in tables(net, _shared(list(net.graph.made_by(Input)), lengths), training=False).items():
+        given = np.asarray(lengths[table.of] if isinstance(lengths, Mapping) else lengths)
+        steps = ragged.behind(given, table.steps, table.why, net.graph[node].span.text)
+        found = steps if node == output else found
+    return found
 
 
 def _shared(nodes: list[Node], lengths: Array | Mapping[str, Array] | None) -> dict[NodeId, NodeId]:

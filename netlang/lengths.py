@@ -4,9 +4,11 @@ A shorter example of a batch is what it would be alone, cut to its length. Behin
 that convolutions see zeros there; what sums, compares or averages over steps reads `Value.ends`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from netlang.check.counts import data, running
+from netlang.diagnostics import error
 from netlang.formula import Channel, Name, keeps_zero, where
 from netlang.graph import Input, Net, NodeId
 from netlang.layer import Emit, Ends, Layer, Misfit, Value
@@ -45,6 +47,27 @@ def whole(of: NodeId, x: Tensor) -> Table:
     """Of an input."""
     longest = x.arrayed(0)[1]
     return Table(of, tuple(range(1, longest + 1)), ("",) * longest)
+
+
+def tables(net: Net, given: Mapping[NodeId, NodeId], *, training: bool) -> dict[NodeId, Table]:
+    """Of every node whose examples end early. given: as `lower` has it.
+
+    Raises NetError for a layer that is made for one length.
+    """
+    found = {name: whole(of, net.graph[name].type) for name, of in given.items()}
+    used = running(net.graph, net.graph.outputs.values() if training else net.running())
+    for node in net.graph if given else ():
+        if not isinstance(node.made_by, Layer) or node.id not in used:
+            continue
+        sources = data(net.graph, node)
+        try:
+            table = behind(node.made_by, [s.type for s in sources], [found.get(s.id) for s in sources], node.type)
+        except Misfit as misfit:
+            title = f"{misfit}, and here examples have lengths of their own"
+            raise error("lengths", title, node.span, help=misfit.help) from None
+        if table is not None:
+            found[node.id] = table
+    return found
 
 
 def behind(layer: Layer, types: list[Tensor], tables: list[Table | None], y: Tensor) -> Table | None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netlang.check.counts import data, running
-from netlang.diagnostics import error
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Lengths, Net, Node, NodeId
-from netlang.layer import Ends, Kept, Layer, Misfit, Value, Weight
+from netlang.layer import Ends, Kept, Layer, Value, Weight
 from netlang.layers.loss import Loss, chosen
-from netlang.lengths import Table, behind, marked, still_zero, whole, zeroed
+from netlang.lengths import Table, marked, still_zero, tables, zeroed
 from netlang.primitives.gather.op import Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
@@ -54,7 +53,7 @@ def lower(
         another that has the same. The graph then has `Lengths` inputs beside the others
     Raises Misfit where the loss does not go with the last layer, NetError for a layer that is made for one length.
     """
-    lowering = _Lowering(net.graph, training, dtype, lengths or {})
+    lowering = _Lowering(net.graph, training, dtype, tables(net, lengths or {}, training=training))
     ends = [(o, n) for o, n in net.graph.outputs.items() if training or n in net.running()]
     used = running(net.graph, net.running())
     for node in net.graph:
@@ -83,10 +82,9 @@ def loss_of(net: Net, output: str | None = None, targets: str = "values") -> Los
 class _Lowering:
     """The graph under construction; `now` says where each node's value is."""
 
-    def __init__(self, layers: Graph, training: bool, dtype: str, given: Mapping[NodeId, NodeId]) -> None:
-        self.layers, self.training, self.dtype, self.given = layers, training, dtype, given
+    def __init__(self, layers: Graph, training: bool, dtype: str, tables: Mapping[NodeId, Table]) -> None:
+        self.layers, self.training, self.dtype, self.tables = layers, training, dtype, tables
         self.made = Graph()
-        self.tables: dict[NodeId, Table] = {}
         self.ends: dict[Table, Ends] = {}
         self.counts: dict[Table, NodeId] = {}
         self.now: dict[NodeId, Handle] = {}
@@ -118,17 +116,16 @@ class _Lowering:
         if isinstance(made_by, Weight):
             init = settled(self.layers, node) if made_by.init == "auto" else made_by.init
             made_by = replace(made_by, type=type_, init=init)
-        ends = None
-        if node.id in self.given:
-            ends = self._ends(node, whole(self.given[node.id], node.type))
+        ends = self._ends(node)
+        if ends is not None:
             made_by = replace(made_by, ends=self._counted(node.id))
         self.made.add(replace(node, made_by=made_by, type=type_))
         self.now[node.id] = Handle(node.id, type_, ends=ends)
 
-    def _ends(self, node: Node, table: Table) -> Ends:
+    def _ends(self, node: Node) -> Ends | None:
         """Where the examples of a node's value end; the same for all with the same table."""
-        self.tables[node.id] = table
-        if table not in self.ends:
+        table = self.tables.get(node.id)
+        if table is not None and table not in self.ends:
             name, steps = f"lengths:{node.id}", node.type.arrayed(0)[1]
             made_by = Lengths(name, "lengths", of=table.of, steps=table.steps, why=table.why)
             type_ = Tensor(self.dtype, (BATCH, 1))
@@ -136,31 +133,19 @@ class _Lowering:
             emitted = Emitted(node.path)
             real = emitted.put(self.made, marked(emitted, count, steps), f"real:{node.id}", node.span)
             self.ends[table], self.counts[table] = Ends(count, real), count.id
-        return self.ends[table]
+        return None if table is None else self.ends[table]
 
     def _counted(self, node: NodeId) -> NodeId | None:
         """The `Lengths` of a node of the graph of layers."""
         table = self.tables.get(node)
         return None if table is None else self.counts[table]
 
-    def _behind(self, node: Node, layer: Layer) -> Ends | None:
-        """Where the examples end behind a layer. Raises NetError for one that is made for one length."""
-        if not self.given:
-            return None
-        sources = data(self.layers, node)
-        try:
-            table = behind(layer, [s.type for s in sources], [self.tables.get(s.id) for s in sources], node.type)
-        except Misfit as misfit:
-            title = f"{misfit}, and here examples have lengths of their own"
-            raise error("lengths", title, node.span, help=misfit.help) from None
-        return None if table is None else self._ends(node, table)
-
     def _layer(self, node: Node, layer: Layer) -> None:
         inputs = [self.now[i] for i in node.inputs]
         types = [self.now[i].type for i in node.inputs if not isinstance(self.layers[i].made_by, Weight)]
         kept = [self._kept(node, each) for each in layer.kept(*types)]
         emitted = Emitted(node.path)
-        ends = self._behind(node, layer)
+        ends = self._ends(node)
         result = layer.lower(emitted, self.training, *inputs, *kept)
         if ends is not None and result not in still_zero(emitted.pending, inputs):
             result = zeroed(emitted, result, ends)

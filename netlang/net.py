@@ -46,8 +46,8 @@ def from_text(text: str, variant: str | None = None, **settings: object) -> "Net
 class Net:
     """A checked net. `graph` is the graph of its layers; `train` what its `train:` statement says."""
 
-    def __init__(self, checked: graph.Net) -> None:
-        self.checked = checked
+    def __init__(self, checked: graph.Net, identity: str | None = None) -> None:
+        self.checked, self._identity = checked, identity
         self.name, self.variant, self.text = checked.name, checked.variant, checked.text
         self.graph, self.train = checked.graph, checked.train
 
@@ -73,9 +73,20 @@ class Net:
 
     @cached_property
     def identity(self) -> str:
-        """Changes when what is computed changes, not when comments, `train:` or names of constants do."""
+        """Changes when what is computed changes, not when comments, `train:` or names of constants do.
+
+        A net of chosen sizes has that of the net that leaves them open: their weights are the same.
+        """
+        if self._identity:
+            return self._identity
         own = dict.fromkeys(line for node in self.graph.made_by(Layer) for line in node.made_by.statement())
         return hashlib.sha256("\n".join([*own, str(self.graph)]).encode()).hexdigest()[:16]
+
+    def sized(self, sizes: Mapping[str, int]) -> "Net":
+        """The net for these sizes of the letters in its shapes, {"T": 64}. Raises NetError where they do not suit."""
+        from netlang.check import sized
+
+        return Net(sized(self.checked, sizes), self.identity)
 
     def summary(self, batch: int = 1) -> "Summary":
         """Parameters, MACs, shapes: prints as the table of `netlang summary`."""
@@ -108,12 +119,11 @@ class Net:
         sizes: of the letters in the net's shapes, {"T": 64}; another size is another plan, for the same kernels
         Raises NetError, or ValueError or TypeError for an argument that cannot be.
         """
-        from netlang.check import sized
         from netlang.check.train import given
         from netlang.program import Options, Program
 
         if sizes:
-            return Net(sized(self.checked, sizes)).compile(
+            return self.sized(sizes).compile(
                 batch, device, training, seed, threads, train, check_memory, check_nan, dtype, precision
             )
         check_memory = check_memory or os.environ.get("NETLANG_CHECK_MEMORY") == "1"
@@ -167,13 +177,12 @@ class Net:
         Raises NetError where ONNX cannot say a line of the net, Problem for a file or where `onnx` is not installed,
         ValueError for weights that do not fit, or an opset that is not known.
         """
-        from netlang.check import sized
         from netlang.export import export, given
         from netlang.export.onnx import Form
 
-        net = sized(self.checked, sizes) if sizes else self.checked
+        net = self.sized(sizes).checked if sizes else self.checked
         form = Form(opset, external, channels_first, scaling)
-        export(net, Net(net).identity, Path(path), given(net, weights, seed), form, {})
+        export(net, self.identity, Path(path), given(net, weights, seed), form, {})
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"

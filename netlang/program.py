@@ -20,13 +20,14 @@ from netlang.backend.cpu import host_target
 from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
-from netlang.given import Given, Shared, given_of
+from netlang.given import Given, Shared, given_of, steps_behind
 from netlang.graph import Input, Node, State
 from netlang.layer import Kept, Weight
 from netlang.loaded import NUMPY, Clock, Loaded, store
 from netlang.net import Net
 from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.plan import NORM
+from netlang.ragged import cut
 from netlang.report import summary
 from netlang.start import started
 from netlang.types import shown
@@ -259,7 +260,7 @@ class Program:
             for name, buffer in loaded.plan.outputs.items()
             if name.startswith("d.")
         }
-        grads |= {name: faults.cut(grads[name], steps) for name, steps in given.lengths.items() if name in grads}
+        grads |= {name: cut(grads[name], steps) for name, steps in given.lengths.items() if name in grads}
         return float(loaded.view(loaded.plan.outputs["loss"])[0]), grads
 
     def _public(self, node: str, value: Array) -> Array:
@@ -313,6 +314,13 @@ class Program:
                 wanted, real = faults.target_of(target, name), steps.get(node.made_by.ends)
                 loaded.write(node.id, faults.checked_target(node, wanted, given.n, read, real))
         return loaded, given.n, given
+
+    def real_steps(self, lengths: Batch) -> Array | None:
+        """How many steps of the first output are real for examples of these lengths; None if it is no sequence.
+
+        Raises LengthsError where a layer cannot take one of them.
+        """
+        return steps_behind(self.checked, next(iter(self.net.graph.outputs.values())), lengths)
 
     def _given(self, x: Batch, lengths: Batch | None) -> Given:
         return given_of(list(self.net.graph.made_by(Input)), x, lengths)

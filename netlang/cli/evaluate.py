@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import device, opened, plainly, weighted
+from netlang.cli.nets import device, opened, plainly, told, weighted
 from netlang.files import json_line
 from netlang.net import LARGEST_BATCH
 from netlang.train import data, prepare
@@ -40,10 +41,12 @@ def command(
         began = time.monotonic()
         net = opened(file, settings)
         device(on)
-        program, checkpoint = weighted(net, weights, batch, threads)
+        checkpoint = load_checkpoint(weights)
         stored = checkpoint.settings(weights)
         settled, _ = settle({**net.train, **{k: stored[k] for k in ("data", "split") if k in stored}}, options)
         source = data.load(settled.data, settled.split)
+        net = told(net, source.x, source.every_length, source.name)
+        program = weighted(net, weights, checkpoint, batch, threads)
         statistics = prepare.stored(checkpoint.about, weights)
         examples = prepare.examples(source, net.input, net.output, net.labelled, 0, statistics)
         try:

@@ -9,22 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from numpy.typing import NDArray
 
 from netlang.backend.features import UnknownTargetError
 from netlang.backend.limits import OutOfMemoryError, ThreadsError
 from netlang.checkpoint import Checkpoint, fit
-from netlang.checkpoint import load as load_checkpoint
 from netlang.cli import INTERRUPTED
 from netlang.cli.file import as_data, complain
 from netlang.cli.file import opened as checked
 from netlang.diagnostics import NetError
 from netlang.files import Problem
+from netlang.ragged import LengthsError
+from netlang.train import prepare
 from netlang.train.face import Net, Program
 from netlang.train.settings import settle
 
 if TYPE_CHECKING:
     from netlang import net
 
+Array = NDArray[Any]
 BATCH = 64  # examples at a time where nothing says otherwise
 
 
@@ -40,7 +43,7 @@ def plainly(as_json: bool = False) -> Iterator[None]:
             yield
         except ThreadsError as problem:
             raise click.UsageError(str(problem)) from None
-        except (Problem, OutOfMemoryError, UnknownTargetError) as problem:
+        except (Problem, OutOfMemoryError, UnknownTargetError, LengthsError) as problem:
             _fail(as_json, "problem", str(problem))
             sys.exit(1)
         except NetError as problem:
@@ -77,6 +80,11 @@ def opened(file: str, settings: tuple[str, ...] = ()) -> "net.Net":
     return Face(checked(file, settings)[0])
 
 
+def told(found: "net.Net", x: Array, lengths: Array | None, what: str) -> "net.Net":
+    """The net for the sizes that its input leaves open and data tell (RULINGS 35). Raises Problem or NetError."""
+    return found if found.input.fixed else found.sized(prepare.sizes(x, found.input, lengths, what))
+
+
 def device(name: str) -> str:
     """The device to run on. Raises Problem for one this version cannot run on."""
     if name != "cpu":
@@ -84,15 +92,14 @@ def device(name: str) -> str:
     return name
 
 
-def weighted(net: Net, path: Path, batch: int | None, threads: int | None) -> tuple[Program, Checkpoint]:
+def weighted(net: Net, path: Path, checkpoint: Checkpoint, batch: int | None, threads: int | None) -> Program:
     """A program for evaluation with the weights of a file. Raises Problem if they are not this net's.
 
     batch: None for that of the training, whose kernels are likely to be in the cache
     """
-    checkpoint = load_checkpoint(path)
     trained, _ = settle({"batch": checkpoint.settings(path).get("batch", BATCH)}, {})
     program = net.compile(batch=batch or trained.batch, training=False, threads=threads)
     fit(path, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
     for name, array in checkpoint.weights.items():
         program.weights[name] = array
-    return program, checkpoint
+    return program

@@ -8,16 +8,20 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import device, opened, plainly, weighted
+from netlang.cli.nets import device, opened, plainly, told, weighted
 from netlang.files import Problem, json_line, read, write
+from netlang.ragged import cut
 from netlang.train import prepare
-from netlang.train.data import check_values, read_arrays
+from netlang.train.data import check_values, lengths_of, read_arrays
 from netlang.train.face import Net, Program
 from netlang.types import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from netlang import net as face
 
 Array = NDArray[Any]
 ARRAYS = (".npy", ".npz")
@@ -51,40 +55,55 @@ def command(
     with plainly(as_json):
         net = opened(file, settings)
         device(on)
-        x, names = _examples(net, inputs)
-        program, checkpoint = weighted(net, weights, None, threads)
+        checkpoint = load_checkpoint(weights)
+        net, x, names, ends = _examples(net, inputs)
+        program = weighted(net, weights, checkpoint, None, threads)
         statistics = prepare.stored(checkpoint.about, weights)
         if statistics is not None:
             scaled = x if inputs[0].suffix.lower() in ARRAYS else x * np.float32(statistics.peak / 255)
             x = statistics.normalised(scaled)
         try:
-            y = _answers(program, prepare.shaped(x, net.input))
+            steps = program.real_steps(**ends) if ends else None
+            y = _answers(program, prepare.shaped(x, net.input), ends)
         finally:
             program.close()
         if output is not None:
             _store(output, y)
-    _print(net, names, y, top, output, as_json)
+    _print(net, names, y, steps, top, output, as_json)
 
 
-def _examples(net: Net, inputs: tuple[Path, ...]) -> tuple[Array, list[str]]:
-    """Examples in the size of the net's input, and what to call each. Raises Problem."""
+def _examples(net: "face.Net", inputs: tuple[Path, ...]) -> tuple["face.Net", Array, list[str], dict[str, Array]]:
+    """The net for the sizes of the examples, these, what to call each, and their lengths if told. Raises Problem."""
     kinds = {path.suffix.lower() in ARRAYS for path in inputs}
     if len(kinds) > 1 or (kinds == {True} and len(inputs) > 1):
         raise Problem("--input takes one .npy or .npz file, or pictures")
     if kinds == {False}:
-        pictures = [prepare.fitted(_picture(path, net)[None], net.input, str(path)) for path in inputs]
-        return np.concatenate(pictures), [str(path) for path in inputs]
+        found = [_picture(path, net)[None] for path in inputs]
+        net = told(net, found[0], None, str(inputs[0]))
+        pictures = [prepare.fitted(x, net.input, str(path)) for x, path in zip(found, inputs, strict=True)]
+        return net, np.concatenate(pictures), [str(path) for path in inputs], {}
     (path,) = inputs
+    x, lengths = _arrays(net, path)
+    net = told(net, x, lengths, str(path))
+    names = [f"example {i}" for i in range(len(x))]
+    if lengths is None:
+        return net, prepare.fitted(x, net.input, str(path)), names, {}
+    return net, prepare.stepped(x, net.input, lengths, str(path)), names, {"lengths": lengths}
+
+
+def _arrays(net: Net, path: Path) -> tuple[Array, Array | None]:
+    """The examples of a file, and their lengths if it has them. Raises Problem."""
     found = read_arrays(path)
     if "x" not in found:
         raise Problem(f"{path} lacks `x`: it has {', '.join(found) or 'nothing'}")
-    x = found["x"]
-    if x.ndim and x.shape == net.input.shape[1:]:  # one example without a batch axis
-        x = x[None]
+    x, wanted = found["x"], net.input.shape[1:]
+    if x.ndim == len(wanted) and all(a == b or isinstance(b, str) for a, b in zip(x.shape, wanted, strict=True)):
+        x = found["x"] = x[None]  # one example without a batch axis
     if not 2 <= x.ndim <= 4 or x.size == 0:
         raise Problem(f"{path}: the array is {shown(x.shape)}, the net takes nx{shown(net.input.shape)}")
-    x = prepare.fitted(check_values(x, str(path)), net.input, str(path))
-    return x, [f"example {i}" for i in range(len(x))]
+    lengths = lengths_of(found, path)
+    x = x if lengths is None else cut(x, lengths)
+    return check_values(x, str(path)), lengths
 
 
 def _picture(path: Path, net: Net) -> Array:
@@ -128,8 +147,9 @@ def _upright(picture: "Image") -> "Image":
     return Pictures.alpha_composite(Pictures.new("RGBA", clear.size, "white"), clear).convert("RGB")
 
 
-def _answers(program: Program, x: Array) -> Array:
-    return np.concatenate([program(x[i : i + program.batch]) for i in range(0, len(x), program.batch)])
+def _answers(program: Program, x: Array, ends: dict[str, Array]) -> Array:
+    parts = [slice(i, i + program.batch) for i in range(0, len(x), program.batch)]
+    return np.concatenate([program(x[part], **{name: n[part] for name, n in ends.items()}) for part in parts])
 
 
 def _store(path: Path, y: Array) -> None:
@@ -138,7 +158,9 @@ def _store(path: Path, y: Array) -> None:
     write(path, stream.getvalue())
 
 
-def _print(net: Net, names: list[str], y: Array, top: int, output: Path | None, as_json: bool) -> None:
+def _print(
+    net: Net, names: list[str], y: Array, steps: Array | None, top: int, output: Path | None, as_json: bool
+) -> None:
     classes = y.ndim == 2 and y.shape[1] > 1
     best = np.argsort(-y, axis=1, kind="stable")[:, :top] if classes else None
     if as_json:
@@ -148,10 +170,13 @@ def _print(net: Net, names: list[str], y: Array, top: int, output: Path | None, 
                 row["top"] = [{"class": int(k), "value": float(y[i, k])} for k in best[i]]
             elif y[i].size == 1:
                 row["value"] = float(y[i].flat[0])
+            if steps is not None:
+                row["steps"] = int(steps[i])
         click.echo(json_line({"net": net.name, "shape": list(y.shape), "output": output and str(output), "rows": rows}))
         return
     for i, name in enumerate(names):
-        click.echo(f"{name}: {_answer(y[i], None if best is None else best[i], net.labelled)}")
+        real = y[i] if steps is None else y[i][: steps[i]]
+        click.echo(f"{name}: {_answer(real, None if best is None else best[i], net.labelled)}")
     if output is not None:
         click.echo(f"answers, {shown(y.shape)}, in {output}")
 

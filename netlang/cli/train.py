@@ -11,7 +11,7 @@ import click
 
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import device, opened, plainly
+from netlang.cli.nets import device, opened, plainly, told
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
@@ -76,6 +76,7 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
         _same_optimizer(former[0], former[1].settings(former[0].weights), passed)
     source = data.load(settings.data, settings.split)
     _suited(net, source)
+    net = told(net, source.x, source.every_length, source.name)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
     console = Console(stderr=options["as_json"])
     program = _compiled(net, settings, passed, examples, options, console)
@@ -110,7 +111,10 @@ def _compiled(
             check_memory=options["check_memory"],
             check_nan=options["check_nan"],
         )
-        program(examples.test(0, 1)[0])
+        for lengths in (examples.lengths, examples.lengths_test):
+            if lengths is not None:
+                program.real_steps(lengths)
+        program(examples.test(0, 1)[0], **examples.test_ends(0, 1))
     return program
 
 

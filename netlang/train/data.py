@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from netlang.check.train import LABELLED
 from netlang.files import Problem, read
+from netlang.ragged import checked, cut
 from netlang.types import shown
 
 Array = NDArray[Any]
@@ -20,10 +21,11 @@ BUILT_IN = LABELLED
 
 @dataclass(frozen=True)
 class Data:
-    """Examples as their source has them: x[n, h, w, c] images, x[n, d] vectors, or x[n, t, d] sequences.
+    """Examples as their source has them: x[n, h, w, c] images, x[n, d] vectors, x[n, t, d] sequences or x[n, t] tokens.
 
     y: class numbers int[n], or values float[n, ...]
     peak: the largest value the source can hold (16 for the digits), which bright white of a picture is mapped to
+    lengths, lengths_test: how many steps of each example are real, int[n], from 1 to t; None where all are
     """
 
     name: str
@@ -32,11 +34,20 @@ class Data:
     x_test: Array
     y_test: Array
     peak: float
+    lengths: Array | None = None
+    lengths_test: Array | None = None
 
     @property
     def images(self) -> bool:
         """Whether the examples are pictures, which can be resized and shifted."""
         return self.x.ndim == 4
+
+    @property
+    def every_length(self) -> Array | None:
+        """Those of both parts."""
+        if self.lengths is None or self.lengths_test is None:
+            return None
+        return np.concatenate([self.lengths, self.lengths_test])
 
     @property
     def classes(self) -> int | None:
@@ -118,21 +129,30 @@ def _from_file(path: Path, split: str) -> Data:
         raise Problem(f"{path} lacks {' and '.join(f'`{k}`' for k in lacking)}: it has {', '.join(found) or 'nothing'}")
     if ("x_test" in found) != ("y_test" in found):
         raise Problem(f"{path} has `x_test` or `y_test` alone: give both or neither")
-    x, y = _part(path, found, "x", "y")
+    if "lengths_test" in found and "x_test" not in found:
+        raise Problem(f"{path} has `lengths_test` without `x_test`")
+    x, y, lengths = _part(path, found, "")
     if "x_test" not in found:
-        return _split(str(path), x, y, split, max(1, len(x) // 5), float(np.abs(x).max(initial=0)) or 1.0)
-    x_test, y_test = _part(path, found, "x_test", "y_test")
+        return _split(str(path), x, y, split, max(1, len(x) // 5), _peak(x), lengths)
+    if ("lengths" in found) != ("lengths_test" in found):
+        raise Problem(f"{path} has `lengths` or `lengths_test` alone: give both or neither")
+    x_test, y_test, lengths_test = _part(path, found, "_test")
     if x.shape[1:] != x_test.shape[1:]:
         mine, other = shown(x.shape[1:]), shown(x_test.shape[1:])
         raise Problem(f"{path}: the examples of `x` are {mine}, those of `x_test` {other}")
     if (y.dtype, y.shape[1:]) != (y_test.dtype, y_test.shape[1:]):
         mine, other = (f"{part.dtype} of {shown(part.shape[1:])} each" for part in (y, y_test))
         raise Problem(f"{path}: `y` is {mine}, `y_test` is {other}")
-    return Data(str(path), x, y, x_test, y_test, float(np.abs(x).max(initial=0)) or 1.0)
+    return Data(str(path), x, y, x_test, y_test, _peak(x), lengths, lengths_test)
 
 
-def _part(path: Path, found: dict[str, Array], xs: str, ys: str) -> tuple[Array, Array]:
+def _peak(x: Array) -> float:
+    return float(np.abs(x).max(initial=0)) or 1.0
+
+
+def _part(path: Path, found: dict[str, Array], suffix: str) -> tuple[Array, Array, Array | None]:
     """One part of a file; images may come without a channel axis where y or x make clear what they are."""
+    xs, ys = f"x{suffix}", f"y{suffix}"
     x, y = found[xs], found[ys]
     if not 2 <= x.ndim <= 4:
         raise Problem(f"{path}: `{xs}` has the shape {shown(x.shape)}; [n, d], [n, h, w] or [n, h, w, c] is needed")
@@ -142,18 +162,35 @@ def _part(path: Path, found: dict[str, Array], xs: str, ys: str) -> tuple[Array,
         raise Problem(
             f"{path}: `{xs}` has the shape {shown(x.shape)}: " + ("no examples" if len(x) == 0 else "no numbers")
         )
+    lengths = lengths_of(found, path, suffix)
+    if lengths is not None:
+        x, y = cut(x, lengths), cut(y, lengths) if y.ndim > 1 and y.shape[1] == x.shape[1] else y
     y = y.astype(np.int64) if y.dtype.kind in "iub" else check_values(y, f"{path}: `{ys}`")
     if y.dtype.kind == "i" and (y < 0).any():
         raise Problem(
             f"{path}: `{ys}` has the label {y.min()} in example {int(np.argmax((y < 0).reshape(len(y), -1).any(1)))}"
         )
-    return check_values(x, f"{path}: `{xs}`"), y
+    return check_values(x, f"{path}: `{xs}`"), y, lengths
 
 
-def _split(name: str, x: Array, y: Array, split: str, last: int, peak: float) -> Data:
+def lengths_of(found: dict[str, Array], path: Path, suffix: str = "") -> Array | None:
+    """The `lengths` of a file, None where it has none. Raises Problem."""
+    name, x = f"lengths{suffix}", found[f"x{suffix}"]
+    if name not in found:
+        return None
+    if x.ndim not in (2, 3):
+        raise Problem(f"{path}: `{name}` are of sequences [n, t] or [n, t, d], and `x{suffix}` is {shown(x.shape)}")
+    try:
+        return checked(f"x{suffix}", found[name], len(x), x.shape[1])
+    except ValueError as error:
+        raise Problem(f"{path}: {error}") from None
+
+
+def _split(name: str, x: Array, y: Array, split: str, last: int, peak: float, lengths: Array | None = None) -> Data:
     """Training and test part of examples in file order."""
     n = len(x)
     if n < 2:
         raise Problem(f"{name} has {n} example: one part cannot be kept for the test")
     test = np.arange(n) % 5 == min(4, n - 1) if split == "fifth" else np.arange(n) >= n - last
-    return Data(name, x[~test], y[~test], x[test], y[test], peak)
+    parts = (None, None) if lengths is None else (lengths[~test], lengths[test])
+    return Data(name, x[~test], y[~test], x[test], y[test], peak, *parts)

@@ -43,12 +43,19 @@ class Program(Protocol):
         """See above."""
         ...
 
-    def __call__(self, x: Array) -> Array:
-        """The output for x[n, ...], in evaluation mode."""
+    def __call__(self, x: Array, lengths: Array | None = None) -> Array:
+        """The output for x[n, ...], in evaluation mode. lengths: of sequences, [n], where they differ."""
         ...
 
-    def step(self, x: Array, target: Array) -> float:
+    def step(self, x: Array, target: Array, lengths: Array | None = None) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples."""
+        ...
+
+    def real_steps(self, lengths: Array) -> Array | None:
+        """How many steps of the output are real for examples of these lengths; None if it is no sequence.
+
+        Raises LengthsError where the net cannot take one of them.
+        """
         ...
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from netlang.checkpoint import Checkpoint, fit
 from netlang.diagnostics import Diagnostic, NetError
 from netlang.files import Problem
+from netlang.ragged import real
 from netlang.train.face import Array, Net, Program
 from netlang.train.interrupt import Interrupts, listening
 from netlang.train.prepare import Examples, draws
@@ -86,9 +87,19 @@ def evaluate(program: Program, examples: Examples) -> Score:
     def answers() -> Iterator[tuple[Array, Array]]:
         for start in range(0, len(examples.x_test), program.batch):
             x, y = examples.test(start, start + program.batch)
-            yield program(x), y
+            told = examples.test_ends(start, start + program.batch)
+            yield real_parts(program, program(x, **told), y, **told)
 
     return score(answers(), examples.classes)
+
+
+def real_parts(program: Program, y: Array, target: Array, lengths: Array | None = None) -> tuple[Array, Array]:
+    """Answers and targets, of the real steps alone where they are sequences whose examples have lengths."""
+    steps = None if lengths is None else program.real_steps(lengths)
+    if steps is None:
+        return y, target
+    kept = real(y, steps)
+    return y[kept], target.reshape(*y.shape[:2], -1)[kept]
 
 
 class Training:
@@ -160,7 +171,7 @@ class Training:
             done = epoch * self._batches + number
             program.rate = rate(settings, self._start, done, settings.epochs * self._batches)
             with interrupts.step():
-                loss = program.step(x, y)
+                loss = program.step(x, y, **self.examples.ends(index))
                 self._check(loss, epoch)
                 self.progress = self.progress.stepped(len(index), loss)
             watch.step(self.progress, self._batches, loss, program.rate)

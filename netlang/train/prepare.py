@@ -13,6 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from netlang.files import Problem
+from netlang.lengths import is_sequence
+from netlang.ragged import lasting, real
 from netlang.sizes import letters
 from netlang.train.data import Data, check_labels
 from netlang.types import Tensor, shown
@@ -29,15 +31,23 @@ class Statistics:
     peak: float
 
     @staticmethod
-    def of(x: Array, peak: float) -> "Statistics":
-        """Of resized training examples x[n, ..., c]: over examples and places, for each channel or feature."""
-        flat = x.reshape(-1, x.shape[-1])
+    def of(x: Array, peak: float, lengths: Array | None = None) -> "Statistics":
+        """Of resized training examples x[n, ..., c]: over examples and places, for each channel or feature.
+
+        lengths: of sequences, whose steps beyond them do not count
+        """
+        flat = (x if lengths is None else x[real(x, lengths)]).reshape(-1, x.shape[-1])
         mean, std = flat.mean(0, dtype=np.float64), flat.std(0, dtype=np.float64)
         std = np.where(std > 0, std, 1.0)  # a channel that never changes is only centred
         return Statistics(tuple(map(float, mean)), tuple(map(float, std)), peak)
 
     def normalised(self, x: Array) -> Array:
-        """(x - mean) / std, float32. Raises Problem if x[..., c] has other channels than the examples they are of."""
+        """(x - mean) / std, float32; of tokens, which are names and have no statistics, x itself.
+
+        Raises Problem if x[..., c] has other channels than the examples they are of.
+        """
+        if not self.mean:
+            return x.astype(np.float32)
         if x.shape[-1] != len(self.mean):
             raise Problem(
                 f"the statistics are of {len(self.mean)} channels or features, the examples have {x.shape[-1]}"
@@ -118,6 +128,40 @@ def fitted(x: Array, input: Tensor, what: str) -> Array:
     return np.repeat(pictures, 3, axis=3) if gray_as_colour else pictures
 
 
+def stepped(x: Array, input: Tensor, lengths: Array, what: str) -> Array:
+    """Sequences with lengths in the size of the net's input. Raises Problem for longer ones, or other features."""
+    steps, *features = input.arrayed(0)[1:]
+    if x.shape[2:] != tuple(features) or not is_sequence(input):
+        raise _misfit(x, input, what)
+    if lengths.max() > steps:
+        first = int(np.argmax(lengths > steps))
+        raise Problem(f"{what}: example {first} has {lengths[first]} steps, the net's input is {shown(input.shape)}")
+    return lasting(x, steps).astype(np.float32)
+
+
+def sizes(x: Array, input: Tensor, lengths: Array | None, what: str) -> dict[str, int]:
+    """The sizes that an input leaves open, by letter, as examples x[n, ...] tell them. Raises Problem.
+
+    Of sequences with lengths, the longest; pictures tell the steps of a sequence that is as wide.
+    """
+    shape, wanted = x.shape[1:], input.shape[1:]
+    if lengths is not None:
+        shape = (int(lengths.max()), *shape[1:])
+    if len(shape) + 1 == len(wanted) == 3:  # pictures without a channel axis
+        shape = (*shape, 1)
+    elif len(shape) == len(wanted) + 1 == 3 and shape[2] == 1:
+        shape = shape[:2]
+    told: dict[str, int] = {}
+    fits = len(shape) == len(wanted)
+    for axis, (size, dim) in enumerate(zip(shape, wanted, strict=False)):
+        known = told.setdefault(dim, size) if isinstance(dim, str) else dim
+        fits &= size == known or axis == 2  # gray pictures fill all channels, and `fitted` tells others
+    if not fits:
+        advice = "; `--set` chooses the sizes, as in `--set T=64`"
+        raise Problem(f"{what}: the examples are {shown(x.shape)}, the net's input is {shown(input.shape)}{advice}")
+    return told
+
+
 def shaped(x: Array, input: Tensor) -> Array:
     """Normalised examples in the shape of the input: images row after row where it is a vector or a sequence."""
     return np.ascontiguousarray(x.reshape(input.arrayed(len(x))), np.int32 if input.classes else np.float32)
@@ -168,6 +212,16 @@ class Examples:
     statistics: Statistics
     classes: bool
     moves: int
+    lengths: Array | None = None
+    lengths_test: Array | None = None
+
+    def ends(self, index: Array) -> dict[str, Array]:
+        """What a program is told beside training examples: their lengths, if they have any."""
+        return {} if self.lengths is None else {"lengths": self.lengths[index]}
+
+    def test_ends(self, start: int, stop: int) -> dict[str, Array]:
+        """The same of test examples."""
+        return {} if self.lengths_test is None else {"lengths": self.lengths_test[start:stop]}
 
     def batch(self, index: Array, moves: Array) -> tuple[Array, Array]:
         """Training examples by number, shifted by moves[n, 2], normalised."""
@@ -189,8 +243,12 @@ def examples(
         or more and less in proportion (a fourteenth), else 0
     statistics: those stored with the weights; else taken from the training part
     """
-    x, x_test = (fitted(part, input, data.name) for part in (data.x, data.x_test))
-    y, y_test = (targets(part, output, labelled, data.name) for part in (data.y, data.y_test))
+    parts = ((data.x, data.y, data.lengths), (data.x_test, data.y_test, data.lengths_test))
+    x, x_test = (
+        fitted(x, input, data.name) if lengths is None else stepped(x, input, lengths, data.name)
+        for x, _, lengths in parts
+    )
+    y, y_test = (targets(_alike(*part, output), output, labelled, data.name) for part in parts)
     if moves is None:
         moves = min(2, x.shape[1] // 14) if data.name == "digits" else 0
     if moves and x.ndim != 4:
@@ -198,9 +256,17 @@ def examples(
     if moves and moves >= max(x.shape[1:3]):
         raise Problem(f"`shift={moves}` moves pictures of {x.shape[1]}x{x.shape[2]} pixels out of sight")
     if statistics is None:
-        plain = Statistics((0.0,) * x.shape[-1], (1.0,) * x.shape[-1], data.peak)
-        statistics = plain if input.classes else Statistics.of(x, data.peak)  # tokens are names, not quantities
-    return Examples(x, y, x_test, y_test, input, statistics, data.classes is not None, moves)
+        plain = Statistics((), (), data.peak)
+        statistics = plain if input.classes else Statistics.of(x, data.peak, data.lengths)
+    classes = data.classes is not None
+    return Examples(x, y, x_test, y_test, input, statistics, classes, moves, data.lengths, data.lengths_test)
+
+
+def _alike(x: Array, y: Array, lengths: Array | None, output: Tensor) -> Array:
+    """Targets of each step with as many steps as the output, where they have as many as the examples."""
+    if lengths is None or y.ndim < 2 or y.shape[1] != x.shape[1] or len(output.shape) != 3:
+        return y
+    return lasting(y, output.arrayed(0)[1])
 
 
 def stored(about: Mapping[str, Any], path: object) -> Statistics | None:
