@@ -1,13 +1,13 @@
 """Nets of the zoo beside PyTorch and, launch by launch, beside the interpreter, at small sizes.
 
-The ordinary run takes the smallest. NETLANG_ZOO=all takes every example that compiles, NETLANG_ZOO=full each at its own
+The ordinary run takes the smallest. NETLANG_ZOO=all takes every example, NETLANG_ZOO=full each at its own
 size too, beside PyTorch. docs/measurements/agreement.md has the figures.
 """
 
 import os
 
 import pytest
-from agreement import beside_pytorch, compiling, worst_launch
+from agreement import beside_pytorch, examples, worst_launch
 
 from netlang.gradcheck.point import small
 
@@ -20,7 +20,7 @@ MATHEMATICS = 1e-8  # relative, in float64: the order of sums, through fifty lay
 LAUNCH, STRICT = 1e-5, 2e-6  # of float32 sums of thousands of products; Winograd's transforms lose a digit
 FACTOR, WINOGRAD = 3, 10  # times PyTorch's own error in float32, all gradients together
 ANSWERS = 1e-4
-NETS = [pytest.param(n, id=name) for name, n in compiling() if ASKED or name in USUAL]
+NETS = [pytest.param(n, id=name) for name, n in examples() if ASKED or name in USUAL]
 EACH = pytest.mark.parametrize("net", NETS)
 BATCH = 2
 

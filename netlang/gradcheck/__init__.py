@@ -19,7 +19,7 @@ from netlang.files import Problem
 from netlang.gradcheck.alone import alone, kinds
 from netlang.gradcheck.found import Blamed, Gradients, Row
 from netlang.gradcheck.point import Point, moved, point, small, usual_batch
-from netlang.gradcheck.tensor import Tensor, Walk, scale
+from netlang.gradcheck.tensor import Outcome, Walk, scale
 from netlang.graph import Input, Node
 from netlang.layer import Layer, Weight
 from netlang.net import Net
@@ -134,7 +134,7 @@ class _At:
         self.program.weights[name] = value
         return self.program.loss(self.inputs, self._targets())
 
-    def checked(self, name: str, tolerance: float) -> Tensor:
+    def checked(self, name: str, tolerance: float) -> Outcome:
         """What is to be said of one weight or input."""
         rng = np.random.default_rng((self.seed, 3))
         value = self.values[name]
@@ -154,7 +154,7 @@ class _At:
         return found
 
 
-def _row(net: "graph.Net", name: str, shape: tuple[int, ...], found: Tensor) -> Row:
+def _row(net: "graph.Net", name: str, shape: tuple[int, ...], found: Outcome) -> Row:
     node = net.graph[name]
     layer = node
     if isinstance(node.made_by, Weight):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from netlang.gradcheck.tensor import Tensor
+from netlang.gradcheck.tensor import Outcome
 from netlang.types import shown
 
 HEADS = ("name", "layer", "line", "shape", "worst element", "gradient", "difference", "error", "")
@@ -19,17 +19,17 @@ class Row:
     layer: str
     line: int | None
     shape: tuple[int, ...]
-    tensor: Tensor
+    outcome: Outcome
 
     @property
     def element(self) -> str:
         """The worst element, as it is written in Python."""
-        worst = self.tensor.worst
+        worst = self.outcome.worst
         return f"{self.name}{list(worst.index)}" if worst and worst.index else self.name
 
     def json(self) -> dict[str, Any]:
         """As `netlang gradcheck --json` gives it."""
-        found, worst = self.tensor, self.tensor.worst
+        found, worst = self.outcome, self.outcome.worst
         return {
             "name": self.name,
             "layer": self.layer,
@@ -82,12 +82,12 @@ class Gradients:
     @property
     def wrong(self) -> list[Row]:
         """What differs, the worst first."""
-        return sorted((r for r in self.rows if r.tensor.right is False), key=lambda r: -r.tensor.error)
+        return sorted((r for r in self.rows if r.outcome.right is False), key=lambda r: -r.outcome.error)
 
     @property
     def unclear(self) -> list[Row]:
         """What could not be judged."""
-        return [row for row in self.rows if row.tensor.right is None]
+        return [row for row in self.rows if row.outcome.right is None]
 
     @property
     def ok(self) -> bool:
@@ -97,8 +97,8 @@ class Gradients:
     @property
     def worst(self) -> Row | None:
         """The row with the element that is furthest off."""
-        judged = self.wrong or [row for row in self.rows if row.tensor.worst]
-        return max(judged, key=lambda row: row.tensor.worst.error if row.tensor.worst else 0.0, default=None)
+        judged = self.wrong or [row for row in self.rows if row.outcome.worst]
+        return max(judged, key=lambda row: row.outcome.worst.error if row.outcome.worst else 0.0, default=None)
 
     def json(self) -> dict[str, Any]:
         """As `netlang gradcheck --json` gives it."""
@@ -144,7 +144,7 @@ def _table(rows: tuple[Row, ...]) -> Iterator[str]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    found, worst = row.tensor, row.tensor.worst
+    found, worst = row.outcome, row.outcome.worst
     said = {True: "", False: "wrong", None: "not judged"}[found.right]
     numbers = (f"{worst.analytic:.6e}", f"{worst.numeric:.6e}", f"{found.error:.1e}") if worst else ("", "", "")
     index = str(list(worst.index)) if worst else ""
@@ -159,16 +159,16 @@ def _told(found: Gradients) -> Iterator[str]:
     elif judged:
         yield f"{judged} gradients agree with central differences within {found.tolerance:g}."
     yield from _blame(found.blamed)
-    if (row := found.worst) is not None and (worst := row.tensor.worst) is not None:
+    if (row := found.worst) is not None and (worst := row.outcome.worst) is not None:
         where = f" on line {row.line}" if row.line else ""
         yield (
             f"The worst element is {row.element} of `{row.layer}`{where}: the gradient says {worst.analytic:.9e}, "
             f"the difference {worst.numeric:.9e}; relative error {worst.error:.1e}."
         )
-    if zero := [row.name for row in found.rows if row.tensor.zero and row.tensor.right]:
+    if zero := [row.name for row in found.rows if row.outcome.zero and row.outcome.right]:
         yield f"Nothing of the loss depends on {_names(zero)} here: gradient and differences are 0."
-    if skipped := sum(row.tensor.skipped for row in found.rows):
-        count = skipped + sum(row.tensor.directions for row in found.rows)
+    if skipped := sum(row.outcome.skipped for row in found.rows):
+        count = skipped + sum(row.outcome.directions for row in found.rows)
         yield f"{skipped} of {count} directions were skipped: they meet a corner or a jump, or rounding, at every step."
     if found.unclear:
         yield f"Not judged, as all their directions were skipped: {_names([row.name for row in found.unclear])}."

@@ -19,7 +19,7 @@ from netlang.types import Tensor, shown
 
 Array = NDArray[Any]
 SIDES = (32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 299, 331, 572)  # pixels of an image's shorter side, tried in turn
-STEPS = (7, 16, 32, 64)  # of a sequence
+LENGTHS = (7, 16, 32, 64)  # of a sequence
 WORK = 40e6  # multiply-adds of a batch on its way forward, up to which a net is taken as it is
 NUMBERS = 4e5  # that its layers make; every corner of a ReLU between them makes differences harder
 BATCHES = 4, 2  # examples of a net that is light, or not
@@ -86,7 +86,7 @@ def _fitting(net: Net) -> Iterator[Net]:
     open_ = letters(net)
     whole = [node for node in net.graph.made_by(Input) if _places(node.type)]
     image = any(len(_places(node.type)) == 2 for node in whole)
-    for side in SIDES if image else (*STEPS, *SIDES):
+    for side in SIDES if image else (*LENGTHS, *SIDES):
         try:
             if open_:
                 yield sized(net, dict.fromkeys(open_, side))

@@ -27,7 +27,7 @@ class Element:
 
 
 @dataclass
-class Tensor:
+class Outcome:
     """What was found of one tensor.
 
     right: None where nothing could be judged; directions: judged; skipped: that met a corner at every step
@@ -78,9 +78,9 @@ class Walk:
     def __post_init__(self) -> None:
         self.size = scale(self.value)
 
-    def checked(self) -> Tensor:
+    def checked(self) -> Outcome:
         """Compare along directions and elements; where one is wrong, look for the worst element."""
-        found = Tensor(zero=not self.gradient.any())
+        found = Outcome(zero=not self.gradient.any())
         for _ in range(DIRECTIONS):
             self._direction(found)
             if found.right is False:
@@ -89,7 +89,7 @@ class Walk:
             self._element(found, at)
         return found
 
-    def _direction(self, found: Tensor) -> None:
+    def _direction(self, found: Outcome) -> None:
         """A direction of all elements; another one where it meets corners."""
         for _ in range(TRIES):
             along = self.rng.choice((-1.0, 1.0), self.value.shape) * self.size
@@ -117,7 +117,7 @@ class Walk:
         largest = int(np.abs(self.gradient).argmax())
         return [largest, *map(int, self.rng.choice(count, ELEMENTS - 1, replace=False))]
 
-    def _element(self, found: Tensor, at: int) -> None:
+    def _element(self, found: Outcome, at: int) -> None:
         index = tuple(map(int, np.unravel_index(at, self.value.shape)))
         along = np.zeros(self.value.shape)
         along[index] = self.size
