@@ -141,19 +141,21 @@ class Net:
         tolerance: float = 1e-6,
         seconds: float = 300,
         threads: int | None = None,
+        lengths: bool = False,
     ) -> "Gradients":
         """Every gradient beside central differences, in float64, with random numbers for everything.
 
         batch: examples at once, 4 by default, 2 of large nets
         size: height and width of images, or length of sequences; by default large nets are made smaller
         seconds: how long it may take; what is not done then stands in `.late`
+        lengths: whether the examples of sequences have different lengths
         Returns what was found: `.ok`, `.worst`, `.rows`; it prints as the table of `netlang gradcheck`.
         Raises NetError, or Problem where the size does not suit.
         """
         from netlang.gradcheck import gradcheck
 
         _whole("batch", 1 if batch is None else batch, 1, LARGEST_BATCH)
-        return gradcheck(self, batch, size, seed, tolerance, seconds, threads)
+        return gradcheck(self, batch, size, seed, tolerance, seconds, threads, lengths)
 
     def export(
         self,

@@ -71,6 +71,14 @@ def test_the_gradients_of_layers_of_many_kinds_agree_with_differences(text):
     assert found.worst.outcome.worst.error <= 1e-6
 
 
+def test_examples_of_different_lengths_have_right_gradients_too():
+    found = gradcheck(netlang.from_text(WORDS), batch=3, lengths=True)
+
+    assert found.ok, str(found)
+    with pytest.raises(Problem, match="reads no sequence"):
+        gradcheck(netlang.from_text(SMALL), lengths=True)
+
+
 def test_a_wrong_derivative_is_found_and_the_layer_and_line_are_named(monkeypatch):
     monkeypatch.setitem(calculus.RULES, "tanh", lambda y, _a: (1 - y * y * 1.001,))
 
@@ -86,8 +94,8 @@ def test_a_wrong_derivative_is_found_and_the_layer_and_line_are_named(monkeypatc
 def test_the_worst_element_of_a_wrong_gradient_is_named(monkeypatch):
     right = Program.gradients
 
-    def wrong(program, x, target):
-        loss, grads = right(program, x, target)
+    def wrong(program, *given):
+        loss, grads = right(program, *given)
         if "fc2.w" in grads and len(grads) > 3:  # not where a layer is checked by itself
             grads["fc2.w"][3, 2] += 1e-3
         return loss, grads

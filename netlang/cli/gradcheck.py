@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     "--time", "seconds", type=click.FloatRange(0), default=300, show_default=True, help="Seconds to take at most."
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
+@click.option("--lengths", is_flag=True, help="Give the examples of sequences different lengths.")
 @json_option
 def command(
     file: str,
@@ -37,6 +38,7 @@ def command(
     seed: int,
     seconds: float,
     threads: int | None,
+    lengths: bool,
     as_json: bool,
 ) -> None:
     """Compare the gradient of each weight and input with central differences, compiled for float64.
@@ -45,7 +47,7 @@ def command(
     """
     places = _places(size)
     with plainly(as_json):
-        found = _found(opened(file, settings), batch, places, seed, tolerance, seconds, threads)
+        found = _found(opened(file, settings), batch, places, seed, tolerance, seconds, threads, lengths)
         click.echo(json.dumps(found.json()) if as_json else str(found))
     if not found.ok:
         sys.exit(1)
@@ -59,6 +61,7 @@ def _found(
     tolerance: float,
     seconds: float,
     threads: int | None,
+    lengths: bool,
 ) -> "Gradients":
     from rich.console import Console
 
@@ -71,7 +74,7 @@ def _found(
             if status is not None:
                 status.update(f"{done} of {total} done, now {name}; {seconds:g} s at most")
 
-        return gradcheck(net, batch, size, seed, tolerance, seconds, threads, watch)
+        return gradcheck(net, batch, size, seed, tolerance, seconds, threads, lengths, watch)
 
 
 def _places(size: str | None) -> tuple[int, ...] | None:

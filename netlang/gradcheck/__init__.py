@@ -9,7 +9,7 @@ either; `loss=perceptron` changes as Rosenblatt's rule says. Where something is 
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +44,7 @@ def gradcheck(
     tolerance: float = TOLERANCE,
     seconds: float = TIME,
     threads: int | None = None,
+    lengths: bool = False,
     watch: Watch | None = None,
 ) -> Gradients:
     """Compare the gradient by each weight and input with differences, for random weights, inputs and targets.
@@ -51,46 +52,50 @@ def gradcheck(
     batch: examples at once; None for 4, or 2 of a net that is large
     size: height and width of images, or length of sequences; None makes large nets smaller where they allow it
     seconds: after so many, what is left is named in `late`
+    lengths: whether the examples of sequences have different lengths
     Raises NetError or Problem.
     """
     batch = batch or usual_batch(net.checked, size)
     until = time.monotonic() + seconds
-    found = _checked(net, small(net.checked, size, batch), batch, seed, tolerance, until, threads, watch)
+    how = _How(batch, seed, tolerance, until, threads, lengths)
+    found = _checked(net, small(net.checked, size, batch), how, watch)
     if found.wrong:
-        found = replace(found, blamed=_blamed(net, found, until, threads))
+        found = replace(found, blamed=_blamed(net, how))
     return replace(found, seconds=seconds - until + time.monotonic())
 
 
-def _checked(
-    net: Net,
-    checked: "graph.Net",
-    batch: int,
-    seed: int,
-    tolerance: float,
-    until: float,
-    threads: int | None,
-    watch: Watch | None,
-) -> Gradients:
-    program = Net(checked).compile(batch, seed=seed, threads=threads, dtype="f64")
+@dataclass(frozen=True)
+class _How:
+    """How a net is checked: see `gradcheck`. until: of the monotonic clock"""
+
+    batch: int
+    seed: int
+    tolerance: float
+    until: float
+    threads: int | None
+    lengths: bool
+
+
+def _checked(net: Net, checked: "graph.Net", how: _How, watch: Watch | None = None) -> Gradients:
+    program = Net(checked).compile(how.batch, seed=how.seed, threads=how.threads, dtype="f64")
     try:
         if not program.stages("gradients").gradient.outputs.keys() - set(checked.graph.outputs) - {"loss"}:
             raise Problem(f"{net.name} has no weights, and no inputs of numbers: there is no gradient to check")
-        at = _At(program, point(checked, batch, seed), seed)
+        at = _At(program, point(checked, how.batch, how.seed, lengths=how.lengths), how.seed)
         rows, late = [], []
         for k, name in enumerate(at.gradients):
             if watch is not None:
                 watch(k, len(at.gradients), name)
-            if time.monotonic() > until:
+            if time.monotonic() > how.until:
                 late.append(name)
             else:
-                rows.append(_row(checked, name, at.values[name].shape, at.checked(name, tolerance)))
+                rows.append(_row(checked, name, at.values[name].shape, at.checked(name, how.tolerance)))
     finally:
         program.close()
-    shapes = {node.id: node.type.arrayed(batch)[1:] for node in checked.graph.made_by(Input)}
+    shapes = {node.id: node.type.arrayed(how.batch)[1:] for node in checked.graph.made_by(Input)}
     smaller = any(net.graph[name].type.fixed and net.graph[name].type.arrayed(0)[1:] != s for name, s in shapes.items())
-    return Gradients(
-        net.name, net.variant, batch, seed, tolerance, shapes, smaller, at.loss, tuple(rows), tuple(late), 0.0
-    )  # fmt: skip
+    done = tuple(rows), tuple(late), 0.0
+    return Gradients(net.name, net.variant, how.batch, how.seed, how.tolerance, shapes, smaller, at.loss, *done)
 
 
 class _At:
@@ -106,12 +111,13 @@ class _At:
         for name in program.weights:
             program.weights[name] = moved(name, program.weights[name], seed)
         self.told: dict[str, int] = {}
-        self.loss, self.gradients = program.gradients(self.inputs, self._targets())
+        self.lengths = where.lengths or None
+        self.loss, self.gradients = program.gradients(self.inputs, self._targets(), self.lengths)
         given: dict[str, Array] = {**{name: program.weights[name] for name in program.weights}, **self.inputs}
         self.values = {name: given[name] for name in self.gradients}
         if not np.isfinite(self.loss):
             raise Problem(f"the loss of {program.net.name} is {self.loss} for random weights: nothing can be compared")
-        self.base = program.loss(self.inputs, self._targets())
+        self.base = program.loss(self.inputs, self._targets(), self.lengths)
         self.noise = self._noise()
         slopes = (scale(v) * float(np.linalg.norm(self.gradients[name])) for name, v in self.values.items())
         self.floor = FLOOR * max((s for s in slopes if np.isfinite(s)), default=0.0)
@@ -130,9 +136,9 @@ class _At:
     def moved(self, name: str, value: Array) -> float:
         """The loss with another value of a weight or an input."""
         if name in self.inputs:
-            return self.program.loss({**self.inputs, name: value}, self._targets())
+            return self.program.loss({**self.inputs, name: value}, self._targets(), self.lengths)
         self.program.weights[name] = value
-        return self.program.loss(self.inputs, self._targets())
+        return self.program.loss(self.inputs, self._targets(), self.lengths)
 
     def checked(self, name: str, tolerance: float) -> Outcome:
         """What is to be said of one weight or input."""
@@ -166,16 +172,15 @@ def _line(node: Node) -> int | None:
     return node.span.row if node.span.source.of_file else None
 
 
-def _blamed(net: Net, found: Gradients, until: float, threads: int | None) -> tuple[Blamed, ...] | None:
+def _blamed(net: Net, how: _How) -> tuple[Blamed, ...] | None:
     """The layers that are wrong by themselves; None where the time does not suffice to look."""
-    checked = small(net.checked, None, found.batch)
+    checked = small(net.checked, None, how.batch)
     blamed: list[Blamed] = []
     for node in kinds(checked):
-        if time.monotonic() > until:
+        if time.monotonic() > how.until:
             return tuple(blamed) or None
         only = alone(checked, node)
-        result = _checked(Net(only), only, found.batch, found.seed, found.tolerance, until, threads, None)
-        if result.wrong:
+        if _checked(Net(only), only, replace(how, lengths=False)).wrong:
             blamed.append(Blamed(node.id, str(node.made_by), _line(node)))
     return tuple(blamed)
 

@@ -14,6 +14,7 @@ from netlang.files import Problem
 from netlang.graph import Input, Net
 from netlang.layer import Layer
 from netlang.layers import initial
+from netlang.lengths import is_sequence
 from netlang.lower import loss_of
 from netlang.types import Tensor, shown
 
@@ -30,10 +31,11 @@ STILL = 0.1  # size of weights that start at zero
 
 @dataclass(frozen=True)
 class Point:
-    """Inputs and targets by name, for one batch."""
+    """Inputs and targets by name, for one batch. lengths: of the examples of each sequence, where they differ"""
 
     inputs: Mapping[str, Array]
     targets: Mapping[str, Array]
+    lengths: Mapping[str, Array]
 
 
 def small(net: Net, size: tuple[int, ...] | None, batch: int) -> Net:
@@ -110,8 +112,11 @@ def _crowded(net: Net, batch: int) -> bool:
     return all(batch * data(net.graph, node)[0].type.positions >= CROWD for node in norms)
 
 
-def point(net: Net, batch: int, seed: int) -> Point:
-    """Random inputs and targets. Raises Misfit where the loss does not go with the net."""
+def point(net: Net, batch: int, seed: int, *, lengths: bool = False) -> Point:
+    """Random inputs and targets. Raises Misfit where the loss does not go with the net.
+
+    lengths: whether sequences get lengths, the first of a batch as long as there is room. Raises Problem without any
+    """
     rng = np.random.default_rng((seed, 1))
     inputs = {node.id: _input(node.type, batch, rng) for node in net.graph.made_by(Input)}
     targets = {}
@@ -120,7 +125,11 @@ def point(net: Net, batch: int, seed: int) -> Point:
         shape = loss.expects(made).arrayed(batch)
         labelled = loss.target == "labels"
         targets[name] = rng.integers(0, made.channels, shape) if labelled else rng.uniform(0, 1, shape)
-    return Point(inputs, targets)
+    steps = {node.id: node.type.arrayed(0)[1] for node in net.graph.made_by(Input) if is_sequence(node.type)}
+    if lengths and not steps:
+        raise Problem(f"{net.name} reads no sequence whose examples could have different lengths")
+    ends = {name: np.array([last, *rng.integers(1, last + 1, batch - 1)]) for name, last in steps.items() if lengths}
+    return Point(inputs, targets, ends)
 
 
 def _input(type_: Tensor, batch: int, rng: np.random.Generator) -> Array:
