@@ -8,10 +8,12 @@ from click.testing import CliRunner
 
 import netlang
 from netlang.backend import cuda
+from netlang.backend.cpu import host_target
 from netlang.cli import main
+from netlang.diagnostics import NetError
 from netlang.files import Problem
 from netlang.formula import Name, Random, maximum, where
-from netlang.pipeline import compile_plan
+from netlang.pipeline import compile_plan, refuse_undrafted
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Convert
 from netlang.primitives.launch import Draft, KernelText, Operand, draft, has_draft
@@ -240,6 +242,18 @@ def test_a_plan_for_cuda_has_channels_in_the_lanes_and_no_winograd():
 
     assert {buffer.lanes for buffer in stages.plan.buffers.values()} == {"c", "w"}
     assert not list(stages.optimised.made_by(Convert)) + list(stages.optimised.made_by(WinogradWeights))
+
+
+def test_what_has_no_kernel_on_a_device_is_told_by_line():
+    net = netlang.from_text("input 16x16x32\nconv3-32\nglobalavgpool, FC-2, soft-max").checked
+    for_cpu = compile_plan(net, "evaluate", host_target(), 16).optimised
+    assert list(for_cpu.made_by(WinogradWeights))
+
+    with pytest.raises(NetError) as refused:
+        refuse_undrafted(for_cpu, "cuda")
+
+    assert "<text>:2:1" in str(refused.value)
+    assert "this version has no kernel for cuda of what this line becomes (winograd" in str(refused.value)
 
 
 @pytest.mark.parametrize(("net", "purpose"), [

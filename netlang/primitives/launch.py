@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeVar
@@ -121,8 +122,13 @@ def beside(primitive: Primitive, device: str) -> ModuleType:
 
 def has_draft(primitive: Primitive, device: str) -> bool:
     """Whether a device has a kernel for a primitive."""
-    package = type(primitive).__module__.rpartition(".")[0]
+    kind = type(primitive)
+    return _has_draft(kind.__module__.rpartition(".")[0], kind.__name__, device)
+
+
+@cache
+def _has_draft(package: str, kind: str, device: str) -> bool:
     if find_spec(f"{package}.{device}") is None:
         return False
-    beside(primitive, device)
-    return (device, type(primitive)) in _RULES
+    importlib.import_module(f"{package}.{device}")
+    return any((on, made.__name__) == (device, kind) for on, made in _RULES)
