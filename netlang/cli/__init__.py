@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "Measure trained weights on test data.",
     "run": "Put inputs through a trained net.",
     "export": "Write a net as ONNX, or its weights as safetensors.",
+    "latex": "The equations of what is compiled, forward and backward.",
     "compile": "Show what becomes of a net, stage by stage.",
     "gradcheck": "Compare every gradient with central differences.",
     "profile": "Where the time of a step goes, line by line.",

@@ -1,0 +1,301 @@
+r"""What is compiled as LaTeX: an equation for every primitive, forward and backward, layer by layer.
+
+Values are y, weights by their own letters, both with their layer above: y^{\text{conv1}}, w^{\text{conv1}}. A bar is
+the gradient of the loss by what stands under it. Indices: n example; i, j row and column of what is made; h, w of what
+is read; t step; u, v place in a window; c channel read, f channel made; all from 0.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from itertools import groupby
+from typing import Any
+
+from netlang.formula import Name, Term
+from netlang.formula.latex import latex
+from netlang.graph import Graph, Input, Node
+from netlang.layer import Kept, Weight
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.depthwise.op import Depthwise
+from netlang.primitives.lookup.op import Lookup
+from netlang.primitives.map.op import Map, Update
+from netlang.primitives.primitive import Primitive, broadcast
+from netlang.primitives.scan.op import Scan
+from netlang.primitives.sum.op import Sum
+from netlang.primitives.unshared.op import Unshared
+from netlang.primitives.window.op import Window
+from netlang.types import Tensor
+
+INDICES = {1: "f", 2: "n,f", 3: "n,t,f", 4: "n,i,j,f"}  # of values by the number of axes
+STORED = {0: "", 1: "f", 2: "c,f", 4: "u,v,c,f", 6: "i,j,u,v,c,f"}  # of what has no batch
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Those of one layer, forward or backward. title: the layer's name and how its line calls it; line: of the file"""
+
+    title: str
+    line: int
+    backward: bool
+    lines: tuple[str, ...]
+
+
+def equations(graph: Graph) -> Iterator[Equations]:
+    """The equations of a graph of primitives, in the order in which it is computed."""
+    wanted = [node for node in graph if isinstance(node.made_by, Primitive)]
+    for (path, backward), nodes in groupby(wanted, key=lambda node: (node.path, _backward(node))):
+        group = list(nodes)
+        lines = tuple(_Equation(graph, node).text() for node in group)
+        first = group[0]
+        title = ".".join(path) or "the net"
+        yield Equations(title, first.span.row if first.span.source.text else 0, backward, lines)
+
+
+def page(found: list[Equations], *, document: bool) -> str:
+    """A section for each pass, an `align*` for each layer (package amsmath); a whole document if asked for."""
+    lines: list[str] = []
+    for backward, group in groupby(found, key=lambda each: each.backward):
+        lines += [rf"\section*{{{'Backward' if backward else 'Forward'}}}", ""]
+        for each in group:
+            lines += [rf"\paragraph{{{_plain(each.title)}}}" + (f" % line {each.line}" if each.line else "")]
+            lines += [r"\begin{align*}", *(f"  {line} \\\\" for line in each.lines[:-1]), f"  {each.lines[-1]}"]
+            lines += [r"\end{align*}", ""]
+    if document:
+        head = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}", r"\allowdisplaybreaks", ""]
+        lines = [*head, *lines, r"\end{document}"]
+    return "\n".join(lines)
+
+
+def _backward(node: Node) -> bool:
+    return node.id.startswith("d.")
+
+
+def _tex(word: str, *arguments: str) -> str:
+    r"""A command of LaTeX: \word{a}{b}."""
+    return "\\" + word + "".join(f"{{{argument}}}" for argument in arguments)
+
+
+def _barred(said: str, *, bar: bool) -> str:
+    return _tex("bar", said) if bar else said
+
+
+def _of(letter: str, owner: str) -> str:
+    """A letter with the layer it belongs to above."""
+    return f"{letter}^{{{_tex('text', _plain(owner))}}}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"([_#%&$])", r"\\\1", name)
+
+
+def symbol(node: Node) -> str:
+    """How a value is called."""
+    name = node.id.removeprefix("d.")
+    bar = name != node.id
+    part = re.fullmatch(r"(.+)\.(\d+)", name)
+    owner, below = (part[1], part[2]) if part else (name, "")
+    if isinstance(node.made_by, Input):
+        base = _tex("mathrm", _plain(node.made_by.name))
+    elif isinstance(node.made_by, Weight | Kept) or (bar and not below and "." in owner):
+        owner, _, letter = owner.rpartition(".")
+        return _of(_barred(letter if len(letter) == 1 else _tex("mathrm", _plain(letter)), bar=bar), owner)
+    elif name == "loss":
+        base = "L"
+    else:
+        letter = _barred("y", bar=bar) if not below else _tex("delta") if bar else "z"
+        return _of(letter, owner) + (f"_{{({below})}}" if below else "")
+    return _barred(base, bar=bar)
+
+
+def indexed(base: str, index: str) -> str:
+    """A symbol with its index; one that has a number below gets both."""
+    if not index:
+        return base
+    if base.endswith("}") and (found := re.fullmatch(r"(.*)_\{(\(\d+\))\}", base)):
+        return f"{found[1]}_{{{found[2]},{index}}}"
+    return f"{base}_{{{index}}}"
+
+
+class _Equation:
+    """One node of the graph."""
+
+    def __init__(self, graph: Graph, node: Node) -> None:
+        self.node, self.made_by = node, node.made_by
+        self.inputs = [graph[i] for i in node.inputs]
+
+    def text(self) -> str:
+        """Left side &= right side."""
+        for kind, rule in RULES.items():
+            if isinstance(self.made_by, kind):
+                index, right = rule(self)
+                return f"{indexed(symbol(self.node), index)} &= {right}"
+        names = ", ".join(symbol(source) for source in self.inputs)
+        return rf"{symbol(self.node)} &= {_word(self.made_by)}\left({names}\right)"
+
+    def operand(self, k: int, index: str) -> str:
+        """An input with an index of its own."""
+        return indexed(symbol(self.inputs[k]), index)
+
+    def formula(self, term: Term) -> str:
+        """A formula; its operands are spread over the axes they lack."""
+
+        def named(name: str) -> str:
+            source = self.inputs[int(name[1:])]
+            return indexed(symbol(source), own(source.type))
+
+        return latex(term, named)
+
+
+def _apart(*parts: str) -> str:
+    """An index of longer parts, with a little space between them."""
+    return r",\,".join(parts)
+
+
+def own(type_: Tensor) -> str:
+    """The index of a value's elements; an axis of one element has none."""
+    letters = (INDICES if type_.batched else STORED).get(len(type_.shape), "f").split(",")
+    return ",".join(letter for letter, size in zip(letters, type_.shape, strict=False) if size != 1)
+
+
+def _map(e: _Equation) -> tuple[str, str]:
+    return own(e.node.type), e.formula(e.made_by.term)
+
+
+def _update(e: _Equation) -> tuple[str, str]:
+    return own(e.node.type), e.formula(e.made_by.terms[0])
+
+
+def _sum(e: _Equation) -> tuple[str, str]:
+    full = broadcast(*(source.type for source in e.inputs))
+    left = own(e.node.type)
+    over = [part for part in own(full).split(",") if part not in left.split(",")]
+    sign = r"\max" if e.made_by.how == "max" else r"\sum"
+    term = e.formula(e.made_by.term)
+    summed = term if isinstance(e.made_by.term, Name) else rf"\left({term}\right)"
+    return left, f"{sign}_{{{','.join(over)}}} {summed}"
+
+
+def _window(e: _Equation) -> tuple[str, str]:
+    at, p = _places(e.made_by, dilation=(1, 1)), e.made_by
+    if p.role == "data":
+        last = len(e.inputs) - 1
+        share = r"\left[(h,w) \text{ is the largest}\right]" if p.how == "max" else r"\frac{1}{|\text{window}|}"
+        return "n,h,w,f", rf"\sum_{{i,j,u,v:\;{at[0]}=h,\;{at[1]}=w}} {share}\, {e.operand(last, 'n,i,j,f')}"
+    over = f"u<{p.kernel[0]},\\,v<{p.kernel[1]}"
+    sign = rf"\max_{{{over}}}" if p.how == "max" else rf"\operatorname{{mean}}_{{{over}}}"
+    return "n,i,j,f", f"{sign} " + e.operand(0, _apart("n", *at, "f"))
+
+
+def _places(p: Any, dilation: tuple[int, int]) -> tuple[str, str]:
+    """The row and column that a window's place u, v meets, for the output i, j."""
+    made = []
+    for d, (out, tap) in enumerate((("i", "u"), ("j", "v"))):
+        said = (f"{p.stride[d]}" if p.stride[d] > 1 else "") + out
+        if p.kernel[d] > 1:
+            said += " + " + (f"{dilation[d]}" if dilation[d] > 1 else "") + tap
+        made.append(said + (f" - {p.pad[d]}" if p.pad[d] else ""))
+    return made[0], made[1]
+
+
+def _product(e: _Equation, weight: str, inner: str, outer: str) -> tuple[str, str]:
+    """A trilinear form over images.
+
+    weight: its index; inner, outer: the letter of the channel that is read, and that is made
+    """
+    p = e.made_by
+    h, w = _places(p, getattr(p, "dilation", (1, 1)))
+    taps = [f"{tap}<{k}" for tap, k in zip("uv", p.kernel, strict=True)]
+    x, y = _apart("n", h, w, inner), f"n,i,j,{outer}"
+    if p.role == "out":
+        over = _apart(*taps, *([f"{inner}<{e.inputs[0].type.channels}"] if inner != outer else []))
+        return y, rf"\sum_{{{over}}} {e.operand(0, x)}\, {e.operand(1, weight)}"
+    if p.role == "data":
+        over = f"i,j,u,v,{outer}:\\;{h}=h,\\;{w}=w" if inner != outer else f"i,j,u,v:\\;{h}=h,\\;{w}=w"
+        read = weight
+        if getattr(p, "transposed", False):
+            read = "u,v,f,c"
+        return f"n,h,w,{inner}", rf"\sum_{{{over}}} {e.operand(0, y)}\, {e.operand(1, read)}"
+    over = "n" if "i" in weight else "n,i,j"
+    return weight, rf"\sum_{{{over}}} {e.operand(0, x)}\, {e.operand(1, y)}"
+
+
+def _contraction(e: _Equation) -> tuple[str, str]:
+    p, rank = e.made_by, len(e.inputs[0].type.shape)
+    if rank == 4:
+        return _product(e, "u,v,c,f", "c", "f")
+    front = "n,t" if rank == 3 else "n"
+    if p.role == "out":
+        over = f"c<{e.inputs[0].type.channels}"
+        return f"{front},f", rf"\sum_{{{over}}} {e.operand(0, f'{front},c')}\, {e.operand(1, 'c,f')}"
+    if p.role == "data":
+        over = f"f<{e.inputs[0].type.channels}"
+        return f"{front},c", rf"\sum_{{{over}}} {e.operand(0, f'{front},f')}\, {e.operand(1, 'c,f')}"
+    return "c,f", rf"\sum_{{{front}}} {e.operand(0, f'{front},c')}\, {e.operand(1, f'{front},f')}"
+
+
+def _depthwise(e: _Equation) -> tuple[str, str]:
+    return _product(e, "u,v,f", "f", "f")
+
+
+def _unshared(e: _Equation) -> tuple[str, str]:
+    return _product(e, "i,j,u,v,c,f", "c", "f")
+
+
+def _lookup(e: _Equation) -> tuple[str, str]:
+    return "n,t,f", e.operand(1, _apart(e.operand(0, "n,t"), "f"))
+
+
+def _scan(e: _Equation) -> tuple[str, str]:
+    """The equations of a step; a state of the step before has its index."""
+    p: Scan = e.made_by
+    before = "t+1" if p.reverse else "t-1"
+    states = {state.name: state.value for state in p.states}
+    given = {each.name: each for each in p.given}
+    shared = {each.name: each for each in p.shared}
+
+    def named(name: str) -> str:
+        if name in states:
+            return indexed(_letter(states[name]), before)
+        if name in shared:
+            return symbol(e.inputs[shared[name].operand])
+        if name in given:
+            at = given[name]
+            return indexed(symbol(e.inputs[at.operand]), f"t{at.shift:+d}" if at.shift else "t") + _columns(at)
+        return indexed(_letter(name), "t")
+
+    rows = []
+    for line in p.lines:
+        if line.term is not None:
+            right = latex(line.term, named)
+        else:
+            right = " + ".join(f"{named(q.value)}\\, {symbol(e.inputs[q.operand])}" for q in line.products)
+        rows.append(f"{indexed(_letter(line.name), 't')} &= {right}")
+    put = ",\\; ".join(indexed(_letter(name), "t") for name in (*p.outputs, *p.saved))
+    return "t", rf"\left[{put}\right] \\ " + r" \\ ".join(rows)
+
+
+def _columns(at: Any) -> str:
+    return rf"\left[{at.start}{{:}}{at.start + at.width}\right]" if at.start or at.name.startswith("outer ") else ""
+
+
+def _letter(name: str) -> str:
+    """What a line of a scan is called: a letter of the cell, or the adjoint of one."""
+    bars = len(re.match(r"(d )*", name)[0]) // 2  # type: ignore[index]
+    bare = name[2 * bars :].rstrip("'")
+    said = bare if len(bare) == 1 else _tex("mathrm", _plain(bare).replace(" ", r"\ "))
+    for _ in range(bars):
+        said = _tex("bar", said)
+    return said
+
+
+def _word(primitive: Primitive) -> str:
+    """A primitive without an equation of its own: its name, and its numbers below."""
+    sizes = [value for f in fields(primitive) for value in [getattr(primitive, f.name)] if not isinstance(value, str)]
+    flat = [str(part) for value in sizes for part in (value if isinstance(value, tuple) else (value,))]
+    return _tex("operatorname", type(primitive).__name__.lower()) + (f"_{{{','.join(flat)}}}" if flat else "")
+
+
+RULES: dict[type[Primitive], Callable[[_Equation], tuple[str, str]]] = {
+    Map: _map, Update: _update, Sum: _sum, Window: _window, Contraction: _contraction, Depthwise: _depthwise,
+    Unshared: _unshared, Lookup: _lookup, Scan: _scan,
+}  # fmt: skip
