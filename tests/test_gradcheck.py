@@ -146,6 +146,15 @@ def test_a_small_net_stays_as_it_is_and_a_size_can_be_asked_for():
         small(netlang.from_text("input 5\nFC-3").checked, (4, 4), 4)
 
 
+@pytest.mark.parametrize("last", ["FC-64 tie=@a transposed", "FC-64, FC-5 tie=@a"])
+def test_tied_weights_that_fit_one_size_only_forbid_another(last):
+    net = netlang.from_text(f"input 8x8x1\nFC-5 tanh @a\n{last}\n").checked
+
+    assert str(small(net, (8, 8), 4).graph) == str(net.graph)
+    with pytest.raises(netlang.NetError, match="tied weights have other shapes here, with input 4x4x1"):
+        small(net, (4, 4), 4)
+
+
 def test_of_a_large_net_fewer_examples_are_taken():
     assert [usual_batch(netlang.load(EXAMPLES / f"{name}.net").checked, None) for name in ("lenet", "vgg")] == [4, 2]
 

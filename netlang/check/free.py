@@ -91,13 +91,23 @@ def _node(
             return None  # the layer itself tells
         got = " and ".join(shown(type_.shape) for type_ in inputs)
         raise error("shape", f"{misfit}, with {said}", layer.span, f"gets {got}", help=misfit.help) from None
-    if layer is node:
-        return replace(node, type=found)
-    return _weight(node, next(w for w in layer.made_by.weights(*inputs) if w.name == node.made_by.name))
+    if layer is not node:
+        return _weight(node, next(w for w in layer.made_by.weights(*inputs) if w.name == node.made_by.name), nodes)
+    weights = [nodes[i] for i in node.inputs if isinstance(net.graph[i].made_by, Weight)]
+    if [weight and weight.type for weight in weights] != [weight.type for weight in layer.made_by.weights(*inputs)]:
+        raise error("shape", f"tied weights have other shapes here, with {said}", layer.span)
+    return replace(node, type=found)
 
 
-def _weight(node: Node, fresh: Weight) -> Node:
-    """The node of a weight, of the type its layer wants now. A tied one is as its first layer wants it."""
+def _weight(node: Node, fresh: Weight, nodes: Mapping[str, Node | None]) -> Node | None:
+    """The node of a weight, of the type its layer wants now; a tied one as its first layer wants it.
+
+    None for the transpose of a weight that has another shape now.
+    """
+    if node.made_by.transposes is not None:
+        of = nodes[node.made_by.transposes]
+        if of is None or of.type.shape != fresh.type.shape[::-1]:
+            return None
     return replace(node, made_by=replace(node.made_by, type=fresh.type, fans=fresh.fans), type=fresh.type)
 
 
