@@ -10,7 +10,7 @@ from netlang.primitives.gather.op import Rows
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.scan.gradient import Backward
 from netlang.primitives.scan.op import Piece
-from netlang.primitives.scan.phases import groups
+from netlang.primitives.scan.phases import groups, kept
 from netlang.types import Tensor
 
 
@@ -76,7 +76,7 @@ def test_another_number_of_steps_and_examples_is_no_other_kernel():
     for steps, batch in ((4, 6), (9, 12)):
         operands = types(scan, steps=steps)
         inputs = tuple(Operand(f"in{k}", t, lanes_of(t, "c")) for k, t in enumerate(operands))
-        made = draft("cpu", scan, inputs, Operand("out", scan.infer(*operands), "c"), target("f32"), batch)
+        made = draft(scan, inputs, Operand("out", scan.infer(*operands), "c"), target("f32"), batch)
         texts.add(made.kernel.text)
 
     assert len(texts) == 1
@@ -101,3 +101,8 @@ def test_pieces_agree_with_the_reference(piece):
 @pytest.mark.parametrize("rows", [Rows(0, 3), Rows(2, 4), Rows(-2, 9), Rows(-3, 4)])
 def test_rows_agree_with_the_reference(rows):
     assert_kernel_agrees(rows, [Tensor("f64", (6, 19))], n=1)
+
+
+def test_only_what_products_multiply_or_another_group_reads_lies_in_memory():
+    assert kept(recurrences.lstm()) == ()
+    assert set(kept(recurrences.two_phases())) == {"a", "c"}

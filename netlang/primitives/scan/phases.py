@@ -118,9 +118,10 @@ def renamed(formulas: tuple[Line, ...], given: dict[str, str]) -> tuple[dict[str
 
 def kept(scan: Scan) -> tuple[str, ...]:
     """The lines whose values lie in memory during a step: those that products multiply or another group reads."""
-    of = {line.name: group for group in groups(scan) for line in group.lines}
+    parts = groups(scan)
+    of = {line.name: group for group in parts for line in group.lines}
     found: dict[str, None] = {}
-    for group in groups(scan):
+    for group in parts:
         for line in group.lines:
             for name in line.reads:
                 if name in of and (line.term is None or of[name] is not group):
