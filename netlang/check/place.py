@@ -40,7 +40,7 @@ def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label:
         training=shared.training(said, settings.said, len(path)),
     )
     for tensor in tensors:
-        tensor.readers.append(op)
+        tensor.skips += 1  # a setting reads its size: no next thing (RULINGS 1)
     if tie := settings.said.get(shared.TIE):
         tie_all([op], tie, "", here.labelled(tie.value.label, step))
     return op

@@ -12,6 +12,12 @@ def test_ruling_01_the_next_thing_is_what_reads_the_tensor_first():
     assert on_image("conv3-4, maxpool, tanh")[:2] == ["conv3-4", "+relu"]
 
 
+def test_ruling_01_a_setting_reads_no_more_than_the_size_of_what_it_names():
+    text = "input 8x8x3\nconv3-5 @v\nconv3-4 @u\n@v, crop like=@u @w\n@u, tanh @t\nconcat[@w | @t]\n"
+
+    assert layers(text) == ["conv3-5", "+relu", "conv3-4", "crop", "tanh", "concat"]
+
+
 def test_ruling_02_later_readers_change_nothing_and_a_note_says_so():
     text = "input 8x8x4\nconv3-4 @a, maxpool, gap, output a1\n@a, tanh, gap, output b\n"
 
