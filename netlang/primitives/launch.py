@@ -1,13 +1,13 @@
 """What a primitive hands to the planner: a kernel's text and its arguments. Backends compile it."""
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from netlang.formula import Name, Term
 from netlang.primitives.primitive import Primitive
 from netlang.types import Tensor
 
@@ -93,13 +93,28 @@ class Draft:
     grid: tuple[int, int] = (1, 1)
 
 
-DraftRule = Callable[[Any, tuple[Operand, ...], Operand, Target, int], Draft]
+COMPUTED = Name("y")
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The formula that a result passes through on its way out: of `y`, what is computed, and other operands by name."""
+
+    term: Term = COMPUTED
+    operands: Mapping[str, Operand] = field(default_factory=dict)
+
+
+AS_IT_IS = After()
+DraftRule = Callable[..., Draft]
 _RULES: dict[tuple[str, type[Primitive]], DraftRule] = {}
 _RuleT = TypeVar("_RuleT", bound=DraftRule)
 
 
 def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT]:
-    """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device."""
+    """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device.
+
+    That of an anchor of regions takes an `After` behind them.
+    """
 
     def declare(rule: _RuleT) -> _RuleT:
         assert (device, primitive) not in _RULES, (device, primitive)
@@ -109,15 +124,15 @@ def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT
     return declare
 
 
-def draft(primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The launch of a primitive for batches of up to `batch` examples."""
-    beside(primitive, target.device)
-    return _RULES[target.device, type(primitive)](primitive, inputs, result, target, batch)
+def draft(
+    primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *after: After
+) -> Draft:
+    """The launch of a primitive for batches of up to `batch` examples. after: of an anchor alone
 
-
-def beside(primitive: Primitive, device: str) -> ModuleType:
-    """The module of a device's rules: contraction/op.py finds contraction/cpu.py. It is imported on first use."""
-    return importlib.import_module(f"{type(primitive).__module__.rpartition('.')[0]}.{device}")
+    The rule stands beside the primitive: contraction/op.py finds contraction/cpu.py. It is imported on first use.
+    """
+    importlib.import_module(f"{type(primitive).__module__.rpartition('.')[0]}.{target.device}")
+    return _RULES[target.device, type(primitive)](primitive, inputs, result, target, batch, *after)
 
 
 def has_draft(primitive: Primitive, device: str) -> bool:

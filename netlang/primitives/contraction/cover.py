@@ -8,15 +8,13 @@ A tap outside the image reads zeros.
 Position: t = pixel * mul + tap * step + base; the tap's source line is t / div where that is whole and inside.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netlang.formula import Term
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, Weights, axes, image_size
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import Address, Draft, Operand, Product, Target
+from netlang.primitives.launch import Address, After, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 
 
@@ -26,15 +24,14 @@ def cover(
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After,
 ) -> Draft:
     """The launch of a contraction that makes a value: (x, w) -> y, or (dy, w or its transposed copy) -> dx."""
     source, weight = inputs
     lanes = result.lanes
     real = axes(primitive, image_size(source), image_size(result))
     of, to = Geometry(source.type, lanes), Geometry(result.type, lanes)
-    formula = Formula((after,), operands, result.type, lanes, given=("y",))
+    formula = Formula((after.term,), after.operands, result.type, lanes, given=("y",))
     positions, columns, tile = _tile(target, to, to.most_images(batch) * to.places)
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
     few = of if tight.suits(of, *real) else None

@@ -8,38 +8,29 @@ a is never stored: an element of it is where a position and a tap meet (`sides.p
 threads takes `side` steps of k at a time into shared memory, and each thread sums rows x columns elements of y.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from netlang.formula import Name, Term
+from netlang.formula import Name
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, pitch
-from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 
 
 @drafts("cuda", Contraction)
 def contraction_draft(
-    primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of a contraction."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
     primitive: Contraction,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of a contraction whose result `y` passes through the formula `after` on its way out."""
     a, b = inputs
-    formula = CudaFormula((after,), operands, result.type, given=("y",))
+    formula = CudaFormula((after.term,), after.operands, result.type, given=("y",))
     pixels = b if primitive.role == "weight" else result
     real = axes(_forward(primitive), image_size(a), image_size(pixels))
     sizes = {

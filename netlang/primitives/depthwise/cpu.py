@@ -3,39 +3,28 @@
 In lanes "c" a tap is a vector of 16 channels' weights; in lanes "n" one weight for 16 examples.
 """
 
-from collections.abc import Mapping
-
-from netlang.formula import Name, Term
 from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.depthwise.op import Depthwise
-from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 
 
 @drafts("cpu", Depthwise)
 def depthwise_draft(
-    primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of a depthwise convolution."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
     primitive: Depthwise,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of a depthwise convolution whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
-        assert after == Name("y"), "a weight gradient is written as it is"
+        assert after == AS_IT_IS, "a weight gradient is written as it is"
         return _reduced(primitive, inputs, result)
     source, weight = inputs
     to = Geometry(result.type, result.lanes)
-    formula = Formula((after,), operands, result.type, result.lanes, given=("y",))
+    formula = Formula((after.term,), after.operands, result.type, result.lanes, given=("y",))
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),

@@ -1,34 +1,24 @@
 """Depthwise convolutions on CUDA, and both their gradients: pixels and taps meet as in a contraction."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from netlang.formula import Name, Term
 from netlang.primitives.contraction.cuda import meeting, meeting_sizes
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, elementwise, joined, pitch
 from netlang.primitives.depthwise.op import Depthwise
-from netlang.primitives.launch import LANES, Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, LANES, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 
 
 @drafts("cuda", Depthwise)
 def depthwise_draft(
-    primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of a depthwise convolution."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
     primitive: Depthwise,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of a depthwise convolution whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
@@ -47,8 +37,9 @@ def fused(
         "    for v in range(taps_w):",
         *indented([*meet, *([f"if {inside}:", *indented(summed)] if inside else summed)], 2),
     ]
+    formula = CudaFormula((after.term,), after.operands, result.type, given=("y",))
     return elementwise(
-        f"depthwise_{primitive.role}", {"y": result}, CudaFormula((after,), operands, result.type, given=("y",)),
+        f"depthwise_{primitive.role}", {"y": result}, formula,
         target, batch, inputs={"x": source, "weights": weight},
         sizes={**meeting_sizes(*real), "width": image_size(result)[1]}, body=body, image=True,
     )  # fmt: skip

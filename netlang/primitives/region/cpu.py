@@ -1,7 +1,7 @@
 """Regions on the CPU: the anchor's kernel with the formula pasted where it writes."""
 
 from netlang.formula import Name
-from netlang.primitives.launch import Draft, Operand, Target, beside, drafts
+from netlang.primitives.launch import After, Draft, Operand, Target, draft, drafts
 from netlang.primitives.region.op import Region
 
 
@@ -13,8 +13,4 @@ def region_draft(primitive: Region, inputs: tuple[Operand, ...], result: Operand
     for term in primitive.before:
         assert isinstance(term, Name), f"the kernels of anchors read their inputs as they are, not {term}"
         read.append(operands[term.name])
-    anchor = primitive.anchor
-    draft: Draft = beside(anchor, target.device).fused(
-        anchor, tuple(read), result, target, batch, primitive.after, operands
-    )
-    return draft
+    return draft(primitive.anchor, tuple(read), result, target, batch, After(primitive.after, operands))

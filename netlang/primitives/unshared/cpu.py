@@ -4,39 +4,28 @@ Weights are rows of f, one for each place, tap and channel. They are read once f
 so the launch takes about as long as reading them takes.
 """
 
-from collections.abc import Mapping
-
-from netlang.formula import Name, Term
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 from netlang.primitives.unshared.op import Unshared
 
 
 @drafts("cpu", Unshared)
 def unshared_draft(
-    primitive: Unshared, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of an unshared convolution."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
     primitive: Unshared,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of an unshared convolution whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
-        assert after == Name("y"), "a weight gradient is written as it is"
+        assert after == AS_IT_IS, "a weight gradient is written as it is"
         return _reduced(primitive, inputs, result)
     source, weight = inputs
     of, to = Geometry(source.type, result.lanes), Geometry(result.type, result.lanes)
-    formula = Formula((after,), operands, result.type, result.lanes, given=("y",))
+    formula = Formula((after.term,), after.operands, result.type, result.lanes, given=("y",))
     (high, wide), (source_high, source_wide) = image_size(result), image_size(source)
     arguments = Arguments()
     arguments.add(

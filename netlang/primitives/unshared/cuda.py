@@ -4,34 +4,23 @@ Every element of the result is one thread's, which adds up its taps, channels or
 only, so there is nothing to share between the threads of a block.
 """
 
-from collections.abc import Mapping
-
-from netlang.formula import Name, Term
 from netlang.primitives.contraction.cuda import meeting, meeting_sizes
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_text import CudaFormula, elementwise, moved, pitch
-from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 from netlang.primitives.unshared.op import Unshared
 
 
 @drafts("cuda", Unshared)
 def unshared_draft(
-    primitive: Unshared, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of an unshared convolution."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
     primitive: Unshared,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of an unshared convolution whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
@@ -42,8 +31,9 @@ def fused(
         **meeting_sizes(*real), "width": image_size(result)[1], "depth": source.type.channels,
         "x_pitch": pitch(source.type), "w_pitch": pitch(weight.type),
     }  # fmt: skip
+    formula = CudaFormula((after.term,), after.operands, result.type, given=("y",))
     return elementwise(
-        f"unshared_{primitive.role}", {"y": result}, CudaFormula((after,), operands, result.type, given=("y",)),
+        f"unshared_{primitive.role}", {"y": result}, formula,
         target, batch, inputs={"x": source, "weights": weight}, sizes=sizes,
         body=_covered(primitive.role, real, result.type.dtype), image=True,
     )  # fmt: skip

@@ -1,10 +1,7 @@
 """Windows on the CPU: pools and their gradients, in both lane layouts alike."""
 
-from collections.abc import Mapping
-
-from netlang.formula import Name, Term
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 from netlang.primitives.window.op import Window
 
@@ -12,22 +9,16 @@ BAND = 4  # columns that a thread takes together: 256 bytes of each pixel in f32
 
 
 @drafts("cpu", Window)
-def window_draft(primitive: Window, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The launch of a pool or of its gradient."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
+def window_draft(
     primitive: Window,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of a window whose result `y` passes through the formula `after` on its way out."""
-    formula = Formula((after,), operands, result.type, result.lanes, given=("y",))
+    formula = Formula((after.term,), after.operands, result.type, result.lanes, given=("y",))
     g = formula.geometry
     image = image_size(result if primitive.role == "data" else inputs[0])
     windows = image_size(inputs[-1] if primitive.role == "data" else result)
@@ -41,7 +32,7 @@ def fused(
     formula.add_arguments(arguments)
     name = f"window_{primitive.how}_{primitive.role}_{result.lanes}"
     pasted = [*formula.lines(("made",)), f"store_{g.dtype}(result + at, made)"]
-    text = _Pool(g.dtype, g.vector, g.images, pasted, after != Name("y"))
+    text = _Pool(g.dtype, g.vector, g.images, pasted, after != AS_IT_IS)
     if primitive.role == "out":
         lines = text.out(primitive.how)
     elif primitive.how == "average":

@@ -1,32 +1,23 @@
 """Windows on CUDA: pools and their gradients. A thread has an element of the result, and gathers what it is made of."""
 
-from collections.abc import Mapping
-
-from netlang.formula import Name, Term
 from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.cuda_text import CudaFormula, elementwise, pitch
-from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 from netlang.primitives.window.op import Window
 
 
 @drafts("cuda", Window)
-def window_draft(primitive: Window, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The launch of a pool or of its gradient."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
+def window_draft(
     primitive: Window,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of a window whose result `y` passes through the formula `after` on its way out."""
-    formula = CudaFormula((after,), operands, result.type, given=("y",))
+    formula = CudaFormula((after.term,), after.operands, result.type, given=("y",))
     data = primitive.role == "data"
     (height, width), (high, wide) = (
         image_size(result if data else inputs[0]),

@@ -4,11 +4,9 @@ For each block: gather (pixels -> V[36][tile][c]), then for each group of column
 and scatter (M -> pixels, through the formula). A tile that crosses the border is copied first, zeros included.
 """
 
-from collections.abc import Mapping
 from math import ceil
 
-from netlang.formula import Name, Term
-from netlang.primitives.launch import Address, Draft, Operand, Product, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Product, Target, drafts
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 from netlang.primitives.winograd.op import AT, SPAN, TILE, WINDOW, G, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
@@ -21,26 +19,18 @@ ROWS, VECTORS = 6, 4  # of the product: tiles by vectors of 16 filters
 
 @drafts("cpu", Winograd)
 def winograd_draft(
-    primitive: Winograd, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
-) -> Draft:
-    """The launch of a convolution, its weights transformed."""
-    return fused(primitive, inputs, result, target, batch, Name("y"), {})
-
-
-def fused(
     primitive: Winograd,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    after: Term,
-    operands: Mapping[str, Operand],
+    after: After = AS_IT_IS,
 ) -> Draft:
     """The launch of a convolution whose result `y` passes through the formula `after` on its way out."""
     x, u = inputs
     assert result.lanes == x.lanes == "c", "passes/winograd.py sees to this"
     of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
-    formula = Formula((after,), operands, result.type, "c", given=("y",))
+    formula = Formula((after.term,), after.operands, result.type, "c", given=("y",))
     rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
     high, wide = primitive.windows
     tiles_h, tiles_w = -(-high // TILE), -(-wide // TILE)
