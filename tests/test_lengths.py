@@ -157,8 +157,11 @@ def test_the_loss_and_its_gradients_are_the_mean_over_what_is_real(name):
         np.testing.assert_allclose(values[of], total / places, rtol=1e-9, atol=1e-12, err_msg=w)
 
 
-def test_a_batch_norm_takes_its_statistics_over_the_real_steps_of_all_examples():
-    text = "input {t}x5\nconv1-4 linear bias=no, bn, conv1-3 linear"
+@pytest.mark.parametrize(
+    "norm", ["conv1-4 linear bias=no, bn", "conv1-4 bias=no, prelu, scale 2, bn scale=no shift=no"]
+)
+def test_a_batch_norm_takes_its_statistics_over_the_real_steps_of_all_examples(norm):
+    text = f"input {{t}}x5\n{norm}, conv1-3 linear"
     nets = [netlang.from_text(text.format(t=steps)).checked for steps in (T, sum(LENGTHS))]
     graph, joined = (
         differentiate(lower(net, training=True, dtype="f64", lengths=by))

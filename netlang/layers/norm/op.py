@@ -116,12 +116,12 @@ class BatchNorm(Norm):
 
     def lower(self, emit: Emit, training: bool, x: Value, *values: Value) -> Value:
         *weights, mean, variance = values
+        size: list[Value] = []
         if training:
-            mean, variance = self._measured(emit, x, mean, variance)
+            mean, variance, *size = self._measured(emit, x, mean, variance)
         divisor = emit(Map(1 / sqrt(i0 + self.eps)), variance)
         if training:
-            centred = (i0 - i1) * i2
-            y = emit(Map(centred) if x.ends else Standardise(centred, over="batch"), x, mean, divisor)
+            y = emit(Standardise((i0 - i1) * i2, over="batch"), x, mean, divisor, *size)
             return emit(Map(self._scaled(i0)), y, *weights) if weights else y
         if self.scale:  # a*x + b of numbers that depend on no example
             divisor = emit(Map(i0 * i1), divisor, weights.pop(0))
@@ -133,8 +133,10 @@ class BatchNorm(Norm):
         y = y * next(names) if self.scale else y
         return y + next(names) if self.shift else y
 
-    def _measured(self, emit: Emit, x: Value, mean: Value, variance: Value) -> tuple[Value, Value]:
+    def _measured(self, emit: Emit, x: Value, mean: Value, variance: Value) -> tuple[Value, ...]:
         """The mean and variance of the batch, taken in two passes; what is kept moves towards them.
+
+        Where examples have lengths of their own, also how many numbers of a channel are real.
 
         The kept variance is that of the population: divided by one less than the numbers there are (as in PyTorch).
         """
@@ -147,7 +149,7 @@ class BatchNorm(Norm):
         emit.keep(mean, emit(Map(i0 + (i1 - i0) * self.momentum), mean, of_batch))
         population = i1 / maximum(size(2) - 1, 1)
         emit.keep(variance, emit(Map(i0 + (population - i0) * self.momentum), variance, squares, *steps))
-        return of_batch, spread
+        return of_batch, spread, *steps
 
 
 def _numbers(emit: Emit, x: Value) -> tuple[Callable[[int], Term], tuple[Value, ...]]:

@@ -32,22 +32,24 @@ class Map(Primitive):
 
 @dataclass(frozen=True)
 class Standardise(Map):
-    """y = (x - mean) / deviation: inputs x, the mean of x over axes, and one over its deviation there.
+    """y = (x - mean) / deviation: inputs x, the mean of x over axes, one over its deviation there, and perhaps a size.
 
     The gradient is the whole one, through mean and deviation too, which themselves get none:
-    dx = (dy - (sum of dy + y * sum of dy * y) / size) / deviation, size the numbers a sum has
+    dx = (dy - (sum of dy + y * sum of dy * y) / size) / deviation, size the numbers a sum has: all there are, or as
+    many as the fourth input says. Where not all count, dy must be 0 at the others, and dx stands for nothing there
     (Ioffe and Szegedy 2015, section 3, simplified: the sum of y is 0, that of y*y is size * variance / deviation^2).
     """
 
     over: str = "batch"
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
-        x, _, divisor = inputs
+        x, _, divisor, *said = inputs
         full = formula(emit, Name("dy") if dy.known is None else dy.known, {"": x, "dy": dy}, x.type)
         both = emit(Sum(i0, self.over), full), emit(Sum(i0 * i1, self.over), full, y)
-        size = Runtime("examples") * x.type.positions
+        size = Name("i5") if said else Runtime("examples") * x.type.positions
         share = (i1 + i2 * i3) / size
-        return emit(Map((i0 - share) * i4), full, both[0], y, both[1], divisor), None, None
+        dx = emit(Map((i0 - share) * i4), full, both[0], y, both[1], divisor, *said)
+        return dx, *(None for _ in inputs[1:])
 
 
 @dataclass(frozen=True)
