@@ -236,10 +236,11 @@ def masked(checked, made, n, kind):
             made.parts[node.id].kept = to_torch(torch.as_tensor(dropped != 0, dtype=kind))
 
 
-def examples():
-    """The name and the net of every example."""
+def examples(*only):
+    """The name and the net of every example, or of these."""
     for path in sorted(EXAMPLES.glob("*.net")):
-        yield path.stem, netlang.load(path).checked
+        if not only or path.stem in only:
+            yield path.stem, netlang.load(path).checked
 
 
 def row(name, checked, batch=2):
@@ -255,7 +256,6 @@ def row(name, checked, batch=2):
 
 
 if __name__ == "__main__":
-    for name, checked in examples():
-        if not sys.argv[1:] or name in sys.argv[1:]:
-            sys.stdout.write(f"{row(name, checked)}\n")
-            sys.stdout.flush()
+    for name, checked in examples(*sys.argv[1:]):
+        sys.stdout.write(f"{row(name, checked)}\n")
+        sys.stdout.flush()

@@ -73,6 +73,15 @@ def test_evaluation_sees_each_step_without_compiling_again(images):
     assert plans == images._loaded
 
 
+def test_the_loss_alone_is_that_of_the_gradients_and_of_the_step(images):
+    batch = image_batch()
+
+    alone = images.loss(*batch)
+
+    assert alone == pytest.approx(images.gradients(*batch)[0], rel=1e-6)
+    assert images.step(*batch) == pytest.approx(alone, rel=1e-6)
+
+
 def test_weights_are_copies_until_they_are_assigned(images):
     w = images.weights["conv1.w"]
     with pytest.raises(ValueError, match="read-only"):
