@@ -92,6 +92,18 @@ class Common:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrence:
+    """How a layer goes through a sequence: what each step leaves to the next, and in which directions.
+
+    ways: "forward", "backward" or both; last: whether it gives its last step alone
+    """
+
+    states: tuple[str, ...]
+    ways: tuple[str, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Working:
     """A step of arithmetic with the numbers put in: height ceil(224/2) = 112.
 
@@ -237,6 +249,10 @@ class Layer:
 
         A shorter example of a batch is what it is alone only if the two say the same (`lengths.py`).
         """
+        return None
+
+    def recurrence(self) -> Recurrence | None:
+        """How it goes through a sequence step by step; None for a layer that does not."""
         return None
 
     def lower(self, emit: Emit, training: bool, *values: Any, **_: Any) -> Value:

@@ -184,6 +184,32 @@ def test_long_shapes_on_the_edges_have_more_room_around_them():
     assert 'label="     (2*ceil(H/4))x(2*ceil(W/4))x4     "' in found
 
 
+RECURRENT = "input 9x6\nlstm-16 bidirectional\ngru-12 last reverse\nFC-3, softmax\n"
+
+
+def recurrent():
+    return picture(check(parse(Source("t.net", RECURRENT))))
+
+
+def test_a_recurrent_layer_has_its_loop_with_the_states_it_carries():
+    assert "│ lstm-16 bidirectional  ↻ h, c │" in text(recurrent())
+    loops = [line.split() for line in dot(recurrent()).splitlines() if ":e -> " in line]
+    assert [(line[0], line[2]) for line in loops] == [("step2:e", "step2:e"), ("step3:e", "step3:e")]
+
+
+def test_unrolled_a_recurrent_layer_is_a_row_of_steps_for_each_direction():
+    found = dot(recurrent(), 4)
+
+    assert found.count("t = 1") == found.count("t = 4") == 3  # there, back, and the gru's
+    assert found.count('label=" h, c "') == 2 * 3
+    assert found.count("dir=back") == 2 * 3
+    assert "t = 5" not in found
+    assert ":e -> " not in found
+    steps_of_gru = [line.split()[0] for line in found.splitlines() if "t = " in line][-4:]
+    given = [line.split()[0] for line in found.splitlines() if "-> step3" in line]
+    assert given == steps_of_gru[:1]  # it reads backwards: its last step is the first of the sequence
+
+
 def test_without_graphviz_a_picture_is_made_in_process(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     found = dot(picture(net()))

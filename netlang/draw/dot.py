@@ -3,7 +3,7 @@
 Plain labels in ASCII only: the Graphviz that runs in process knows no HTML labels, and the font beside it no `×`.
 """
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import graphviz
 
@@ -42,18 +42,18 @@ COLOURS = {  # background of a step by family: pale, so that black text reads we
 }
 
 
-def dot(picture: Picture) -> str:
-    """The DOT text of a picture."""
+def dot(picture: Picture, unroll: int = 0) -> str:
+    """The DOT text of a picture. unroll: how many steps of a recurrent layer are drawn; 0 draws its loop."""
     graph = graphviz.Digraph(picture.title)
     graph.attr(bgcolor="white", pad="0.15", nodesep="0.3", ranksep="0.15", ordering="out", fontname=FONT, fontsize="11")
     graph.attr("node", shape="box", style="filled,rounded", color="#ffffff00", fontname=FONT, fontsize="12",
                fontcolor=INK, height="0.3", margin="0.12,0.04")  # fmt: skip
     graph.attr("edge", color=LINE, fontname=FONT, fontsize="10.5", fontcolor=QUIET, arrowsize="0.6", penwidth="1.1")
     numbers = _Numbers()
-    _Drawing(graph, numbers, [end.series for end in picture.ends]).whole(picture)
+    _Drawing(graph, numbers, [end.series for end in picture.ends], unroll).whole(picture)
     above, room = "", 0
     for key in picture.keys:  # below one another as far as the net is long, then beside
-        start, end = _Drawing(graph, numbers, [key.series]).key(key)
+        start, end = _Drawing(graph, numbers, [key.series], unroll).key(key)
         room -= height(key.series) + TITLE
         if above and room >= 0:
             graph.edge(above, start, style="invis", minlen="3")
@@ -78,8 +78,8 @@ class _Numbers:
 class _Drawing:
     """The net, or one block beside it. names: of the steps, by the node each holds."""
 
-    def __init__(self, graph: graphviz.Digraph, numbers: _Numbers, found: list[Series]) -> None:
-        self.graph, self.where, self.new = graph, graph, numbers.new
+    def __init__(self, graph: graphviz.Digraph, numbers: _Numbers, found: list[Series], unroll: int) -> None:
+        self.graph, self.where, self.new, self.unroll = graph, graph, numbers.new, unroll
         self.names: dict[NodeId, str] = {}
         for series in found:
             for step in steps(series):
@@ -149,17 +149,60 @@ class _Drawing:
             for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
                 step = _step(part)
                 name = self.names[step.id]
-                if step.family == "input":
+                unrolled = step.recurrence is not None and self.unroll > 0
+                if unrolled:
+                    self.steps(frame, step, text, above, "" if index else shape)
+                elif step.family == "input":
                     self.terminal(frame, name, text)
                 else:
                     frame.node(name, text, fillcolor=COLOURS[step.family], width=wide)
-                if index:
+                    self.loop(frame, step)
+                if index and not unrolled:
                     frame.edge(above, name, arrowhead="none")
-                else:
+                elif not unrolled:
                     self.edge(name, above, shape, weight=STRAIGHT if inside else 1)
                 self.read_beside(step)
                 above, inside = name, True
         return above, shape_of(parts[-1])
+
+    def loop(self, where: graphviz.Digraph, step: Step) -> None:
+        """What a recurrent layer leaves to its own next step."""
+        if step.recurrence:
+            name = self.names[step.id]
+            where.edge(
+                f"{name}:e", f"{name}:e", label=f" {', '.join(step.recurrence.states)}", color=SKIP, fontcolor=SKIP
+            )
+
+    def steps(self, where: graphviz.Digraph, step: Step, text: str, above: str, shape: str) -> None:
+        """The first steps of a recurrent layer beside one another, a row for each direction, and what it gives."""
+        found = step.recurrence
+        assert found is not None
+        name, states = self.names[step.id], ", ".join(found.states)
+        with where.subgraph(name=self.new("cluster")) as frame:
+            frame.attr(
+                label=text,
+                labeljust="l",
+                labelloc="b",
+                style="rounded,filled",
+                color=LINE,
+                fillcolor="#fafbfc",
+                margin="8",
+            )
+            for way in found.ways:
+                boxes = [self.new("time") for _ in range(self.unroll)]
+                with frame.subgraph() as row:
+                    row.attr(rank="same")
+                    for t, box in enumerate(boxes, 1):
+                        row.node(box, f"t = {t}", fillcolor=COLOURS[step.family])
+                for one, other in pairwise(boxes):
+                    ends = {"dir": "back"} if way == "backward" else {}
+                    frame.edge(one, other, label=f" {states} ", color=SKIP, fontcolor=SKIP, **ends)
+                for t, box in enumerate(boxes):
+                    self.edge(box, above, shape if t == 0 and way == found.ways[0] else "")
+                given = [boxes[0 if way == "backward" else -1]] if found.last else boxes
+                for box in given:
+                    frame.edge(box, name)
+            self.terminal(frame, name, "last step" if found.last else "all steps")
 
     def read_beside(self, step: Step) -> None:
         """Dashed arrows from what a step reads beside what stands before it."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from netlang.graph import NodeId
-from netlang.layer import Layer
+from netlang.layer import Layer, Recurrence
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Step:
     place: where it is written: copies of a repeat share it
     id: the node that holds its output; block: the path of the block, if it is one
     also: what it reads beside what stands before it, as `crop like=@up` does
+    recurrence: of a layer that goes through a sequence step by step
     """
 
     text: str
@@ -35,6 +36,7 @@ class Step:
     id: NodeId
     block: tuple[str, ...] | None = None
     also: tuple[Tap, ...] = ()
+    recurrence: Recurrence | None = None
 
     @property
     def written(self) -> str:

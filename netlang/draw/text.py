@@ -113,4 +113,5 @@ def _row(part: Part) -> str:
         return f"{_row(part.series[0])}  × {part.times}"
     assert isinstance(part, Step)
     also = "".join(f"  ← {tap.shape} of {tap.name}" for tap in part.also)
-    return part.written + also
+    loop = f"  ↻ {', '.join(part.recurrence.states)}" if part.recurrence else ""
+    return part.written + loop + also

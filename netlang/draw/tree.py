@@ -178,6 +178,7 @@ class _Level:
             id=unit.end,
             block=unit.block,
             also=tuple(self.tap(i) for i in unit.beside),
+            recurrence=made.recurrence() if unit.block is None and isinstance(made, Layer) else None,
         )
 
     def tap(self, node: NodeId) -> Tap:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from netlang import sizes
 from netlang.formula import count
-from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
+from netlang.layer import Emit, Layer, Misfit, Recurrence, Value, Weight, register
 from netlang.layers.initial import Initial
 from netlang.layers.recurrent import text
 from netlang.layers.recurrent.cell import Cell, Equation, Fitted, Owned
@@ -98,6 +98,14 @@ class Recurrent(Layer):
         cell = self.of(x)
         step = sum(operations(one, cell) for one in cell.equations)
         return 2 * self.macs(y, x) + sizes.counted(x.shape[1]) * (directions * step)
+
+    def recurrence(self) -> Recurrence:
+        ways = (
+            ("forward", "backward")
+            if self.flag("bidirectional")
+            else ("backward" if self.flag("reverse") else "forward",)
+        )
+        return Recurrence(tuple(name for name, _ in self.body().states), ways, self.flag("last"))
 
     def lower(self, emit: Emit, training: bool, x: Value, *weights: Value) -> Value:
         cell = self.of(x.type)
