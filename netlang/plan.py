@@ -45,6 +45,7 @@ class Plan:
     segments: "prepare" depends on the weights only and runs again when they changed; "step" is the rest,
         forward and backward; "update" is the optimizer, run only if the loss and the gradients are finite
     inputs: the node of each Input; outputs: the buffer of each output
+    gradients: the buffer of the gradient by each weight that is trained
     scratch: bytes per thread, and bytes shared
     """
 
@@ -55,6 +56,7 @@ class Plan:
     arenas: Mapping[str, int]
     inputs: tuple[Node, ...]
     outputs: Mapping[str, str]
+    gradients: Mapping[str, str]
     scratch: tuple[int, int]
 
     def __str__(self) -> str:
@@ -95,6 +97,7 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True) -> Pla
         arenas=memory.arenas,
         inputs=tuple(graph.made_by(Input)),
         outputs={name: memory.root(of) for name, of in graph.outputs.items()},
+        gradients={n.inputs[0]: memory.root(n.inputs[1]) for n in _trained(graph)},
         scratch=(max((s[0] for s in scratch), default=0), max((s[1] for s in scratch), default=0)),
     )
 
@@ -125,12 +128,17 @@ def _updates(memory: Memory, nodes: list[Node], target: Target) -> list[Launch]:
 
     Behind them, one pass over all kept tensors.
     """
-    kept = [n for n in nodes if isinstance(memory.graph[n.inputs[0]].made_by, Kept)]
-    trained = [n for n in nodes if n not in kept]
+    trained = _trained(memory.graph)
+    kept = [n for n in nodes if n not in trained]
     rules = list(dict.fromkeys(n.made_by for n in trained))
     launches = [_norm(memory, trained, target)] if nodes else []
     launches += [_stepped(memory, [n for n in trained if n.made_by == rule], target) for rule in rules]
     return launches + [_keep(memory, kept[0], target) for _ in kept[:1]]
+
+
+def _trained(graph: Graph) -> list[Node]:
+    """The updates of weights: those of kept tensors have no gradient."""
+    return [n for n in graph.made_by(Update) if not isinstance(graph[n.inputs[0]].made_by, Kept)]
 
 
 def _norm(memory: Memory, nodes: list[Node], target: Target) -> Launch:

@@ -126,6 +126,7 @@ class Program:
     """A compiled net with its weights.
 
     rate: the learning rate of the next step; steps: optimizer steps done
+    norm: the length of the gradient of the last step, over all weights
     weights, state: the weights, and what the optimizer remembers, by name
 
     One caller at a time: a second one meanwhile gets BusyError. Plans for evaluation, training and
@@ -141,6 +142,7 @@ class Program:
         self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
         self.steps = 0
+        self.norm = math.nan
         self.caller = threading.Lock()
         _PROGRAMS.add(self)
         self.target = host_target(options.dtype, options.threads)
@@ -223,8 +225,18 @@ class Program:
             raise faults.first_bad(loaded, n, clock, self.net)
         self._update(loaded, n, clock, norm)
         self.steps += 1
+        self.norm = math.sqrt(norm)
         self.changed()
         return loss
+
+    @alone
+    def gradient_norms(self) -> dict[str, float]:
+        """The length of the last step's gradient by each weight it trained; of the program before a step, none."""
+        if not self.steps:
+            return {}
+        loaded = self.loaded("train")
+        found = ((name, loaded.view(buffer)) for name, buffer in loaded.plan.gradients.items())
+        return {name: float(np.linalg.norm(values.astype(np.float64))) for name, values in found}
 
     def _update(self, loaded: Loaded, n: int, clock: Clock, norm: float) -> None:
         """New weights. Raises NetError where they would be lost; they are then as before."""

@@ -35,6 +35,7 @@ class LogisticProgram:
         draw = np.random.default_rng(seed).normal(0, 0.01, shape).astype(np.float32)
         self.weights = {"fc1.w": draw, "fc1.b": np.zeros(shape[1], np.float32)}
         self.state = {name: np.zeros_like(w) for name, w in self.weights.items()}
+        self.norm = 0.0
         self.before_step: Any = None  # called with the number of the step: a test's chance to disturb
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -58,7 +59,12 @@ class LogisticProgram:
             self.state[name] = np.float32(0.5) * self.state[name] + dw.astype(np.float32)
             self.weights[name] = self.weights[name] - np.float32(self.rate) * self.state[name]
         self.steps += 1
+        self.norm = float(np.sqrt(np.square(dz).sum()))
         return float(-np.log(chance + 1e-12).mean())
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Not of interest here."""
+        return {}
 
     def close(self) -> None:
         self.closed = True

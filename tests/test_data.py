@@ -40,6 +40,15 @@ def test_xor_is_four_points_that_are_their_own_test():
     assert [int(a) ^ int(b) for a, b in xor.x] == xor.y.tolist() == xor.y_test.tolist()
 
 
+def test_the_shapes_are_the_same_pictures_every_time():
+    found, again = data.load("shapes", "last"), data.load("shapes", "last")
+
+    assert np.array_equal(found.x, again.x)
+    assert (found.x.shape, found.x_test.shape, found.y.shape) == ((800, 24, 24, 1), (200, 24, 24, 1), (800, 24, 24))
+    assert np.bincount(found.y_test.flat).tolist() == [88_846, 8_573, 11_528, 6_253]
+    assert found.x[found.y == 0].max() < 0.36 < found.x[found.y > 0].min() + 0.02  # ink is brighter than paper
+
+
 def test_a_file_is_split_unless_it_has_a_test_part(tmp_path: Path):
     x, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 3
     split = data.load(npz(tmp_path, x=x, y=y), "last")
@@ -123,7 +132,7 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(Problem, match=r"`data=digit` is neither built in \(digits, xor\) nor"):
+    with pytest.raises(Problem, match=r"`data=digit` is neither built in \(digits, xor, shapes, sentences\) nor"):
         data.load("digit", "last")
 
 

@@ -6,6 +6,8 @@ docs/measurements/learning.md does.
 
 import json
 import os
+from collections import Counter
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from netlang.cli import main
+from netlang.train import data
 
 TO_THE_END = os.environ.get("NETLANG_LEARNING") == "all"
 
@@ -52,3 +55,30 @@ def test_a_small_resnet_reads_99_of_100_digits():
 def test_a_hidden_layer_learns_xor_and_a_perceptron_never_does(seed: int):
     assert trained("xor-mlp.net", "--seed", seed, epochs=300)["test_accuracy"] == 1
     assert trained("xor-perceptron.net", "--seed", seed, epochs=100)["test_accuracy"] < 1
+
+
+def test_a_small_unet_tells_what_each_pixel_belongs_to():
+    small = [] if TO_THE_END else ["--set", "w=8", "--lr", 0.02]
+    found = trained("shapes.net", *small, epochs=2)
+
+    assert found["test_accuracy"] > least(0.85, 0.97)  # 77 % of all pixels are paper
+    assert found["test_iou"] > least(0.4, 0.85)  # 19 % where all is called paper
+
+
+def entropy(of: Counter[Any], given: Counter[Any] | None = None) -> float:
+    """In nats, of what is counted, or of the second of each counted pair given its first."""
+    total = of.total()
+    return -sum(count / total * log(count / (given[what[0]] if given else total)) for what, count in of.items())
+
+
+def test_a_character_model_knows_more_than_the_letter_before():
+    found = data.load("sentences", "last")
+    letters = Counter(found.x.flat)
+    pairs = Counter(zip(found.x.flat, found.y.flat, strict=True))
+    small = [] if TO_THE_END else ["--set", "n=64", "--set", "T=16"]
+
+    loss = trained("sentences.net", *small, epochs=4)["train_loss"]
+
+    uniform, one, two = log(29), entropy(letters), entropy(pairs, letters)
+    assert uniform > one > two > 2
+    assert loss < least(0.9 * two, 0.5)

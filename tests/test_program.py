@@ -56,6 +56,33 @@ def test_a_perceptron_never_does():
     prog.close()
 
 
+def test_a_step_tells_the_length_of_its_gradients(images):
+    program = images.net.compile(batch=8, training=True)
+    x, y = image_batch()
+    assert program.gradient_norms() == {}
+    _, gradients = program.gradients(x, y)
+
+    program.step(x, y)
+
+    norms = program.gradient_norms()
+    assert set(norms) == set(program.weights)
+    assert norms == pytest.approx({name: np.linalg.norm(gradients[name]) for name in norms}, rel=1e-5)
+    assert program.norm == pytest.approx(np.sqrt(sum(norm**2 for norm in norms.values())), rel=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_gradients_vanish_or_explode_through_time_as_powers_of_the_recurrent_weights(factor):
+    steps, units = 12, 4
+    program = netlang.from_text(f"input {steps}x{units}\nrnn-{units} last\n").compile(batch=2, dtype="f64")
+    program.weights["rnn1.h.W"] = np.vstack([np.eye(units), factor * np.eye(units)])
+    x = np.full((2, steps, units), 1e-9)  # so near to zero that tanh is a straight line
+
+    _, gradients = program.gradients(x, np.ones((2, units)))
+
+    length = np.linalg.norm(gradients["input"], axis=(0, 2))
+    assert length / length[-1] == pytest.approx(factor ** np.arange(steps - 1, -1, -1.0), rel=1e-6)
+
+
 def test_any_number_of_examples_is_answered_in_batches(images):
     x, _ = image_batch(21)
 

@@ -16,6 +16,7 @@ from netlang.files import Problem
 from netlang.train import data, loop, prepare, runs
 from netlang.train.loop import Result, Training, rate
 from netlang.train.progress import Silence
+from netlang.train.score import score
 from netlang.train.settings import Settings
 
 
@@ -83,6 +84,17 @@ def test_values_are_scored_by_squared_error(tmp_path: Path):
     assert result.score is not None
     assert result.score.accuracy is None
     assert result.score.squared_error is not None
+
+
+def test_pixels_are_scored_by_the_mean_overlap_of_each_class_that_occurs():
+    target = np.array([[[0, 0], [0, 1]]])
+    y = np.eye(3)[[[[0, 0], [1, 1]]]]  # one pixel of class 0 is taken for 1; nothing is of class 2
+
+    found = score([(y, target), (y, target)], classes=True)
+
+    assert found.accuracy == 3 / 4
+    assert found.iou == (2 / 3 + 1 / 2) / 2
+    assert score([(y[0], target[0])], classes=True).iou is None  # not a picture
 
 
 def test_every_example_is_used_once_an_epoch_the_short_last_batch_too(tmp_path: Path):

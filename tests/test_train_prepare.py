@@ -95,6 +95,11 @@ def test_vectors_cannot_be_shifted():
         prepare.examples(data.load("xor", "last"), tensor(2), tensor(1), False, 1)
 
 
+def test_pictures_whose_pixels_have_classes_cannot_be_shifted():
+    with pytest.raises(Problem, match="`shift=1` moves pictures, but not the class that shapes has for each pixel"):
+        prepare.examples(data.load("shapes", "last"), tensor(24, 24, 1), tensor(24, 24, 4), True, 1)
+
+
 def test_pictures_are_not_shifted_out_of_sight():
     with pytest.raises(Problem, match="`shift=28` moves pictures of 28x28 pixels out of sight"):
         ready(28, 28, 1, moves=28)

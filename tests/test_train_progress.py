@@ -10,7 +10,7 @@ from netlang.train.loop import Progress
 from netlang.train.progress import Bar, Lines, Silence, watching
 from netlang.train.settings import Settings
 
-ROW = {"epoch": 12, "train_loss": 0.01234, "test_accuracy": 0.975, "rate": 0.1, "seconds": 1.0}
+ROW = {"epoch": 12, "train_loss": 0.01234, "test_accuracy": 0.975, "gradient_norm": 0.5, "rate": 0.1, "seconds": 1.0}
 
 
 def console(terminal: bool) -> Console:
@@ -52,5 +52,5 @@ def test_a_line_per_epoch_goes_where_there_is_no_terminal():
 
     assert isinstance(out.file, io.StringIO)
     first, second = out.file.getvalue().splitlines()
-    assert first.startswith("epoch 12/60  loss 0.0123  test accuracy 97.50%  ")
-    assert second.startswith("epoch 13/60  loss 0.0123  test squared error 0.5  ")
+    assert first.startswith("epoch 12/60  loss 0.0123  test accuracy 97.50%  gradient 0.5  ")
+    assert second.startswith("epoch 13/60  loss 0.0123  test squared error 0.5  gradient 0.5  ")

@@ -66,6 +66,19 @@ def test_a_net_learns_the_digits_and_evaluate_and_run_agree():
     assert np.load("y.npy").sum(1) == pytest.approx(np.ones(360), abs=1e-5)
 
 
+def test_a_net_takes_the_sizes_it_leaves_open_from_the_data():
+    Path("small.net").write_text(TEXT.replace("8x8x1", "HxWx1").replace("dropout 0.1", "globalavgpool"))
+    np.save("x.npy", data.load("digits", "last").x_test[:5])
+
+    weights = answer("train", "--epochs", 1)["weights"]
+    resumed = answer("train", "--epochs", 2, "--resume", "runs/small-1")
+    evaluated = answer("evaluate", "--weights", weights)
+    answered = answer("run", "--weights", weights, "--input", "x.npy")
+
+    assert evaluated["accuracy"] == resumed["test_accuracy"]
+    assert answered["shape"] == [5, 10]
+
+
 def test_one_and_two_threads_train_the_same_bits():
     one, two = (answer("train", "--threads", n, "--epochs", 1, "--quiet")["weights"] for n in (1, 2))
 

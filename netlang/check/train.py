@@ -30,7 +30,7 @@ WORDS: dict[str, Any] = {
 CHOICES = {"split": ("last", "fifth"), "schedule": ("constant", "cosine")}
 MOST = {"batch": 2**31 - 1, "seed": 2**63 - 1}  # kernels read them as int64, and sizes of buffers stay below it
 LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
-LABELLED = ("digits", "xor")  # the data that ship with netlang: classes
+LABELLED = ("digits", "xor", "shapes", "sentences")  # the data that ship with netlang: classes
 KINDS: dict[Any, Any] = {float: Real, int: Integral}  # NumPy's numbers are of these too
 REGISTRIES: dict[str, Any] = {"optimizer": optimizer, "loss": loss}
 

@@ -8,10 +8,10 @@ import click
 
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import device, opened, plainly, told, weighted
+from netlang.cli.nets import DATA, device, opened, plainly, told, weighted
 from netlang.files import json_line
 from netlang.net import LARGEST_BATCH
-from netlang.train import data, prepare
+from netlang.train import data, prepare, text
 from netlang.train.loop import evaluate
 from netlang.train.settings import settle
 
@@ -20,7 +20,7 @@ from netlang.train.settings import settle
 @file_argument
 @set_option
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
-@click.option("--data", help="`digits`, `xor` or an .npz file; the data of the training, if not said.")
+@click.option("--data", help=f"{DATA}; the data of the training, if not said.")
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
 @click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples at a time; as in training, if not said.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
@@ -44,7 +44,7 @@ def command(
         checkpoint = load_checkpoint(weights)
         stored = checkpoint.settings(weights)
         settled, _ = settle({**net.train, **{k: stored[k] for k in ("data", "split") if k in stored}}, options)
-        source = data.load(settled.data, settled.split)
+        source = data.load(settled.data, settled.split, text.steps(net.input))
         net = told(net, source.x, source.every_length, source.name)
         program = weighted(net, weights, checkpoint, batch, threads)
         statistics = prepare.stored(checkpoint.about, weights)
@@ -61,6 +61,7 @@ def command(
             "examples": len(examples.x_test),
             "accuracy": score.accuracy,
             "squared_error": score.squared_error,
+            "iou": score.iou,
             "seconds": round(time.monotonic() - began, 3),
         }
     click.echo(json_line(result) if as_json else f"{net.name}: {score} on {len(examples.x_test)} examples")

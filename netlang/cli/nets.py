@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netlang import net
 
 Array = NDArray[Any]
+DATA = "`digits`, `xor`, `shapes`, `sentences`, or the path of an .npz file with x and y, or of a text (.txt)"
 BATCH = 64  # examples at a time where nothing says otherwise
 
 

@@ -1,6 +1,7 @@
-"""`netlang run FILE --weights W --input X`: what a trained net answers."""
+"""`netlang run FILE --weights W --input X`: what a trained net answers, or how it continues a text."""
 
 import io
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,13 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from netlang.checkpoint import Checkpoint
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import device, opened, plainly, told, weighted
 from netlang.files import Problem, json_line, read, write
 from netlang.ragged import cut
-from netlang.train import prepare
+from netlang.train import prepare, text
 from netlang.train.data import check_values, lengths_of, read_arrays
 from netlang.train.face import Net, Program
 from netlang.types import shown
@@ -31,45 +33,82 @@ ARRAYS = (".npy", ".npz")
 @file_argument
 @set_option
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="A safetensors file.")
-@click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, required=True)
+@click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Arrays or pictures.")
+@click.option("--continue", "start", metavar="TEXT", help="Continue a text, character after character.")
+@click.option("--length", type=click.IntRange(1), default=200, show_default=True, help="Characters to add.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 takes the likeliest character."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the characters drawn.")
 @click.option("--output", type=click.Path(path_type=Path), help="An .npy file for the answers.")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Classes to print.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(
-    file: str,
-    settings: tuple[str, ...],
-    weights: Path,
-    inputs: tuple[Path, ...],
-    output: Path | None,
-    top: int,
-    threads: int | None,
-    on: str,
-    as_json: bool,
+    file: str, settings: tuple[str, ...], inputs: tuple[Path, ...], start: str | None, on: str, **options: Any
 ) -> None:
     """Run a net on arrays (.npy, .npz with `x`) or pictures, which are brought to its input's size.
 
-    The statistics stored with the weights normalise the input, as in training.
+    The statistics stored with the weights normalise the input, as in training. With --continue, a net that was trained
+    on a text tells the next character again and again.
     """
-    with plainly(as_json):
+    if (start is None) != bool(inputs):
+        raise click.UsageError("give either --input or --continue")
+    if start == "":
+        raise click.UsageError("--continue takes a text of at least one character")
+    with plainly(options["as_json"]):
         net = opened(file, settings)
         device(on)
-        checkpoint = load_checkpoint(weights)
-        net, x, names, ends = _examples(net, inputs)
-        program = weighted(net, weights, checkpoint, None, threads)
-        statistics = prepare.stored(checkpoint.about, weights)
-        if statistics is not None:
-            scaled = x if inputs[0].suffix.lower() in ARRAYS else x * np.float32(statistics.peak / 255)
-            x = statistics.normalised(scaled)
-        try:
-            steps = program.real_steps(**ends) if ends else None
-            y = _answers(program, prepare.shaped(x, net.input), ends)
-        finally:
-            program.close()
-        if output is not None:
-            _store(output, y)
-    _print(net, names, y, steps, top, output, as_json)
+        checkpoint = load_checkpoint(options["weights"])
+        if start is None:
+            _run(net, inputs, checkpoint, options)
+        else:
+            _continue(net, start, checkpoint, options)
+
+
+def _run(net: "face.Net", inputs: tuple[Path, ...], checkpoint: Checkpoint, options: dict[str, Any]) -> None:
+    """Print and store what a net answers to examples. Raises Problem."""
+    weights, output = options["weights"], options["output"]
+    net, x, names, ends = _examples(net, inputs)
+    program = weighted(net, weights, checkpoint, None, options["threads"])
+    statistics = prepare.stored(checkpoint.about, weights)
+    if statistics is not None:
+        scaled = x if inputs[0].suffix.lower() in ARRAYS else x * np.float32(statistics.peak / 255)
+        x = statistics.normalised(scaled)
+    try:
+        steps = program.real_steps(**ends) if ends else None
+        y = _answers(program, prepare.shaped(x, net.input), ends)
+    finally:
+        program.close()
+    if output is not None:
+        _store(output, y)
+    _print(net, names, y, steps, options["top"], output, options["as_json"])
+
+
+def _continue(net: "face.Net", start: str, checkpoint: Checkpoint, options: dict[str, Any]) -> None:
+    """Print how a net goes on with a text, each character as soon as it is drawn. Raises Problem."""
+    weights, as_json, steps = options["weights"], options["as_json"], text.steps(net.input)
+    if net.input.classes and not net.input.fixed:
+        net = net.sized({str(net.input.shape[1]): steps})
+    if not (net.input.classes and net.output.shape == (*net.input.shape, net.input.classes)):
+        raise Problem(f"{net.name} does not tell a next token for each token it reads: it continues no text")
+    statistics = prepare.stored(checkpoint.about, weights)
+    if statistics is None or not statistics.alphabet:
+        raise Problem(f"{weights} does not say what characters the tokens stand for: it was not trained on a text")
+    program = weighted(net, weights, checkpoint, None, options["threads"])
+    letters = statistics.alphabet
+    drawing = {name: options[name] for name in ("temperature", "seed")}
+    said = text.continued(program, text.tokens(start, letters), steps, len(letters), **drawing)
+    added = ""
+    try:
+        for letter in (letters[token] for token in islice(said, options["length"])):
+            if not as_json:
+                click.echo(letter if added else start + letter, nl=False)
+            added += letter
+    finally:
+        program.close()
+    click.echo(json_line({"net": net.name, "start": start, "text": added, **drawing}) if as_json else "")
 
 
 def _examples(net: "face.Net", inputs: tuple[Path, ...]) -> tuple["face.Net", Array, list[str], dict[str, Array]]:
@@ -102,8 +141,10 @@ def _arrays(net: Net, path: Path) -> tuple[Array, Array | None]:
     if not 2 <= x.ndim <= 4 or x.size == 0:
         raise Problem(f"{path}: the array is {shown(x.shape)}, the net takes nx{shown(net.input.shape)}")
     lengths = lengths_of(found, path)
-    x = x if lengths is None else cut(x, lengths)
-    return check_values(x, str(path)), lengths
+    x = check_values(x if lengths is None else cut(x, lengths), str(path))
+    if net.input.classes:
+        prepare.check_tokens(x, net.input.classes, str(path))
+    return x, lengths
 
 
 def _picture(path: Path, net: Net) -> Array:

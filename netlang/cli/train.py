@@ -11,13 +11,13 @@ import click
 
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import device, opened, plainly, told
+from netlang.cli.nets import DATA, device, opened, plainly, told
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
 from netlang.layers.optimizer import USUAL
 from netlang.net import LARGEST_BATCH
-from netlang.train import data, prepare, runs
+from netlang.train import data, prepare, runs, text
 from netlang.train.face import Net, Program
 from netlang.train.loop import Result, Training
 from netlang.train.progress import watching
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @file_argument
 @set_option
-@click.option("--data", help="`digits`, `xor` or the path of an .npz file with x, y and perhaps x_test, y_test.")
+@click.option("--data", help=f"{DATA}.")
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
 @click.option("--shift", type=click.IntRange(0), help="Random moves of training images, pixels of the net's input.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training examples.")
@@ -74,7 +74,7 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     _known_optimizer(passed.get("optimizer"))
     if former:
         _same_optimizer(former[0], former[1].settings(former[0].weights), passed)
-    source = data.load(settings.data, settings.split)
+    source = data.load(settings.data, settings.split, text.steps(net.input))
     _suited(net, source)
     net = told(net, source.x, source.every_length, source.name)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
@@ -171,6 +171,8 @@ def _report(result: Result, run: runs.Run, net: Net, as_json: bool) -> None:
         }
         if result.score and result.score.squared_error is not None:
             summary["test_squared_error"] = result.score.squared_error
+        if result.score and result.score.iou is not None:
+            summary["test_iou"] = result.score.iou
         click.echo(json_line(summary))
         return
     said = f"test {result.score}" if result.score else "not tested yet"

@@ -1,7 +1,7 @@
-"""Where examples come from: built-in sets and .npz files. Checked here, so that later stages may trust them."""
+"""Where examples come from: built-in sets, .npz files and texts. Checked here, so that later stages may trust them."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from netlang.check.train import LABELLED
 from netlang.files import Problem, read
 from netlang.ragged import checked, cut
+from netlang.source import unified
+from netlang.train import shapes, text
 from netlang.types import shown
 
 Array = NDArray[Any]
@@ -23,9 +25,10 @@ BUILT_IN = LABELLED
 class Data:
     """Examples as their source has them: x[n, h, w, c] images, x[n, d] vectors, x[n, t, d] sequences or x[n, t] tokens.
 
-    y: class numbers int[n], or values float[n, ...]
+    y: class numbers int[n], or int[n, ...] one for each place, or values float[n, ...]
     peak: the largest value the source can hold (16 for the digits), which bright white of a picture is mapped to
     lengths, lengths_test: how many steps of each example are real, int[n], from 1 to t; None where all are
+    alphabet: the characters that tokens stand for; empty where they stand for none
     """
 
     name: str
@@ -36,6 +39,7 @@ class Data:
     peak: float
     lengths: Array | None = None
     lengths_test: Array | None = None
+    alphabet: str = ""
 
     @property
     def images(self) -> bool:
@@ -57,11 +61,12 @@ class Data:
         return int(max(self.y.max(initial=0), self.y_test.max(initial=0))) + 1
 
 
-def load(name: str, split: str) -> Data:
-    """The data of a built-in name or of an .npz file. Raises Problem.
+def load(name: str, split: str, steps: int = text.STEPS) -> Data:
+    """The data of a built-in name, of an .npz file or of a text. Raises Problem.
 
     split: `last` (the last 360 digits, or the last fifth of a file) or `fifth` (every fifth) becomes the test,
         unless the file has a test part of its own
+    steps: how many characters of a text make an example
     """
     if name == "digits":
         x, y = _arrays(name, (files("netlang.train") / "data" / "digits.npz").read_bytes())
@@ -70,8 +75,14 @@ def load(name: str, split: str) -> Data:
         points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
         labels = np.array([0, 1, 1, 0])
         return Data(name, points, labels, points, labels, 1.0)
+    if name == "shapes":
+        return _split(name, *shapes.drawn(), split, shapes.COUNT // 5, 1.0)
+    if name == "sentences":
+        return _from_text(name, (files("netlang.train") / "data" / "sentences.txt").read_bytes(), split, steps)
+    if Path(name).suffix == ".txt":
+        return _from_text(name, read(Path(name)), split, steps)
     if Path(name).suffix != ".npz":
-        what = f"`data={name}` is neither built in ({', '.join(BUILT_IN)}) nor the path of an .npz file"
+        what = f"`data={name}` is neither built in ({', '.join(BUILT_IN)}) nor the path of an .npz or .txt file"
         if Path(name).suffix == ".npy":
             what += "; an .npy file holds one array, and examples are two: `numpy.savez(file, x=…, y=…)` stores both"
         raise Problem(what)
@@ -120,6 +131,18 @@ def check_labels(y: Array, classes: int, what: str) -> None:
 def _arrays(name: str, content: bytes) -> tuple[Array, Array]:
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
         return found["x"], found["y"]
+
+
+def _from_text(name: str, content: bytes, split: str, steps: int) -> Data:
+    """Stretches of `steps` characters; the labels are the characters that come next."""
+    try:
+        whole = unified(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Problem(f"{name} is no text in UTF-8: byte {error.start} is {content[error.start]:#x}") from None
+    x, y = text.stretches(whole, steps)
+    if len(x) < 2:
+        raise Problem(f"{name} has {len(whole)} characters; two examples of {steps} need {2 * steps + 1}")
+    return replace(_split(name, x, y, split, max(1, len(x) // 5), 1.0), alphabet=text.alphabet(whole))
 
 
 def _from_file(path: Path, split: str) -> Data:

@@ -23,6 +23,7 @@ class Program(Protocol):
 
     batch: the most examples one call takes; fewer are welcome
     rate: the learning rate of the next step
+    norm: the length of the gradient of the last step, over all weights
     steps: optimizer steps done; with `seed` it decides every random number of the next step
     state: what the optimizer remembers, by name
 
@@ -31,6 +32,7 @@ class Program(Protocol):
 
     batch: int
     rate: float
+    norm: float
     steps: int
 
     @property
@@ -56,6 +58,10 @@ class Program(Protocol):
 
         Raises LengthsError where the net cannot take one of them.
         """
+        ...
+
+    def gradient_norms(self) -> dict[str, float]:
+        """The length of the last step's gradient by each trained weight."""
         ...
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from netlang.train.runs import Run
 from netlang.train.score import Score, score
 from netlang.train.settings import Settings
 
+SCORES = tuple(field.name for field in fields(Score))
 SAVE_EVERY = 5.0  # seconds: what a killed process loses at most
 
 
@@ -44,6 +45,7 @@ class Watch(Protocol):
 class Progress:
     """How far training is: epochs done, and in the next one batches done, examples seen, and the sum of their losses.
 
+    norm: the sum over the batches of the length of their gradients
     seconds: spent in training so far, over all its sessions
     """
 
@@ -51,16 +53,28 @@ class Progress:
     batch: int = 0
     seen: int = 0
     loss: float = 0.0
+    norm: float = 0.0
     seconds: float = 0.0
 
-    def stepped(self, examples: int, loss: float) -> "Progress":
-        """After one more batch with this mean loss."""
-        return replace(self, batch=self.batch + 1, seen=self.seen + examples, loss=self.loss + loss * examples)
+    def stepped(self, examples: int, loss: float, norm: float) -> "Progress":
+        """After one more batch with this mean loss and a gradient of this length."""
+        return replace(
+            self,
+            batch=self.batch + 1,
+            seen=self.seen + examples,
+            loss=self.loss + loss * examples,
+            norm=self.norm + norm,
+        )
 
     @property
     def mean_loss(self) -> float:
         """Over the examples seen in this epoch."""
         return self.loss / self.seen if self.seen else math.nan
+
+    @property
+    def mean_norm(self) -> float:
+        """Over the batches of this epoch."""
+        return self.norm / self.batch if self.batch else math.nan
 
 
 @dataclass(frozen=True)
@@ -158,7 +172,7 @@ class Training:
                 self._keep(began)
                 watch.close()
         last = self.log[-1] if self.log else {}
-        kept = Score(last.get("test_accuracy"), last.get("test_squared_error")) if last else None
+        kept = Score(*(last.get(f"test_{name}") for name in SCORES)) if last else None
         loss = self.progress.mean_loss if self.progress.seen else last.get("train_loss")
         return Result(self.progress.epoch, loss, kept, self.progress.seconds, interrupted)
 
@@ -173,7 +187,7 @@ class Training:
             with interrupts.step():
                 loss = program.step(x, y, **self.examples.ends(index))
                 self._check(loss, epoch)
-                self.progress = self.progress.stepped(len(index), loss)
+                self.progress = self.progress.stepped(len(index), loss, program.norm)
             watch.step(self.progress, self._batches, loss, program.rate)
             interrupts.check()
             self._keep_sometimes(began)
@@ -185,6 +199,9 @@ class Training:
         row["test_accuracy"] = tested.accuracy
         if tested.squared_error is not None:
             row["test_squared_error"] = tested.squared_error
+        if tested.iou is not None:
+            row["test_iou"] = tested.iou
+        row |= {"gradient_norm": self.progress.mean_norm, "gradient_norms": self.program.gradient_norms()}
         row |= {"rate": self.program.rate, "seconds": round(time.monotonic() - began, 3)}
         self.progress = Progress(epoch=epoch + 1)
         self.log.append(row)
@@ -228,7 +245,8 @@ def _stored(about: Mapping[str, Any], path: Path) -> tuple[int, Progress]:
     try:
         found = about["progress"]
         whole = {name: int(found[name]) for name in ("epoch", "batch", "seen")}
-        progress = Progress(**whole, loss=float(found["loss"]), seconds=float(found["seconds"]))
+        loss, norm, seconds = (float(found[name]) for name in ("loss", "norm", "seconds"))
+        progress = Progress(**whole, loss=loss, norm=norm, seconds=seconds)
         steps = int(about["steps"])
     except (KeyError, TypeError, ValueError):
         steps, progress = -1, Progress()

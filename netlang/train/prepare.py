@@ -24,11 +24,15 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the training part looked like, per channel, in the units of the data: stored with the weights."""
+    """What the training part looked like, per channel, in the units of the data: stored with the weights.
+
+    alphabet: the characters that tokens stand for; empty where they stand for none
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     peak: float
+    alphabet: str = ""
 
     @staticmethod
     def of(x: Array, peak: float, lengths: Array | None = None) -> "Statistics":
@@ -248,16 +252,20 @@ def examples(
         fitted(x, input, data.name) if lengths is None else stepped(x, input, lengths, data.name)
         for x, _, lengths in parts
     )
+    if input.classes:
+        check_tokens(np.concatenate([data.x, data.x_test]), input.classes, data.name)
     y, y_test = (targets(_alike(*part, output), output, labelled, data.name) for part in parts)
     if moves is None:
         moves = min(2, x.shape[1] // 14) if data.name == "digits" else 0
     if moves and x.ndim != 4:
         raise Problem(f"`shift={moves}` moves pictures, but the examples of {data.name} are not pictures")
+    if moves and y.ndim > 2:
+        raise Problem(f"`shift={moves}` moves pictures, but not the class that {data.name} has for each pixel")
     if moves and moves >= max(x.shape[1:3]):
         raise Problem(f"`shift={moves}` moves pictures of {x.shape[1]}x{x.shape[2]} pixels out of sight")
     if statistics is None:
-        plain = Statistics((), (), data.peak)
-        statistics = plain if input.classes else Statistics.of(x, data.peak, data.lengths)
+        names = Statistics((), (), data.peak, data.alphabet)
+        statistics = names if input.classes else Statistics.of(x, data.peak, data.lengths)
     classes = data.classes is not None
     return Examples(x, y, x_test, y_test, input, statistics, classes, moves, data.lengths, data.lengths_test)
 
@@ -269,6 +277,15 @@ def _alike(x: Array, y: Array, lengths: Array | None, output: Tensor) -> Array:
     return lasting(y, output.arrayed(0)[1])
 
 
+def check_tokens(x: Array, vocabulary: int, what: str) -> None:
+    """Raise Problem where examples have what is no token of a vocabulary."""
+    least, most = int(x.min()), int(x.max())
+    if least < 0 or most >= vocabulary:
+        raise Problem(
+            f"{what} has tokens from {least} to {most}; those of `vocab={vocabulary}` are 0 to {vocabulary - 1}"
+        )
+
+
 def stored(about: Mapping[str, Any], path: object) -> Statistics | None:
     """The statistics in a checkpoint's remarks; None for weights from elsewhere. Raises Problem if they are damaged."""
     found = about.get("statistics")
@@ -277,8 +294,8 @@ def stored(about: Mapping[str, Any], path: object) -> Statistics | None:
     try:
         mean, std = tuple(map(float, found["mean"])), tuple(map(float, found["std"]))
         if len(mean) == len(std) and all(0 < s < math.inf for s in std) and all(map(math.isfinite, mean)):
-            return Statistics(mean, std, float(found["peak"]))
-    except (KeyError, TypeError, ValueError):
+            return Statistics(mean, std, float(found["peak"]), str(found.get("alphabet", "")))
+    except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise Problem(f"{path}: the statistics of the data stored with the weights cannot be read")
 

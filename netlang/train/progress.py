@@ -35,7 +35,7 @@ class Lines(Silence):
         self._last = time.monotonic()
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Loss, score on the test part, and examples per second of the epoch with its test."""
+        """Loss, score on the test part, mean length of the gradients, and examples per second with the test."""
         now = time.monotonic()
         speed = self._examples / max(now - self._last, 1e-9)
         self._last = now
@@ -117,7 +117,9 @@ def watching(console: "Console", settings: Settings, examples: int, done: int, q
 
 def _epoch(row: Mapping[str, Any], epochs: int) -> str:
     width = len(str(epochs))
-    return f"epoch {row['epoch']:{width}}/{epochs}  loss {row['train_loss']:.4f}  {_score(row)}"
+    score = _score(row) + (f"  IoU {row['test_iou']:.2%}" if "test_iou" in row else "")
+    norm = f"gradient {row['gradient_norm']:.3g}"
+    return f"epoch {row['epoch']:{width}}/{epochs}  loss {row['train_loss']:.4f}  {score}  {norm}"
 
 
 def _score(row: Mapping[str, Any]) -> str:

@@ -9,18 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+PICTURES = 4  # axes of an answer for each pixel: n, h, w, class
 
 
 @dataclass(frozen=True)
 class Score:
-    """Over all examples seen: share of right classes (None for values), or mean squared error (None for classes)."""
+    """Over all examples seen: share of right classes (None for values), or mean squared error (None for classes).
+
+    iou: where each pixel has a class, the mean over the classes of intersection over union (Everingham et al. 2010):
+        the pixels rightly given a class, over those that are given it or have it
+    """
 
     accuracy: float | None
     squared_error: float | None
+    iou: float | None = None
 
     def __str__(self) -> str:
         if self.accuracy is not None:
-            return f"accuracy {self.accuracy:.2%}"
+            return f"accuracy {self.accuracy:.2%}" + ("" if self.iou is None else f", IoU {self.iou:.2%}")
         return f"mean squared error {self.squared_error:.4g}"
 
 
@@ -39,14 +45,31 @@ def right(y: Array, target: Array) -> Array:
 
 def score(pairs: Iterable[tuple[Array, Array]], classes: bool) -> Score:
     """The score of (output, target) batches."""
-    good, places, errors = 0, 0, 0.0
+    good, places, errors, pixels = 0, 0, 0.0, None
     for y, target in pairs:
         if classes:
             hits = right(y, target)
             good, places = good + int(hits.sum()), places + hits.size
+            if y.ndim == PICTURES and y.shape[-1] > 1 and target.dtype.kind == "i":
+                pixels = _counted(y, target) + (0 if pixels is None else pixels)
         else:
             errors += float(np.square(y.astype(np.float64) - target).sum())
             places += y.size
     if places == 0:
         return Score(math.nan if classes else None, None if classes else math.nan)
-    return Score(good / places, None) if classes else Score(None, errors / places)
+    if not classes:
+        return Score(None, errors / places)
+    return Score(good / places, None, None if pixels is None else _iou(pixels))
+
+
+def _counted(y: Array, target: Array) -> Array:
+    """int[k, k]: how many pixels of each class (rows) were given each class (columns) by y[n, h, w, k]."""
+    k = y.shape[-1]
+    pairs = target.reshape(-1) * k + y.argmax(-1).reshape(-1)
+    return np.bincount(pairs, minlength=k * k).reshape(k, k)
+
+
+def _iou(pixels: Array) -> float:
+    """The mean over the classes that occur."""
+    both, either = pixels.diagonal(), pixels.sum(0) + pixels.sum(1) - pixels.diagonal()
+    return float((both[either > 0] / either[either > 0]).mean())
