@@ -77,8 +77,9 @@ def test_a_character_model_knows_more_than_the_letter_before():
     pairs = Counter(zip(found.x.flat, found.y.flat, strict=True))
     small = [] if TO_THE_END else ["--set", "n=64", "--set", "T=16"]
 
-    loss = trained("sentences.net", *small, epochs=4)["train_loss"]
+    result = trained("sentences.net", *small, epochs=20)
 
     uniform, one, two = log(29), entropy(letters), entropy(pairs, letters)
     assert uniform > one > two > 2
-    assert loss < least(0.9 * two, 0.5)
+    assert result["train_loss"] < least(0.9, 0.65) * two
+    assert result["test_accuracy"] > least(0.4, 0.5)  # a blank follows most often, 19 %
