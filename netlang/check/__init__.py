@@ -109,7 +109,7 @@ def _input(statement: ast.Input, here: Place, letters: Letters, expansion: Expan
     start = inputs.start(statement, here.names, letters, expansion.problems)
     op = Op(start, statement.span, statement.span, (start.name,))
     if statement.label is not None:
-        words.free(statement.label)
+        words.free_for_tensor(statement.label)
         here.labels.define(statement.label, Labelled(op, statement.label.span))
     here.taken.add(start.name)
     expansion.steps.items.append(op)

@@ -50,7 +50,7 @@ class Expansion:
             return self.reference(item, item.what, here)
         if item.label is not None:
             with self.problems.collected(here.inside):
-                words.free(item.label)
+                words.free_for_tensor(item.label)
         start = len(self.steps.items)
         if item.repeat is None:
             current = self.once(item, current, here, "", last=True)

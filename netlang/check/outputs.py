@@ -64,7 +64,7 @@ def read(item: ast.Item, op: Op, names: Names, known: list[Output]) -> Output:
             raise error("twice", f"`{key}` of this output is set twice", option.span)
         found[key], at[key] = value, option.span
     if name is not None:
-        words.free(name)
+        words.free_for_tensor(name)
     text = name.text if name is not None else WORD
     span = name.span if name is not None else step.word.span
     _unique(text, span, known)

@@ -11,6 +11,7 @@ from netlang.layer import words as layer_words
 from netlang.syntax import ast
 
 OUTPUT = "output"
+TRAINED = ("target", "loss")  # what `lower` calls what it adds
 STATEMENTS = ("netlang", "input", "train", "expect", "variant", "default", "block", "cell", "use", OUTPUT)
 Kernel = ast.Number | ast.Pair | None
 _SIZED = re.compile(r"([A-Za-z_]+?)([0-9]+(?:[x×][0-9]+)*)")
@@ -127,3 +128,11 @@ def free(name: ast.Name) -> None:
         raise error("reserved", f"{_read_as(word)}, and cannot be a name", name.span, help=other)
     if re.fullmatch(r"x[0-9]*", word):
         raise error("reserved", f"`{name.text}` would be read as a repeat and cannot be a name", name.span, help=other)
+
+
+def free_for_tensor(name: ast.Name) -> None:
+    """Raise NetError unless a tensor may be called so: training has tensors of its own beside those of the file."""
+    free(name)
+    if name.text in TRAINED:
+        other = f"for example `{name.span.text.partition(name.text)[0]}my_{name.text}`"
+        raise error("reserved", f"training has a tensor called `{name.text}` itself", name.span, help=other)
