@@ -74,10 +74,11 @@ def after(following: dict[int, list[float]]) -> Any:
     return answer
 
 
-def test_at_temperature_0_the_likeliest_character_follows():
+@pytest.mark.parametrize("temperature", [0, 5e-324, 1e-3])
+def test_at_temperature_0_and_next_to_it_the_likeliest_character_follows(temperature: float):
     answer = after({0: [0.1, 0.8, 0.1], 1: [0.3, 0.3, 0.4], 2: [0.9, 0.1, 0]})
 
-    said = text.continued(answer, np.array([0, 1, 0]), 2, 3, 0, seed=0)
+    said = text.continued(answer, np.array([0, 1, 0]), 2, 3, temperature, seed=0)
 
     assert list(islice(said, 5)) == [1, 2, 0, 1, 2]
 
@@ -139,6 +140,7 @@ def test_run_continues_a_text_the_same_way_for_the_same_seed(weights: str):
     [
         (["--continue", "abd"], 1, "the net has not learned 'd'; its text had 'abc'"),
         (["--continue", ""], 2, "at least one character"),
+        (["--continue", "a", "--temperature", "nan"], 2, "a number from 0 on"),
         ([], 2, "give either --input or --continue"),
         (["--continue", "a", "--input", "x.npy"], 2, "give either --input or --continue"),
     ],

@@ -1,6 +1,7 @@
 """`netlang run FILE --weights W --input X`: what a trained net answers, or how it continues a text."""
 
 import io
+import math
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,8 @@ def command(
         raise click.UsageError("give either --input or --continue")
     if start == "":
         raise click.UsageError("--continue takes a text of at least one character")
+    if math.isnan(options["temperature"]):
+        raise click.UsageError("--temperature is a number from 0 on")
     with plainly(options["as_json"]):
         net = opened(file, settings)
         device(on)

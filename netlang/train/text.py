@@ -68,8 +68,9 @@ def _drawn(shares: Array, temperature: float, chance: float) -> int:
     """The token at which the sum of the tempered shares passes `chance` of their total."""
     if temperature == 0:
         return int(shares.argmax())
-    scores = np.log(np.maximum(shares, np.finfo(np.float64).tiny)) / temperature
-    sums = np.exp(scores - scores.max()).cumsum()
+    scores = np.log(np.maximum(shares, np.finfo(np.float64).tiny))
+    with np.errstate(over="ignore"):  # next to 0 all but the largest become shares of nothing
+        sums = np.exp((scores - scores.max()) / temperature).cumsum()
     return int(np.searchsorted(sums, chance * sums[-1], side="right").clip(max=len(shares) - 1))
 
 
