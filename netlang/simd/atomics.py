@@ -60,6 +60,11 @@ def nanoseconds() -> int:
     return time.monotonic_ns()
 
 
+def core(thread: int) -> int:
+    """The number of the core that the caller, this thread of its team, runs on; its own where nobody can tell."""
+    return thread
+
+
 def give_way() -> None:
     """Let another thread have the core."""
     time.sleep(0)
@@ -107,6 +112,13 @@ def _(builder):
     builder.call(clock, [constant(_MONOTONIC, INT32), now])
     seconds, fraction = (builder.extract_value(builder.load(now), i) for i in (0, 1))
     return builder.add(builder.mul(seconds, constant(10**9)), fraction)
+
+
+@emits(core, types.int64(types.int64))
+def _(builder, thread):
+    if not _LINUX:
+        return thread
+    return builder.sext(builder.call(extern(builder, "sched_getcpu", INT32), []), INT64)
 
 
 @emits(give_way, types.void())

@@ -9,9 +9,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import register_jitable
 
-from netlang.simd.atomics import atomic_add, atomic_load, atomic_store, publish, wait_while
+from netlang.simd.atomics import atomic_add, atomic_load, atomic_store, core, publish, wait_while
 from netlang.simd.block import (
     ARRIVED,
+    CORES,
     DONE,
     EXAMPLES,
     FIRST,
@@ -28,6 +29,7 @@ from netlang.simd.block import (
     THREADS,
 )
 from netlang.simd.emitted import INT64, constant, emits, pointer
+from netlang.simd.vector import store_i64
 
 
 def _word(team: int, index: int) -> int:
@@ -153,6 +155,7 @@ def barrier(team, thread):
 @register_jitable(forceinline=True)
 def run_launches(team, thread):
     """One thread's part of a run: all launches of the table, then a barrier. All leave after the same one."""
+    store_i64(team + 8 * (CORES + thread), core(thread))
     row = atomic_load(team + 8 * TABLE)
     count = atomic_load(team + 8 * LAUNCHES)
     done = 0
