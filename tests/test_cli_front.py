@@ -246,7 +246,7 @@ def test_layers_lists_settings_and_tells_about_one():
 def test_layers_shows_what_must_be_given_by_its_name():
     listed = {line.split()[0]: line.split()[1:] for line in run("layers").stdout.splitlines() if line}
 
-    assert (listed["reshape"], listed["scale"], listed["crop"]) == (["SHAPE"], ["FACTOR"], ["[BY]"])
+    assert (listed["reshape"], listed["scale"], listed["crop"]) == (["SHAPE"], ["FACTOR"], ["[BY]", "like=@LABEL"])
     assert not [word for word, settings in listed.items() if "None" in " ".join(settings)]
 
 

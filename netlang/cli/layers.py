@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import re
+import textwrap
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, get_type_hints
 
 import click
 
@@ -18,18 +20,24 @@ def command(word: str | None, as_json: bool) -> None:
     """List the layers with their settings; with a WORD, tell all about one."""
     from netlang.check import words
     from netlang.diagnostics import closest
-    from netlang.layer import find
 
     if word is None:
         click.echo(json.dumps(_all()) if as_json else "\n".join(_listing()))
         return
-    cls = find(word)
+    cls = _found(word)
     if cls is None:
         near = closest(word, words.names())
         advice = f"did you mean `{near}`?" if near else "`netlang layers` lists them all"
         with told(as_json):
             raise Problem(f"there is no layer called `{word}`; {advice}")
-    click.echo(json.dumps(_data(cls)) if as_json else "\n".join(_page(cls)))
+    click.echo(json.dumps(told_of(cls)) if as_json else "\n".join(_page(cls)))
+
+
+def _found(word: str) -> Any:
+    from netlang import layer
+    from netlang.layers import loss, optimizer
+
+    return layer.find(word) or loss.find(word) or optimizer.find(word)
 
 
 def _all() -> dict[str, Any]:
@@ -38,7 +46,7 @@ def _all() -> dict[str, Any]:
     from netlang.layers import loss, optimizer
 
     return {
-        "layers": [_data(cls) for cls in all_layers()],
+        "layers": [told_of(cls) for cls in all_layers()],
         "losses": loss.words(),
         "optimizers": optimizer.words(),
     }
@@ -50,32 +58,58 @@ def _listing() -> list[str]:
     return [*_lines(known["layers"]), "", *others]
 
 
-def _data(cls: Any) -> dict[str, Any]:
+def told_of(cls: Any) -> dict[str, Any]:
+    """What a layer, a loss or an optimizer says of itself: the parts of its docstring, and its fields."""
     doc = inspect.getdoc(cls) or ""
+    text, _, example = doc.partition("For example:\n")
+    formula, *paragraphs = text.strip().split("\n\n")
+    of_settings = "" if not fields(cls) else next((p for p in paragraphs if p.startswith(fields(cls)[0].name)), "")
+    meanings = _meanings(of_settings)
     return {
         "word": cls.word,
-        "aliases": list(cls.aliases),
+        "aliases": list(getattr(cls, "aliases", ())),
         "about": doc.splitlines()[0],
         "doc": doc,
-        "activation": cls.activation,
-        "merge": cls.merge,
-        "settings": [_setting(cls, f) for f in fields(cls)],
+        "formula": formula,
+        "notes": [p for p in paragraphs if p != of_settings],
+        "example": textwrap.dedent(example).strip("\n") + "\n" if example else None,
+        "activation": getattr(cls, "activation", False),
+        "merge": getattr(cls, "merge", False),
+        "settings": [
+            *(_setting(cls, f, meanings) for f in fields(cls)),
+            *(_reference(name, meanings) for name in getattr(cls, "references", ())),
+        ],
     }
 
 
-def _setting(cls: Any, f: Any) -> dict[str, Any]:
+def _meanings(paragraph: str) -> dict[str, str]:
+    """What each setting means: `pad: zeros around the image`, perhaps over several lines."""
+    found: dict[str, str] = {}
+    for line in paragraph.splitlines():
+        named = re.match(r"(\w+): +(.*)", line)
+        name, text = (named[1], named[2]) if named else (next(reversed(found)), line.strip())
+        found[name] = f"{found[name]} {text}" if name in found else text
+    return found
+
+
+def _setting(cls: Any, f: Any, meanings: dict[str, str]) -> dict[str, Any]:
     from netlang.check.kinds import described
-    from netlang.check.settings import hints
     from netlang.layer import setting
 
     required = f.default is MISSING
     return {
         "name": f.name,
-        "takes": described(hints(cls)[f.name]),
+        "takes": described(get_type_hints(cls)[f.name]),
         "default": None if required or f.default is None else setting(f.default),
         "required": required,
-        "positional": f.name == cls.positional,
+        "positional": f.name == getattr(cls, "positional", None),
+        "meaning": meanings[f.name],
     }
+
+
+def _reference(name: str, meanings: dict[str, str]) -> dict[str, Any]:
+    rest = {"default": None, "required": False, "positional": False, "meaning": meanings[name]}
+    return {"name": name, "takes": "a label such as @a", **rest}
 
 
 def _lines(known: list[dict[str, Any]]) -> list[str]:
@@ -91,11 +125,11 @@ def _written(setting: dict[str, Any]) -> str:
     if setting["positional"]:
         value = setting["default"] or setting["name"].upper()
         return value if setting["required"] else f"[{value}]"
-    return f"{setting['name']}={setting['default']}"
+    return f"{setting['name']}={setting['default'] or '@LABEL'}"
 
 
 def _page(cls: Any) -> list[str]:
-    data = _data(cls)
+    data = told_of(cls)
     lines = [
         ", ".join([data["word"], *data["aliases"]]),
         "",

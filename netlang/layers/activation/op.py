@@ -42,6 +42,11 @@ class Relu(Activation):
     """y = max(x, 0)        (Nair and Hinton 2010)
 
     The gradient at 0 is 0.
+
+    For example:
+
+        input 8
+        FC-4, FC-4 relu, FC-2   -> 2
     """
 
     word = "relu"
@@ -55,7 +60,13 @@ class Relu(Activation):
 @register
 @dataclass(frozen=True)
 class Relu6(Activation):
-    """y = min(max(x, 0), 6)        (Krizhevsky 2010, section 2)"""
+    """y = min(max(x, 0), 6)        (Krizhevsky 2010, section 2)
+
+    For example:
+
+        input 8
+        FC-4 relu6, FC-2    -> 2
+    """
 
     word = "relu6"
     before = "he"
@@ -70,6 +81,11 @@ class Leaky(Activation):
     """y = x where x > 0, else slope * x        (Maas et al. 2013, eq. 3)
 
     slope: what a negative number is multiplied by
+
+    For example:
+
+        input 8
+        FC-4 leaky=0.2, FC-2    -> 2
     """
 
     word = "leaky"
@@ -87,6 +103,11 @@ class Elu(Activation):
     """y = x where x > 0, else slope * (exp(x) - 1)        (Clevert et al. 2016, eq. 15)
 
     slope: what a very negative number becomes, negated
+
+    For example:
+
+        input 8
+        FC-4 elu, FC-2  -> 2
     """
 
     word = "elu"
@@ -100,7 +121,13 @@ class Elu(Activation):
 @register
 @dataclass(frozen=True)
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-x))        (Goodfellow et al. 2016, eq. 3.30)"""
+    """y = 1 / (1 + exp(-x))        (Goodfellow et al. 2016, eq. 3.30)
+
+    For example:
+
+        input 8
+        FC-4 sigmoid, FC-1, sigmoid     -> 1
+    """
 
     word = "sigmoid"
 
@@ -111,7 +138,13 @@ class Sigmoid(Activation):
 @register
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))        (LeCun et al. 1998, "Efficient BackProp", section 4.4)"""
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))        (LeCun et al. 1998, "Efficient BackProp", section 4.4)
+
+    For example:
+
+        input 8
+        FC-4 tanh, FC-2     -> 2
+    """
 
     word = "tanh"
 
@@ -125,6 +158,12 @@ class Step(Activation):
     """y = 1 where x > 0, else 0        (Rosenblatt 1958)
 
     It has no gradient; train it with `loss=perceptron`, which reads the sum in front of it.
+
+    For example:
+
+        input 2
+        FC-1 step   -> 1
+        train: data=xor loss=perceptron optimizer=sgd
     """
 
     word = "step"
@@ -136,7 +175,13 @@ class Step(Activation):
 @register
 @dataclass(frozen=True)
 class Softplus(Activation):
-    """y = log(1 + exp(x))        (Glorot et al. 2011, section 3.1)"""
+    """y = log(1 + exp(x))        (Glorot et al. 2011, section 3.1)
+
+    For example:
+
+        input 8
+        FC-4 softplus, FC-2     -> 2
+    """
 
     word = "softplus"
     before = "he"
@@ -148,7 +193,13 @@ class Softplus(Activation):
 @register
 @dataclass(frozen=True)
 class Swish(Activation):
-    """y = x * sigmoid(x)        (Ramachandran et al. 2017, with beta = 1)"""
+    """y = x * sigmoid(x)        (Ramachandran et al. 2017, with beta = 1)
+
+    For example:
+
+        input 8
+        FC-4 swish, FC-2    -> 2
+    """
 
     word = "swish"
     elsewhere = ("silu",)
@@ -164,6 +215,11 @@ class Gelu(Activation):
     """y = x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3)))        (Hendrycks and Gimpel 2016, section 2)
 
     The approximation by tanh, off by less than 0.0005 from x times the normal distribution function.
+
+    For example:
+
+        input 8
+        FC-4 gelu, FC-2     -> 2
     """
 
     word = "gelu"
@@ -179,6 +235,11 @@ class Prelu(Activation):
     """y = x where x > 0, else slope[c] * x, the slopes learned        (He et al. 2015, eq. 1)
 
     start: what every slope starts as
+
+    For example:
+
+        input 8
+        FC-4 prelu, FC-2    -> 2
     """
 
     word = "prelu"
@@ -202,6 +263,11 @@ class Abs(Activation):
     """y = |x|        (Jarrett et al. 2009, section 2.1)
 
     The gradient at 0 is 0.
+
+    For example:
+
+        input 8
+        FC-4 abs, FC-2  -> 2
     """
 
     word = "abs"
@@ -213,7 +279,13 @@ class Abs(Activation):
 @register
 @dataclass(frozen=True)
 class Linear(Activation):
-    """y = x: says that a layer has no activation where it would have one by default"""
+    """y = x: says that a layer has no activation where it would have one by default
+
+    For example:
+
+        input 8x8x3
+        conv1-4 linear, avgpool     -> 4x4x4
+    """
 
     word = "linear"
 

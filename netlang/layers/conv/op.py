@@ -32,6 +32,12 @@ class Conv(Layer):
 
     Cross-correlation: the window is not flipped (Goodfellow et al. 2016, eq. 9.6). A sequence is an image of one row:
     y[n,t,f] = b[f] + sum over u,c of x[n, t*stride + u*dilation - pad, c] * w[0,u,c,f].
+
+    For example:
+
+        input 32x32x3
+        conv3-16                -> 32x32x16
+        conv5x1-8/2 pad=2x0 bn  -> 16x16x8
     """
 
     word = "conv"
@@ -107,6 +113,12 @@ class DepthwiseConv(Layer):
     dilation: pixels from one row or column of the window to the next
     bias:     whether b is there
     init:     how w starts; `auto` is `he` before a rectifier and `xavier` elsewhere
+
+    For example:
+
+        input 16x16x8
+        dwconv3/2 bn    -> 8x8x8
+        conv1-16 bn     -> 8x8x16
     """
 
     word = "dwconv"

@@ -25,6 +25,11 @@ class Deconv(Layer):
     init:   how w starts; `auto` is `he` before a rectifier and `xavier` elsewhere
 
     The adjoint of the convolution with this kernel, stride and padding (Zeiler et al. 2010; Long et al. 2015).
+
+    For example:
+
+        input 7x7x8
+        deconv4-3/2     -> 14x14x3
     """
 
     word = "deconv"

@@ -21,6 +21,11 @@ class Dense(Layer):
     init:  how w starts; `auto` is `he` before a rectifier and `xavier` elsewhere
 
     An image is flattened first: rows, columns, channels (Goodfellow et al. 2016, eq. 6.19).
+
+    For example:
+
+        input 6x6x4
+        FC-10, FC-3 linear  -> 3
     """
 
     word = "fc"

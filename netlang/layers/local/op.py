@@ -24,6 +24,11 @@ class Local(Layer):
     init:   how w starts; `auto` is `he` before a rectifier and `xavier` elsewhere
 
     A convolution whose weights are not shared between places (LeCun 1989).
+
+    For example:
+
+        input 8x8x3
+        local3-4/2  -> 4x4x4
     """
 
     word = "local"

@@ -28,6 +28,11 @@ class Maxout(Layer):
     init:   how w starts; `auto` is `xavier`
 
     An image is flattened first, as before `fc`. `max[conv3-64 | conv3-64]` is maxout over images.
+
+    For example:
+
+        input 8
+        maxout3-4, FC-2     -> 2
     """
 
     word = "maxout"
@@ -70,6 +75,11 @@ class ChannelPool(Layer):
     """y[...,f] = the largest of x[..., f*kernel] to x[..., f*kernel + kernel - 1]        (Goodfellow et al. 2013)
 
     kernel: how many neighbouring channels become one; the gradient goes to the first of equal numbers
+
+    For example:
+
+        input 8x8x3
+        conv3-32, channelpool2  -> 8x8x16
     """
 
     word = "channelpool"

@@ -47,7 +47,13 @@ class Merge(Layer):
 @register
 @dataclass(frozen=True)
 class Add(Merge):
-    """y = a + b + ...        (He et al. 2016, eq. 1)"""
+    """y = a + b + ...        (He et al. 2016, eq. 1)
+
+    For example:
+
+        input 8x8x16
+        add[ conv3-16 | conv5-16 ] relu     -> 8x8x16
+    """
 
     word = "add"
 
@@ -58,7 +64,13 @@ class Add(Merge):
 @register
 @dataclass(frozen=True)
 class Mul(Merge):
-    """y = a * b * ...        (Hu et al. 2018, eq. 4)"""
+    """y = a * b * ...        (Hu et al. 2018, eq. 4)
+
+    For example:
+
+        input 8x8x8
+        mul[ identity | globalavgpool, FC-2, FC-8, sigmoid ]    -> 8x8x8
+    """
 
     word = "mul"
 
@@ -69,7 +81,13 @@ class Mul(Merge):
 @register
 @dataclass(frozen=True)
 class Sub(Merge):
-    """y = a - b, of two branches"""
+    """y = a - b, of two branches
+
+    For example:
+
+        input 8
+        sub[ FC-4 | FC-4 tanh ]     -> 4
+    """
 
     word = "sub"
 
@@ -88,6 +106,11 @@ class Max(Merge):
     """y = the largest of a, b, ...: maxout        (Goodfellow et al. 2013)
 
     The gradient goes to the first of equal numbers.
+
+    For example:
+
+        input 8x8x3
+        max[ conv3-4 | conv3-4 ]    -> 8x8x4
     """
 
     word = "max"
@@ -99,7 +122,13 @@ class Max(Merge):
 @register
 @dataclass(frozen=True)
 class Concatenate(Layer):
-    """y = the channels of a, then those of b, ...        (Szegedy et al. 2015, section 4)"""
+    """y = the channels of a, then those of b, ...        (Szegedy et al. 2015, section 4)
+
+    For example:
+
+        input 8x8x3
+        concat[ conv1-4 | conv3-8 ]     -> 8x8x12
+    """
 
     word = "concat"
     merge = True

@@ -24,6 +24,12 @@ class Residual(Merge):
 
     shortcut: `identity` is x itself; `project` a 1x1 convolution with the body's stride; `pad` every stride-th row and
               column, with zero channels appended (option A); `auto` is `identity` where shapes agree, else `project`
+
+    For example:
+
+        input 8x8x16
+        residual[ conv3-16, conv3-16 ] relu     -> 8x8x16
+        residual[ conv3-32/2, conv3-32 ] relu   -> 4x4x32
     """
 
     word = "residual"

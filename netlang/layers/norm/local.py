@@ -21,6 +21,11 @@ class LocalResponseNorm(Layer):
     beta:    the power of the divisor
     k:       what keeps the divisor from zero
     average: whether alpha is divided by size, as PyTorch and ONNX do
+
+    For example:
+
+        input 9x9x3
+        conv3-8, lrn size=5     -> 9x9x8
     """
 
     word = "lrn"

@@ -90,6 +90,12 @@ class BatchNorm(Norm):
 
     The mean and variance of a channel are taken over the examples and places of a batch; over batch and time of a
     sequence.
+
+    For example:
+
+        input 8x8x3
+        conv3-16 bn, maxpool    -> 4x4x16
+        bn momentum=0.01        -> 4x4x16
     """
 
     word = "bn"
@@ -171,6 +177,12 @@ class GroupNorm(Norm):
     eps:    what keeps the divisor from zero
     scale:  whether the scale is learned; 1 if not
     shift:  whether the shift is learned; 0 if not
+
+    For example:
+
+        input 8x8x3
+        conv3-16 gn=4, conv1-8  -> 8x8x8
+        gn 2                    -> 8x8x8
     """
 
     word = "gn"
@@ -206,6 +218,11 @@ class LayerNorm(Norm):
     shift: whether the shift is learned; 0 if not
 
     A group is a whole image, or the features of one step of a sequence.
+
+    For example:
+
+        input Tx4
+        lstm-8, ln  -> Tx8
     """
 
     word = "ln"
@@ -234,6 +251,11 @@ class InstanceNorm(Norm):
     shift: whether the shift is learned; 0 if not
 
     A group is one channel of one image or sequence.
+
+    For example:
+
+        input 8x8x3
+        conv3-16 in, conv3-3    -> 8x8x3
     """
 
     word = "in"

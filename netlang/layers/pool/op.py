@@ -67,6 +67,12 @@ class MaxPool(Pool):
 
     Even windows are padded below and right, as in Caffe (Krizhevsky et al. 2012, section 3.4). The gradient goes to
     the first of equal numbers, in rows, then columns.
+
+    For example:
+
+        input 14x14x3
+        maxpool             -> 7x7x3
+        maxpool3/2 valid    -> 3x3x3
     """
 
     word = "maxpool"
@@ -88,6 +94,11 @@ class AvgPool(Pool):
     count_padding: whether the average counts the padding as zeros, as torchvision's Inception-v3 does
 
     Without the trained factor and bias of LeCun et al. 1998, section II.B.
+
+    For example:
+
+        input 14x14x6
+        avgpool3/2  -> 7x7x6
     """
 
     word = "avgpool"
@@ -145,7 +156,13 @@ class GlobalPool(Layer):
 @register
 @dataclass(frozen=True)
 class GlobalAvgPool(GlobalPool):
-    """y[n,c] = the average of x[n,h,w,c] over h,w, or of x[n,t,c] over t        (Lin et al. 2014, section 3.2)"""
+    """y[n,c] = the average of x[n,h,w,c] over h,w, or of x[n,t,c] over t        (Lin et al. 2014, section 3.2)
+
+    For example:
+
+        input 7x7x8
+        globalavgpool   -> 8
+    """
 
     word = "globalavgpool"
     aliases = ("gap",)
@@ -159,7 +176,13 @@ class GlobalAvgPool(GlobalPool):
 @register
 @dataclass(frozen=True)
 class Mean(GlobalPool):
-    """y[n,c] = the average of x[n,t,c] over t: a sequence becomes a vector"""
+    """y[n,c] = the average of x[n,t,c] over t: a sequence becomes a vector
+
+    For example:
+
+        input Tx4
+        rnn-8, mean     -> 8
+    """
 
     word = "mean"
     compares = False
@@ -179,7 +202,13 @@ class Mean(GlobalPool):
 @register
 @dataclass(frozen=True)
 class GlobalMaxPool(GlobalPool):
-    """y[n,c] = the largest x[n,h,w,c] over h,w, or x[n,t,c] over t; the gradient goes to the first of equal numbers"""
+    """y[n,c] = the largest x[n,h,w,c] over h,w, or x[n,t,c] over t; the gradient goes to the first of equal numbers
+
+    For example:
+
+        input Tx4
+        conv3-8, globalmaxpool  -> 8
+    """
 
     word = "globalmaxpool"
     elsewhere = ("globalmax",)

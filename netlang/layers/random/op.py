@@ -19,6 +19,11 @@ class Dropout(Layer):
 
     Scaled while training ("inverted"), so that evaluation computes nothing
     (Srivastava et al. 2014, section 10).
+
+    For example:
+
+        input 20
+        FC-16, dropout 0.25, FC-4   -> 4
     """
 
     word = "dropout"

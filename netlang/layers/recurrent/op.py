@@ -143,6 +143,11 @@ class Rnn(Recurrent):
     reverse: whether the sequence is read from its end
     bidirectional: whether it is read both ways, the outputs joined (Schuster and Paliwal 1997)
     init:    how W starts; `auto` is `xavier`
+
+    For example:
+
+        input Tx4
+        rnn-8 act=relu last     -> 8
     """
 
     word = "rnn"
@@ -170,6 +175,12 @@ class Lstm(Recurrent):
     init:    how the W start; `auto` is `xavier`
 
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+
+    For example:
+
+        input Tx4
+        lstm-8 peephole bidirectional   -> Tx16
+        mean                            -> 16
     """
 
     word = "lstm"
@@ -198,6 +209,11 @@ class Gru(Recurrent):
     reverse: whether the sequence is read from its end
     bidirectional: whether it is read both ways, the outputs joined
     init:    how the W start; `auto` is `xavier`
+
+    For example:
+
+        input Tx4
+        gru-8, last     -> 8
     """
 
     word = "gru"

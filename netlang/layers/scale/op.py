@@ -14,6 +14,11 @@ class Scale(Layer):
     """y = factor * x        (Szegedy et al. 2017, section 3.3: residuals times 0.17)
 
     factor: what every number is multiplied by; it is not learned
+
+    For example:
+
+        input 8x8x4
+        add[ identity | conv3-4, scale 0.17 ] relu  -> 8x8x4
     """
 
     word = "scale"

@@ -47,7 +47,14 @@ def last_step(emit: Emit, x: Value, ends: Ends | None) -> Value:
 @register
 @dataclass(frozen=True)
 class Last(Pick):
-    """y[n,c] = x[n,t,c] at the last step t"""
+    """y[n,c] = x[n,t,c] at the last step t
+
+    For example:
+
+        input Tx4
+        rnn-8   -> Tx8
+        last    -> 8
+    """
 
     word = "last"
     final = True
@@ -62,7 +69,13 @@ class Last(Pick):
 @register
 @dataclass(frozen=True)
 class First(Pick):
-    """y[n,c] = x[n,0,c]"""
+    """y[n,c] = x[n,0,c]
+
+    For example:
+
+        input Tx4
+        lstm-8 reverse, first   -> 8
+    """
 
     word = "first"
 

@@ -21,7 +21,13 @@ from netlang.types import BATCH, Count, Dim, Tensor, shown
 @register
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """A vector of all numbers: rows, then columns, then channels."""
+    """A vector of all numbers: rows, then columns, then channels.
+
+    For example:
+
+        input 4x4x3
+        flatten     -> 48
+    """
 
     word = "flatten"
     transparent = True
@@ -39,7 +45,13 @@ class Flatten(Layer):
 @register
 @dataclass(frozen=True)
 class Identity(Layer):
-    """y = x"""
+    """y = x
+
+    For example:
+
+        input 8x8x4
+        concat[ identity | conv3-4 ]    -> 8x8x8
+    """
 
     word = "identity"
     elsewhere = ("skip",)
@@ -58,6 +70,11 @@ class Reshaped(Layer):
     """The same numbers in the same order, rows, then columns, then channels, under another shape
 
     shape: the new sizes, as in `reshape 7x7x64`
+
+    For example:
+
+        input 12
+        FC-48, reshape 4x4x3    -> 4x4x3
     """
 
     word = "reshape"
@@ -86,6 +103,12 @@ class Pad(Layer):
 
     by:       rows above and below, and columns left and right, in pixels
     channels: zero channels behind the others (option A of He et al. 2016, section 4.2)
+
+    For example:
+
+        input 6x6x3
+        pad 1x2         -> 8x10x3
+        conv3-4 valid   -> 6x8x4
     """
 
     word = "pad"
@@ -127,6 +150,12 @@ class Crop(Layer):
     like: a tensor whose height and width are kept, `crop like=@a` (Ronneberger et al. 2015)
 
     Where an odd number of rows or columns goes, the last side loses one more.
+
+    For example:
+
+        input 12x12x4 @whole
+        conv3-4 valid, conv3-4 valid            -> 8x8x4
+        concat[ identity | @whole, crop 2 ]     -> 8x8x8
     """
 
     word = "crop"
@@ -183,7 +212,14 @@ class Upsample(Layer):
     kernel: how many pixels one becomes, in height and width; or
     like:   a tensor whose height and width it gets, `upsample like=@a`
     how:    `nearest` repeats the pixel; `bilinear` goes straight from one pixel's centre to the next, the centre of
-            pixel i lying at i + 1/2 (RULINGS 52)
+            pixel i lying at i + 1/2
+
+    For example:
+
+        input 9x9x4 @whole
+        maxpool3/2, conv3-8                         -> 5x5x8
+        concat[ upsample like=@whole | @whole ]     -> 9x9x12
+        upsample2 how=bilinear                      -> 18x18x12
     """
 
     word = "upsample"

@@ -18,6 +18,11 @@ class Softmax(Layer):
     """y[c] = exp(x[c]) / sum over k of exp(x[k])        (Bridle 1990)
 
     The largest x is subtracted first, which changes nothing but the range of exp.
+
+    For example:
+
+        input 8
+        FC-3, softmax   -> 3
     """
 
     word = "softmax"
@@ -40,6 +45,11 @@ class LogSoftmax(Layer):
     """y[c] = x[c] - log(sum over k of exp(x[k]))
 
     The largest x is subtracted first, which changes nothing but the range of exp.
+
+    For example:
+
+        input 8
+        FC-3, logsoftmax    -> 3
     """
 
     word = "logsoftmax"

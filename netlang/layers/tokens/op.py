@@ -20,6 +20,11 @@ class Embed(Layer):
     init:  how w starts; `auto` is `normal(1)`
 
     The table has a row for every word of the vocabulary. It has no MACs: rows are read, not multiplied.
+
+    For example:
+
+        input T tokens vocab=50
+        embed-8, mean, FC-2     -> 2
     """
 
     word = "embed"
@@ -42,7 +47,14 @@ class Embed(Layer):
 @register
 @dataclass(frozen=True)
 class OneHot(Layer):
-    """y[n,t,f] = 1 where f = x[n,t], else 0: as long a vector as the vocabulary has words"""
+    """y[n,t,f] = 1 where f = x[n,t], else 0: as long a vector as the vocabulary has words
+
+    For example:
+
+        input T tokens vocab=20
+        onehot          -> Tx20
+        rnn-8, last     -> 8
+    """
 
     word = "onehot"
     tokens = True
