@@ -16,6 +16,9 @@ CONVOLUTIONS = {
     "taps that never meet the image": (2, (2, 2), (2, 2), (3, 3), (4, 4, 4, 4), (1, 1), 2, 2),
     "stride 3, pixels of nine phases": (3, (7, 8), (3, 2), (3, 3), (1, 1, 1, 0), (1, 1), 17, 3),
     "few channels, a window beyond the image": (2, (3, 4), (7, 5), (2, 3), (4, 3, 3, 3), (1, 1), 3, 17),
+    "images packed together": (11, (7, 9), (3, 3), (2, 1), (1, 1, 1, 1), (1, 1), 35, 83),
+    "an image packed in bands": (2, (19, 17), (2, 3), (1, 1), (0, 2, 1, 2), (1, 2), 18, 17),
+    "lines beyond the image, packed": (30, (5, 3), (5, 2), (2, 2), (6, 0, 6, 4), (2, 1), 16, 65),
     "1x1": (16, (4, 3), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 35, 16),
 }
 ROLES = ("out", "data", "weight")
@@ -35,7 +38,10 @@ def operands(primitive, dtype, x, w, y):
 
 @pytest.mark.parametrize("lanes", "cn")
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize(("name", "dtype"), [*product(CONVOLUTIONS, ["f32"]), ("stride 2, uneven pad", "f64")])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [*product(CONVOLUTIONS, ["f32"]), *product(["stride 2, uneven pad", "images packed together"], ["f64"])],
+)
 def test_convolutions_agree_with_the_reference(name, role, lanes, dtype):
     n, size, kernel, stride, pad, dilation, c, f = CONVOLUTIONS[name]
     primitive = sided(role, lanes, kernel=kernel, stride=stride, pad=pad, dilation=dilation, size=size)

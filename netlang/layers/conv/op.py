@@ -85,11 +85,9 @@ class Conv(Layer):
         return self._windows(x).left
 
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
-        at = self._windows(x.type)
-        form = Contraction("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed)
+        form, image = self._read(emit, x)
         parts = []
         c, f = x.type.channels // self.groups, self.width // self.groups
-        image = on_row(emit, x)
         for k in range(self.groups):
             read, by = (image, w) if self.groups == 1 else (
                 emit(Slice(k * c, k * c + c), image),
@@ -98,6 +96,14 @@ class Conv(Layer):
             parts.append(emit(form, read, by))
         y = parts[0] if self.groups == 1 else emit(Concat(), *parts)
         return biased(emit, off_row(emit, y, x.type), *b)
+
+    def _read(self, emit: Emit, x: Value) -> tuple[Contraction, Value]:
+        """The contraction and the image it reads: single pixels a stride apart are first put side by side."""
+        at, image = self._windows(x.type), on_row(emit, x)
+        if at.kernel != (1, 1) or at.stride == (1, 1) or any(at.pad):
+            return Contraction("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed), image
+        pixels = Window("average", (1, 1), at.stride, at.pad, at.fixed)
+        return Contraction("out", size=pixels.windows), emit(pixels, image)
 
 
 @register

@@ -9,6 +9,7 @@ So nothing is added across threads, and the order of additions depends on the sh
 from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.packed import packed, suits
 from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
@@ -23,6 +24,8 @@ BAND = 4  # column blocks that a group of tiles of a 1x1 kernel goes through bef
 def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The launch of a weight gradient: (x, dy) -> dw, stored as rows (u, v, c) of filters."""
     x, dy = inputs
+    if suits(primitive, x, dy, batch):
+        return packed(primitive, inputs, result, target, batch)
     lanes, dtype = x.lanes, result.type.dtype
     of, by = Geometry(x.type, lanes), Geometry(dy.type, lanes)
     (height, width), (high, wide) = image_size(x), image_size(dy)
