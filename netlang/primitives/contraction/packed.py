@@ -1,10 +1,10 @@
 """Role "weight" of several taps: what a thread reads is packed first.
 
 A part of the work is some rows (c, u, v) or some columns of the result, all pixels of them. Its thread takes some lines
-of pixels at a time: its channels of x, with zeros around them, as panels [channels / 16][pixel][16], then, for 64 filters
-after the other, dy as [pixel][64], and adds the products of all its rows to their sums. Read as they lie, pixels of 2 KB
-would share two sets of the first cache. Nothing is added across threads, and the sums go from pixel to pixel however the
-lines are cut.
+of pixels at a time: its channels of x, with zeros around them, as panels [channels / 16][pixel][16], then, for 64
+filters after the other, dy as [pixel][64], and adds the products of all its rows to their sums. Read as they lie,
+pixels of 2 KB would share two sets of the first cache. Nothing is added across threads, and the sums go from pixel to
+pixel however the lines are cut.
 """
 
 from dataclasses import dataclass
