@@ -1,14 +1,21 @@
 """Files, read and written so that nothing is ever half there."""
 
 import errno
+import hashlib
 import json
 import math
 import os
+import stat
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+
+SMALL = 1_000_000  # bytes: up to here the content of a file tells whether it changed, beyond it when it was written
+State = tuple[object, ...]
+_followed: ContextVar[dict[Path, State] | None] = ContextVar("followed", default=None)
 
 
 class Problem(Exception):
@@ -93,6 +100,35 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def followed() -> Iterator[dict[Path, State]]:
+    """The files that this thread reads for a net, or looks for in vain, meanwhile; each with its state before."""
+    found: dict[Path, State] = {}
+    token = _followed.set(found)
+    try:
+        yield found
+    finally:
+        _followed.reset(token)
+
+
+def met(path: Path) -> None:
+    """Say that a file is about to be read, or looked for."""
+    files = _followed.get()
+    if files is not None and path not in files:
+        files[path] = state(path)
+
+
+def state(path: Path) -> State:
+    """What changes when a file is written, made or removed."""
+    try:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:  # two saves may share a time and a size
+            return (hashlib.sha256(path.read_bytes()).digest(),)
+    except (OSError, ValueError):
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read(path: Path) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from netlang.check.problems import Problems
 from netlang.check.tree import Stored
 from netlang.diagnostics import either, error, meant
-from netlang.files import Problem, inside, reason
+from netlang.files import Problem, inside, met, reason
 from netlang.graph import Stored as Found
 from netlang.source import Span
 from netlang.syntax import ast
@@ -63,6 +63,7 @@ def _path(text: ast.Text, folder: Path) -> Path:
         raise error(
             "weights", f"`weights=` {problem}", text.span, help="its path is relative to the file that says it"
         ) from None
+    met(path)
     try:
         if path.is_file():
             return path

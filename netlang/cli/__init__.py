@@ -23,6 +23,7 @@ COMMANDS = {
     "diff": "What differs between two nets, by line and by figure.",
     "table": "Nets side by side, as papers print variants.",
     "draw": "Draw a net, in the terminal or as SVG, PNG, PDF or DOT.",
+    "watch": "A page in the browser that follows a file as it is saved.",
     "zoo": "List the nets that ship with netlang.",
     "new": "Copy a net of the zoo to a file of your own.",
     "layers": "List the layers the language knows, with their settings.",

@@ -44,7 +44,7 @@ COLOURS = {  # background of a step by family: pale, so that black text reads we
 
 def dot(picture: Picture, unroll: int = 0) -> str:
     """The DOT text of a picture. unroll: how many steps of a recurrent layer are drawn; 0 draws its loop."""
-    graph = graphviz.Digraph(picture.title)
+    graph = graphviz.Digraph(graphviz.nohtml(picture.title))  # a name in `<>` is text too
     graph.attr(bgcolor="white", pad="0.15", nodesep="0.3", ranksep="0.15", ordering="out", fontname=FONT, fontsize="11")
     graph.attr("node", shape="box", style="filled,rounded", color="#ffffff00", fontname=FONT, fontsize="12",
                fontcolor=INK, height="0.3", margin="0.12,0.04")  # fmt: skip

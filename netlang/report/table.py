@@ -1,6 +1,7 @@
 """The table of `netlang summary`: at most 100 columns where the net allows it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from netlang.diagnostics import columns
 from netlang.report.fields import Jump
@@ -10,6 +11,18 @@ from netlang.types import Count, Dim, shown
 WIDE = 100  # columns: a longer name or layer is cut so that the table fits
 TEXTS = ("name", "layer", "act", "output")
 CUT = {"layer": 14, "name": 10}  # what gives way, in this order, and the columns it keeps
+Cells = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of the table, without columns that are empty.
+
+    parts: the rows of the net as it runs, those that exist only while training, if any, and the totals
+    """
+
+    heads: Cells
+    parts: tuple[tuple[Cells, ...], ...]
 
 
 def table(found: Summary) -> Iterator[str]:
@@ -20,13 +33,27 @@ def table(found: Summary) -> Iterator[str]:
     yield ""
     yield from _table(found)
     yield ""
-    yield from _totals(found)
+    yield from totals(found)
 
 
 def _table(found: Summary) -> Iterator[str]:
+    grid = cells(found)
+    widths = _widths(grid)
+
+    def line(row: Cells) -> str:
+        return "  ".join(map(_cell, row, widths, grid.heads)).rstrip()
+
+    rule = "  ".join("─" * width for width in widths)
+    yield line(grid.heads)
+    for part in grid.parts:
+        yield rule
+        yield from map(line, part)
+
+
+def cells(found: Summary) -> Grid:
+    """What the table holds, as text."""
     counts = "MACs" if found.convention == PAPER else found.convention
     heads = ("name", "layer", "act", "output", "parameters", counts, "field", "jump", "memory")
-    run = [_cells(row) for row in found.run]
     side = [_cells(row) for row in found.layers if row.side]
     memory = size(found.total("memory"))
     totals = [("total", "", "", "", _number(found.parameters), _number(found.total("counted")), "", "", memory)]
@@ -34,31 +61,27 @@ def _table(found: Summary) -> Iterator[str]:
         counted = _number(found.total("counted", training=True))
         memory = size(found.memory.activations)
         totals.append(("training", "", "", "", _number(found.training_parameters), counted, "", "", memory))
-    every = [heads, *run, *side, *totals]
-    kept = [k for k in range(len(heads)) if k < 4 or any(cells[k] for cells in every[1:])]
-    widths = _widths(heads, kept, every)
+    parts = [part for part in ([_cells(row) for row in found.run], side, totals) if part]
+    kept = [k for k in range(len(heads)) if k < 4 or any(row[k] for part in parts for row in part)]
 
-    def line(cells: tuple[str, ...]) -> str:
-        return "  ".join(_cell(cells[k], widths[k], heads[k]) for k in kept).rstrip()
+    def shown_of(row: Cells) -> Cells:
+        return tuple(row[k] for k in kept)
 
-    rule = "  ".join("─" * widths[k] for k in kept)
-    yield from (line(heads), rule, *map(line, run))
-    if side:
-        yield from (rule, *map(line, side))
-    yield from (rule, *map(line, totals))
+    return Grid(shown_of(heads), tuple(tuple(map(shown_of, part)) for part in parts))
 
 
-def _widths(heads: tuple[str, ...], kept: list[int], every: list[tuple[str, ...]]) -> dict[int, int]:
+def _widths(grid: Grid) -> list[int]:
     """Columns as wide as their cells, names and layers narrower where the table then fits `WIDE`."""
-    widths = {k: max(columns(cells[k]) for cells in every) for k in kept}
-    least = sum(min(width, CUT.get(heads[k], width)) for k, width in widths.items())
+    rows = [grid.heads, *(row for part in grid.parts for row in part)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    least = sum(min(width, CUT.get(head, width)) for head, width in zip(grid.heads, widths, strict=True))
     if least + 2 * (len(widths) - 1) > WIDE:
         return widths  # it is wider whatever gives way
-    for head, kept_of in CUT.items():
-        k = heads.index(head)
-        over = sum(widths.values()) + 2 * (len(widths) - 1) - WIDE
+    for head, kept in CUT.items():
+        k = grid.heads.index(head)
+        over = sum(widths) + 2 * (len(widths) - 1) - WIDE
         if over > 0:
-            widths[k] = max(widths[k] - over, min(widths[k], kept_of))
+            widths[k] = max(widths[k] - over, min(widths[k], kept))
     return widths
 
 
@@ -73,7 +96,7 @@ def _cell(text: str, width: int, head: str) -> str:
     return text + blank if head in TEXTS else blank + text
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row) -> Cells:
     return (
         row.name,
         row.layer,
@@ -101,7 +124,8 @@ def _number(count: Count) -> str:
     return f"{count:,}" if count != 0 else ""
 
 
-def _totals(found: Summary) -> Iterator[str]:
+def totals(found: Summary) -> Iterator[str]:
+    """What stands below the table."""
     training = ""
     if found.training_parameters != found.parameters:
         training = f" ({found.training_macs:,} with side heads)"

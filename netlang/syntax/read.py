@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netlang.catalogue import PREFIX, names, shipped
 from netlang.diagnostics import Diagnostic, Label, NetError, closest
-from netlang.files import Problem, reason, there, write
+from netlang.files import Problem, met, reason, there, write
 from netlang.source import Source, Span, unified
 
 LARGEST = 1_000_000  # bytes; a net of 10,000 lines has half of them
@@ -29,7 +29,9 @@ def read(path: str | Path) -> Source:
 def content(name: str) -> bytes:
     """The bytes of a `.net` file. Raises NetError."""
     try:
-        data = _bytes(_existing(name))
+        path = _existing(name)
+        met(path)
+        data = _bytes(path)
     except (OSError, ValueError) as problem:
         raise _unreadable(name, problem) from None
     if len(data) > LARGEST:
