@@ -28,6 +28,7 @@ COMMANDS = {
     "new": "Copy a net of the zoo to a file of your own.",
     "layers": "List the layers the language knows, with their settings.",
     "train": "Train a net and keep its weights.",
+    "curves": "Loss and score of training runs, epoch by epoch.",
     "evaluate": "Measure trained weights on test data.",
     "run": "Put inputs through a trained net.",
     "export": "Write a net as ONNX, or its weights as safetensors.",
