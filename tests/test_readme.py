@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_net_in_the_readme_is_the_example():
-    shown = re.search(r"```\n(input .*?)```", README, re.DOTALL)
+    shown = re.search(r"```net\n(input .*?)```", README, re.DOTALL)
     assert shown is not None
     example = (ROOT / "examples" / "lenet.net").read_text().splitlines()
 

@@ -22,12 +22,6 @@ def indented(text):
     return "\n".join(line[4:] for line in text.split("\n") if line.startswith("    "))
 
 
-def test_the_first_example_checks():
-    text = (DOCS / "language.md").read_text(encoding="utf8").split("## Lines and steps")[0]
-
-    assert net(indented(text)).expected == {"parameters": 61706, "macs": 417000}
-
-
 def first_activation(line):
     graph = net(f"input {'8x8x1' if 'conv' in line else '8'}\n{line}\n").graph
     found = [n for n in graph.made_by(Layer) if n.path == next(graph.made_by(Layer)).path]
