@@ -20,7 +20,7 @@ from netlang.source import Source
 from netlang.syntax.parse import parse
 
 ALL = os.environ.get("NETLANG_DOCS") == "all"
-SLOW = {"train", "evaluate", "run", "gradcheck", "profile", "bench", "export"}
+SLOW = {"train", "curves", "evaluate", "run", "gradcheck", "profile", "bench", "export"}
 STAGES_OF_TEXT = {"ast", "graph", "primitives", "gradient", "optimised", "plan", "kernels"}
 COMMANDS = [(fence, line) for fence in fences("sh", "console") for line, _ in fence.commands()]
 
