@@ -7,15 +7,17 @@ from netlang.passes.fold import fold
 from netlang.passes.fuse import fuse
 from netlang.passes.layout import layout
 from netlang.passes.share import share
+from netlang.passes.stepwise import stepwise
 from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, fuse)
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, stepwise, fuse)
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
 CPU: tuple[Pass, ...] = (
     layout,
     winograd,
+    stepwise,
 )  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"
 
 

@@ -10,11 +10,13 @@ one to write.
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
 from netlang.primitives.launch import Product as Function
 from netlang.primitives.scan.op import Piece, Scan
-from netlang.primitives.scan.phases import Group, Tiling, groups, kept, tiling
+from netlang.primitives.scan.phases import Group, Tiling, groups, kept, near, tiling
 from netlang.primitives.scan.step import Places, group_text
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
 
 WAIT = ["barrier(team, thread)", "if stopped(team):", "    return"]
+TOGETHER = ["if alone == 0:", *indented(WAIT)]
+MANY, UNEVEN = 8, 1.25  # examples that make a tile; how much longer than the others a thread may work
 
 
 @drafts("cpu", Scan)
@@ -22,7 +24,9 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     """The launch of a recurrence. All sizes are arguments: the text is the same where the tiles are."""
     assert result.lanes == "c", "a sequence has its channels in the lanes"
     g = Geometry(result.type, "c")
-    parts = tuple((group, tiling(group, target, batch)) for group in groups(primitive))
+    alone = _alone(primitive, batch, g, target)
+    count = -(-batch // target.threads) if alone else batch
+    parts = tuple((group, tiling(group, target, count)) for group in groups(primitive))
     arguments = Arguments()
     arguments.add(y=Address(result.buffer), steps=g.places, columns=g.columns)
     for k, operand in enumerate(inputs):
@@ -31,13 +35,13 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     for k, start in enumerate(primitive.starts.values()):
         arguments.add(**{f"out{k}": start // LANES})
     memory = _Memory(primitive, parts, g, batch)
-    arguments.add(**memory.offsets)
+    arguments.add(**memory.offsets, alone=int(alone))
     packing, loop = [], list[str]()
     for k, (group, tiles) in enumerate(parts):
         arguments.add(**_sizes(k, group, tiles, g, primitive))
         packing += _packed(k, group, tiles, g)
         if k and group.phase != parts[k - 1][0].phase:
-            loop += WAIT
+            loop += TOGETHER
         loop += group_text(primitive, k, group, tiles, Places(memory.names, memory.tables[k], g))
     products = any(group.bundles for group, _ in parts)
     lines = [
@@ -48,13 +52,35 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
         *packing,
         *memory.zeroed(),
         *WAIT,
+        *_share(max(tiles.rows for _, tiles in parts)),
         "for k in range(steps):",
         f"    t = {'steps - 1 - k' if primitive.reverse else 'k'}",
         *indented(memory.turned()),
         *indented(loop),
-        *(indented(WAIT) if products else []),
+        *(indented(TOGETHER) if products else []),
     ]
     return drafted("scan", arguments, lines, (max(memory.own, default=0), memory.bytes))
+
+
+def _alone(scan: Scan, batch: int, g: Geometry, target: Target) -> bool:
+    """Whether each thread takes some of the examples through all steps, and waits for nobody.
+
+    It then reads all matrices in every step; and the examples must be enough for all threads.
+    """
+    blocks = -(-batch // MANY)
+    rounds = -(-blocks // target.threads)
+    return near(scan, g.dtype) and rounds * target.threads <= UNEVEN * blocks
+
+
+def _share(rows: int) -> list[str]:
+    """The examples of a thread, all or some whole tiles of so many rows, and which part of their units is its own."""
+    return [
+        "low, high, part, parts = 0, count, thread, threads(team)",
+        "if alone != 0:",
+        f"    low, high = split((count + {rows - 1}) // {rows}, thread, threads(team))",
+        f"    low, high = low * {rows}, min_i64(high * {rows}, count)",
+        "    part, parts = 0, 1",
+    ]
 
 
 class _Memory:

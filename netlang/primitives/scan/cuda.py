@@ -35,7 +35,7 @@ class _Scan:
         self.scan, self.threads, self.dtype = scan, threads, result.type.dtype
         self.pitches = [pitch(operand.type) for operand in inputs]
         self.given = {given.name: given for given in scan.given}
-        self.shared = {shared.name: shared.operand for shared in scan.shared}
+        self.shared = {shared.name: shared for shared in scan.shared}
         self.states = {state.name: k for k, state in enumerate(scan.states)}
         self.at: dict[str, int] = {}
         self.size = 0
@@ -146,7 +146,8 @@ class _Scan:
         if name in self.given:
             return self._from_sequence(self.given[name], into, unit)
         if name in self.shared:
-            return [f"{into} = i{self.shared[name]}[{unit}]"]
+            shared = self.shared[name]
+            return [f"{into} = i{shared.operand}[{shared.start} + {unit}]"]
         where = f"now{self.states[name]}" if name in self.states else f"own + {self.at[name]}"
         return [f"{into} = scratch[{where} + {unit}]"]
 

@@ -6,6 +6,7 @@ steps behind the recurrence: of what they multiplied and the adjoint of what cam
 """
 
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 
 from netlang.formula import Name, Number, Term, derive, replace
 from netlang.layer import Emit, Value
@@ -111,7 +112,7 @@ class _Gradients:
         self.back, self.scan, self.emit, self.inputs, self.y = back, back.scan, emit, inputs, y
         self.put = self._put()
         self.starts = dict(zip(self.put, spaced([back.widths[self.of[name]] for name in self.put]), strict=True))
-        self.dx = emit(self._scan(), dy, y, *self._operands())
+        self.dx = self._emitted(self._scan(), [dy, y, *self._operands()])
 
     @property
     def of(self) -> dict[str, str]:
@@ -129,6 +130,24 @@ class _Gradients:
     def _operands(self) -> list[Value]:
         matrices = {p.operand for line in self.scan.lines for p in line.products}
         return [self.emit(Transpose(), x) if k in matrices else x for k, x in enumerate(self.inputs)]
+
+    def _emitted(self, scan: Scan, operands: list[Value]) -> Value:
+        """The recurrence on the operands that it reads, so that no other is kept for it."""
+        products = [p for line in scan.lines for p in line.products]
+        every: list[Given | Shared | Product] = [*scan.given, *scan.shared, *products]
+        read = {0, *(each.operand for each in every), scan.lengths}
+        now = {k: at for at, k in enumerate(k for k in range(len(operands)) if k in read)}
+        scan = replace_fields(
+            scan,
+            given=tuple(replace_fields(g, operand=now[g.operand]) for g in scan.given),
+            shared=tuple(replace_fields(s, operand=now[s.operand]) for s in scan.shared),
+            lines=tuple(
+                replace_fields(n, products=tuple(replace_fields(p, operand=now[p.operand]) for p in n.products))
+                for n in scan.lines
+            ),
+            lengths=None if scan.lengths is None else now[scan.lengths],
+        )
+        return self.emit(scan, *(operands[k] for k in now))
 
     def _scan(self) -> Scan:
         scan, widths = self.scan, self.back.widths
@@ -160,6 +179,7 @@ class _Gradients:
         """One for each operand, None for lengths and for what only tells how long a sequence is."""
         scan = self.scan
         shared = {s.operand: s for s in scan.shared}
+        assert not any(s.start for s in scan.shared), "only a pass behind this one cuts an operand into pieces"
         matrices = {p.operand for line in scan.lines for p in line.products}
         found: list[Value | None] = []
         for k, x in enumerate(self.inputs):

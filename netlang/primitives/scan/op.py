@@ -28,11 +28,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Numbers that all steps read, one a unit: an operand of shape (width,)."""
+    """Numbers that all steps read, one a unit: `width` of an operand of one axis, from `start`, a whole vector, on."""
 
     name: str
     operand: int
     width: int
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from netlang.formula import Name, Number, Term, substitute
 from netlang.primitives.contraction.tiles import cycles
 from netlang.primitives.launch import LANES, Target
 from netlang.primitives.scan.op import Line, Scan
+from netlang.primitives.text import SIZES
+
+NEAR = 512 * 1024  # bytes: half of an L2 of 1 MB
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ def tiling(group: Group, target: Target, batch: int) -> Tiling:
 
     most = max(vectors for _, vectors in target.tiles)
     return min((Tiling(r, v, u) for r, v in target.tiles for u in range(1, most + 1)), key=cost)
+
+
+def near(scan: Scan, dtype: str) -> bool:
+    """Whether all matrices of a step together stay near each core, packed, beside what else it reads."""
+    read = sum(scan.widths[p.value] * -(-line.width // LANES) for line in scan.lines for p in line.products)
+    return read * LANES * SIZES[dtype] <= NEAR
 
 
 def renamed(formulas: tuple[Line, ...], given: dict[str, str]) -> tuple[dict[str, Term], dict[str, Term]]:

@@ -17,7 +17,7 @@ def compute(primitive: Scan | Piece, inputs: tuple[Array, ...], result: Tensor, 
     shape = (y.shape[0], 1)
     given = {g.name: shifted(inputs[g.operand], g.start, g.width, g.shift) for g in primitive.given}
     before = {s.name: np.zeros((y.shape[0], s.width), y.dtype) for s in primitive.states}
-    fixed = {s.name: inputs[s.operand] for s in primitive.shared}
+    fixed = {s.name: inputs[s.operand][s.start : s.start + s.width] for s in primitive.shared}
     for t in reversed(steps) if primitive.reverse else steps:
         here = np.ones(shape, bool) if primitive.lengths is None else t < inputs[primitive.lengths]
         values = {**fixed, **before, **{name: x[:, t] for name, x in given.items()}}

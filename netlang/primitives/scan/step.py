@@ -40,19 +40,19 @@ class _Group:
     def lines(self) -> list[str]:
         """One task after the other: the columns of units first, so that packed columns are read again while near."""
         k, rows, units = self.k, self.tiles.rows, self.tiles.units
-        body = ["task = item // blocks", f"top = (item - task * blocks) * {rows}"]
+        body = ["task = item // blocks", f"top = low + (item - task * blocks) * {rows}"]
         for b, bundle in enumerate(self.group.bundles):
             body += self._products(b, bundle)
         body += [
-            f"for q in range(min_i64({rows}, count - top)):",
+            f"for q in range(min_i64({rows}, high - top)):",
             "    n = top + q",
             f"    for unit in range(min_i64({units}, wide{k} - task * {units})):",
             f"        u = task * {units} + unit",
             *indented(self._masked(), 2),
         ]
         return [
-            f"blocks = (count + {rows - 1}) // {rows}",
-            f"start, stop = split((wide{k} + {units - 1}) // {units} * blocks, thread, threads(team))",
+            f"blocks = (high - low + {rows - 1}) // {rows}",
+            f"start, stop = split((wide{k} + {units - 1}) // {units} * blocks, part, parts)",
             "for item in range(start, stop):",
             *indented(body),
         ]
@@ -79,7 +79,7 @@ class _Group:
         for at, s in enumerate(run):
             lines += [
                 f"for q in range({tiles.rows}):",
-                "    n = min_i64(top + q, count - 1)",
+                "    n = min_i64(top + q, high - 1)",
                 f"    store_i64(own + {8 * at * entry} + 8 * q, {self._row(bundle.values[s])})",
             ]
             first = f"pack + {at} * rows{k}_{b}_{s} * {vectors * g.vector}"
@@ -160,7 +160,8 @@ class _Group:
             if name in (line.name for line in bundle.lines):
                 return [f"{load}({self._result(bundle, [line.name for line in bundle.lines].index(name))})"]
         if name in self.shared:
-            return [f"{load}(i{self.shared[name].operand} + u * {g.vector})"]
+            shared = self.shared[name]
+            return [f"{load}(i{shared.operand} + ({shared.start // 16} + u) * {g.vector})"]
         if name in self.given:
             given = self.given[name]
             found = f"{load}({self._sequence(given)} + u * {g.vector})"
