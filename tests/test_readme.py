@@ -42,15 +42,3 @@ def test_the_commands_in_the_readme_exist(name: str):
     result = CliRunner().invoke(main, [name, "--help"])
 
     assert result.exit_code == 0
-
-
-def test_the_links_in_the_documentation_lead_somewhere():
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    broken = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in pages
-        for target in re.findall(r"\]\(([^)#:\s]+)[^):]*\)", page.read_text())
-        if not (page.parent / target).exists()
-    ]
-
-    assert broken == []
