@@ -1,5 +1,6 @@
 """Graph to graph with gradients, by reverse accumulation; and the optimizer's step behind them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,6 +69,7 @@ class _Backward:
         self.graph, self.active = graph, active
         self.nodes: list[Node] = []
         self.parts: dict[NodeId, list[Handle]] = {}
+        self.made: Counter[NodeId] = Counter()  # nodes so far by the one they belong to
         self.enter(next(iter(graph)))
 
     def enter(self, node: Node) -> None:
@@ -87,7 +89,8 @@ class _Backward:
         raise TypeError("a gradient keeps nothing")
 
     def _add(self, primitive: Primitive, inputs: list[Handle], type_: Tensor) -> Handle:
-        name = f"?d.{self.at.id}.{sum(node.id.startswith(f'?d.{self.at.id}.') for node in self.nodes)}"
+        name = f"?d.{self.at.id}.{self.made[self.at.id]}"
+        self.made[self.at.id] += 1
         made = Node(name, primitive, tuple(x.id for x in inputs), type_, self.at.span, self.at.path)
         self.nodes.append(made)
         return Handle(made.id, type_)

@@ -1,16 +1,13 @@
 """The graph of a net: what is computed from what.
 
 One class serves every stage: the graph of layers, the graph of primitives, the graph with
-gradients. A node carries one networkx attribute, `node`; an edge's key is the input slot it
-feeds. Only this file knows that.
+gradients.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import networkx
 
 from netlang.source import Span
 from netlang.types import Tensor
@@ -89,36 +86,37 @@ class Graph:
     """
 
     outputs: dict[str, NodeId] = field(default_factory=dict)
-    nx: networkx.MultiDiGraph = field(default_factory=networkx.MultiDiGraph)
+    _nodes: dict[NodeId, Node] = field(default_factory=dict)
+    _readers: dict[NodeId, list[Node]] = field(default_factory=dict)
 
     def add(self, node: Node) -> Node:
         """Append a node whose inputs are all here."""
-        assert node.id not in self.nx, f"two nodes are called {node.id}"
-        assert all(i in self.nx for i in node.inputs), f"{node.id} reads a node that is not there yet"
-        self.nx.add_node(node.id, node=node)
-        for slot, source in enumerate(node.inputs):
-            self.nx.add_edge(source, node.id, key=slot)
+        assert node.id not in self._nodes, f"two nodes are called {node.id}"
+        for source in node.inputs:
+            assert source in self._nodes, f"{node.id} reads a node that is not there yet"
+            self._readers[source].append(node)
+        self._nodes[node.id] = node
+        self._readers[node.id] = []
         return node
 
     def __getitem__(self, node: NodeId) -> Node:
-        found: Node = self.nx.nodes[node]["node"]
-        return found
+        return self._nodes[node]
 
     def __contains__(self, node: NodeId) -> bool:
-        return node in self.nx
+        return node in self._nodes
 
     def __len__(self) -> int:
-        return len(self.nx)
+        return len(self._nodes)
 
     def __iter__(self) -> Iterator[Node]:
-        return (self[n] for n in self.nx)
+        return iter(self._nodes.values())
 
     def __reversed__(self) -> Iterator[Node]:
-        return (self[n] for n in reversed(list(self.nx)))
+        return reversed(self._nodes.values())
 
     def readers(self, node: NodeId) -> list[Node]:
         """The nodes that read this one, each once for every slot it fills."""
-        return [self[r] for _, r in self.nx.out_edges(node)]
+        return list(self._readers[node])
 
     def made_by(self, kind: type) -> Iterator[Node]:
         """The nodes of one kind, in order."""

@@ -1,5 +1,6 @@
 """Where the buffers of a graph lie: sizes, aliases, lifetimes, and one arena for all values."""
 
+from bisect import insort
 from dataclasses import dataclass
 from math import inf, prod
 
@@ -156,14 +157,14 @@ class Memory:
         share: let values lie in the same place when one is last read before the other is written
         """
         lives = self._lives(order)
-        placed: list[tuple[Buffer, tuple[float, float]]] = []
+        placed: list[tuple[int, int, float, float]] = []  # from byte to byte, from launch to launch; sorted
         sizes = {b: self.size(self.graph[b].type, self.lanes[b]) for b in lives}
         for buffer in sorted(lives, key=lambda b: -sizes[b]):
             life = lives[buffer] if share else (-inf, inf)
-            offset = _lowest(sizes[buffer], sorted(_taken(placed, life)))
+            offset = _lowest(sizes[buffer], life, placed)
             self._put(self.graph[buffer], buffer, "values", offset)
-            placed.append((self.buffers[buffer], life))
-        top = max((b.offset + b.size for b, _ in placed), default=0)
+            insort(placed, (offset, offset + sizes[buffer], *life))
+        top = max((end for _, end, _, _ in placed), default=0)
         for name, type_ in spare.items():
             self.buffers[name] = Buffer(name, type_, "w", "values", top, self.size(type_, "w"))
             top += self.buffers[name].size
@@ -206,14 +207,13 @@ def _roots(graph: Graph, lanes: dict[str, str]) -> dict[str, str]:
     return roots
 
 
-def _taken(placed: list[tuple[Buffer, tuple[float, float]]], life: tuple[float, float]) -> list[tuple[int, int]]:
-    return [(b.offset, b.offset + b.size) for b, (first, last) in placed if first <= life[1] and life[0] <= last]
-
-
-def _lowest(size: int, taken: list[tuple[int, int]]) -> int:
-    """The lowest offset at which `size` bytes lie beside all that is taken (sorted)."""
+def _lowest(size: int, life: tuple[float, float], placed: list[tuple[int, int, float, float]]) -> int:
+    """The lowest offset at which `size` bytes lie beside all that lives at the same time."""
     offset = 0
-    for start, end in taken:
+    born, dies = life
+    for start, end, first, last in placed:
+        if first > dies or last < born:
+            continue
         if offset + size <= start:
             break
         offset = max(offset, end)

@@ -3,14 +3,14 @@
 Non-goals: it knows no layer and compiles nothing. Kernels' texts come from the primitives (`draft`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, constants
-from netlang.primitives.launch import Draft, Operand, Target, draft
+from netlang.primitives.launch import Address, Draft, Operand, Target, draft
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.sum.op import Sum
@@ -83,7 +83,8 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True) -> Pla
     prepared = constants(graph)
     nodes = [n for n in graph.made_by(Primitive) if memory.root(n.id) == n.id and not isinstance(n.made_by, Update)]
     nodes.sort(key=lambda n: n.id not in prepared)  # stable: prepared ones first, else in order
-    drafted = [_drafted(memory, n, target) for n in nodes]
+    drafts: dict[Hashable, Draft] = {}
+    drafted = [_drafted(memory, n, target, drafts) for n in nodes]
     updates = _updates(memory, list(graph.made_by(Update)), target)
     memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
     cut = sum(n.id in prepared for n in nodes)
@@ -117,10 +118,18 @@ def _own_gradients(graph: Graph) -> Graph:
     return owned
 
 
-def _drafted(memory: Memory, node: Node, target: Target) -> Launch:
-    inputs = tuple(memory.operand(i) for i in node.inputs)
-    made = draft(node.made_by, inputs, memory.operand(node.id), target, memory.batch)
-    return Launch(node.id, made, tuple(o.buffer for o in inputs), (node.id,), node.span)
+def _drafted(memory: Memory, node: Node, target: Target, drafts: dict[Hashable, Draft]) -> Launch:
+    """A node's launch. drafts: those so far; a net has the same layers again and again, on other buffers."""
+    operands = [memory.operand(i) for i in (*node.inputs, node.id)]
+    slots = {name: str(slot) for slot, name in enumerate(dict.fromkeys(o.buffer for o in operands))}
+    *inputs, result = (Operand(slots[o.buffer], o.type, o.lanes) for o in operands)
+    key = node.made_by, *inputs, result
+    if key not in drafts:
+        drafts[key] = draft(node.made_by, tuple(inputs), result, target, memory.batch)
+    addresses = {slot: Address(name) for name, slot in slots.items()}
+    args = tuple(addresses[a.buffer] if isinstance(a, Address) else a for a in drafts[key].args)
+    made = replace(drafts[key], args=args)
+    return Launch(node.id, made, tuple(o.buffer for o in operands[:-1]), (node.id,), node.span)
 
 
 def _updates(memory: Memory, nodes: list[Node], target: Target) -> list[Launch]:

@@ -10,7 +10,7 @@ import hashlib
 import linecache
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -20,11 +20,15 @@ from typing import Any
 from llvmlite import binding
 
 import netlang.simd
-from netlang.backend import folder
+from netlang.backend import crew, folder
 from netlang.backend.features import processor
+from netlang.backend.limits import thread_count
 from netlang.primitives.launch import KernelText
 
-_GENERATORS = (Path(str(netlang.simd.__file__)).parent, Path(__file__).with_name("compiler.py"))
+_GENERATORS = (
+    Path(str(netlang.simd.__file__)).parent,
+    *(Path(__file__).with_name(name) for name in ("compiler.py", "frontend.py")),
+)
 
 
 @dataclass(slots=True)
@@ -46,6 +50,22 @@ def compiled(kernel: KernelText, arity: int = 3) -> int:
     if key not in _addresses:
         _addresses[key] = _from_file(kernel, arity) or _from_text(kernel, arity)
     return _addresses[key]
+
+
+def compile_missing(kernels: Iterable[tuple[KernelText, int]], helpers: int | None = None) -> None:
+    """Compile those of the (kernel, arity) pairs that are not kept, in several processes if they are many.
+
+    helpers: processes besides this one; as many as are worth their start where none are asked for
+    """
+    missing = {}
+    for kernel, arity in kernels:
+        path = _path(kernel, arity)
+        if (kernel.text, arity) not in _addresses and not path.exists():
+            missing[_job(kernel, arity)] = path
+    if helpers is None:
+        helpers = crew.helpers(list(missing), thread_count())
+    for made in crew.compile_all(list(missing), helpers):
+        _addresses[made.job.text, made.job.arity] = _kept(made, missing[made.job])
 
 
 def forget() -> None:
@@ -71,19 +91,28 @@ def _from_file(kernel: KernelText, arity: int) -> int:
 
 
 def _from_text(kernel: KernelText, arity: int) -> int:
-    result = _compile(kernel, arity)
-    path = _path(kernel, arity)
-    folder.write(path, result.symbol, result.code)
-    folder.write_atomically(path.with_suffix(".py"), kernel.text.encode())
+    (made,) = crew.compile_all([_job(kernel, arity)], 0)
+    return _kept(made, _path(kernel, arity))
+
+
+def _kept(made: crew.Code, path: Path) -> int:
+    """The address of a kernel just compiled, which is kept for the next process."""
+    folder.write(path, made.symbol, made.code)
+    folder.write_atomically(path.with_suffix(".py"), made.job.text.encode())
     counts.compiled += 1
-    return _load(result.symbol, result.code)
+    return _load(made.symbol, made.code)
+
+
+def _job(kernel: KernelText, arity: int) -> crew.Job:
+    path = _path(kernel, arity)
+    return crew.Job(path.stem.replace("-", "_"), kernel.text, arity, str(path.with_suffix(".py")))
 
 
 def _compile(kernel: KernelText, arity: int) -> Any:
     from netlang.backend.compiler import compile_kernel  # Numba, only where something must be compiled
 
-    path = _path(kernel, arity)
-    return compile_kernel(path.stem.replace("-", "_"), kernel.text, arity, str(path.with_suffix(".py")))
+    job = _job(kernel, arity)
+    return compile_kernel(job.name, job.text, job.arity, job.path)
 
 
 def _load(symbol: str, code: bytes) -> int:

@@ -1,11 +1,13 @@
-"""A kernel's text, compiled by Numba to the object code of one C function. Only this file of the backend loads Numba.
+"""A kernel's text, compiled by Numba to the object code of one C function. Only this file and `frontend.py` load Numba.
 
 Kernels must not touch Python: they run without its lock, in threads it does not know. Whatever would make Numba call
 its runtime (an exception, an allocation, a function it could not inline) is refused here, before it can crash.
 """
 
+import contextlib
+import gc
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from llvmlite import binding
 from numba import cfunc, types
 
 from netlang.backend.features import UnknownTargetError, override, processor
+from netlang.backend.frontend import KernelCompiler
 
 FASTMATH = {"contract", "nsz"}  # not nnan, ninf: NaN must travel; not reassoc: range reductions rely on the order
 _DECLARED = re.compile(r"^declare [^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
@@ -44,13 +47,27 @@ def compile_kernel(name: str, text: str, arity: int, path: str) -> Compilation:
     function = load(text, path)["kernel"]
     function.__qualname__ = function.__name__ = name
     options: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
-    compiled = cfunc(types.void(*[types.int64] * arity), nopython=True, **options)(function)
+    signature = types.void(*[types.int64] * arity)
+    with _uncollected():
+        compiled = cfunc(signature, nopython=True, pipeline_class=KernelCompiler, **options)(function)
     library = compiled._library
     llvm = library.get_llvm_str()
     foreign = foreign_calls(llvm)
     if foreign:
         raise ForeignCallError(f"the kernel {name} ({path}) calls {', '.join(foreign)}")
     return Compilation(compiled.native_name, library._get_compiled_object(), llvm, library.get_asm_str)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looks for garbage meanwhile: Numba's trees are all alive, and going through them takes an eighth."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def load(text: str, path: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Launches of a plan, made ready for this processor: which tiles it takes, and the table that the executor reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ def bind(
     Returns the table of the executor, int64[k, 3]: kernel address, address of its argument block, whether a barrier
     follows. The blocks lie in the same allocation, and live as long as the table.
     """
+    cache.compile_missing(_kernels(draft for draft, _ in drafts))
     stride = max((draft.scratch[0] for draft, _ in drafts), default=0)
     blocks = [
         [*(_value(argument, addresses) for argument in draft.args), shared, scratch, stride] for draft, _ in drafts
@@ -66,6 +67,13 @@ def bind(
         memory[starts[i] : starts[i] + len(block)] = block
         rows[i] = cache.compiled(draft.kernel), memory.ctypes.data + 8 * starts[i], barrier
     return rows
+
+
+def _kernels(drafts: Iterable[Draft]) -> Iterator[tuple[KernelText, int]]:
+    """The kernels of launches, and the products they call, with their numbers of arguments."""
+    for draft in drafts:
+        yield draft.kernel, 3
+        yield from (_product(a.name) for a in draft.args if isinstance(a, Product))
 
 
 def _lines(words: int) -> int:
@@ -81,9 +89,13 @@ def _value(argument: Argument, addresses: Mapping[str, int]) -> int:
 
 def product(name: str) -> int:
     """The address of a function of the product library."""
+    return cache.compiled(*_product(name))
+
+
+def _product(name: str) -> tuple[KernelText, int]:
     from netlang.simd import products  # Numba, through the vector type
 
-    return cache.compiled(KernelText(name, products.product_text(name)), products.ARITY)
+    return KernelText(name, products.product_text(name)), products.ARITY
 
 
 def scratch_sizes(drafts: Sequence[Draft], threads: int) -> tuple[int, int]:

@@ -6,9 +6,24 @@ names `image`, `place`, `position` (image*places + place), `column` and `at`, th
 """
 
 from collections.abc import Mapping
+from functools import reduce
 from math import prod
 
-from netlang.formula import Name, Term, keeps_zero, names, needs, substitute, text
+from netlang.formula import (
+    Call,
+    Name,
+    Number,
+    Random,
+    Runtime,
+    Term,
+    keeps_zero,
+    names,
+    needs,
+    order,
+    replace,
+    substitute,
+    text,
+)
 from netlang.primitives.launch import LANES, Address, Argument, Draft, KernelText, Operand
 from netlang.primitives.primitive import spread
 from netlang.types import Tensor
@@ -99,6 +114,10 @@ class Formula:
         self.operands = {n: operands[n] for n in used}
         self.kinds = {n: "full" if operands[n].type == result else spread(result, operands[n].type) for n in used}
         self.needs = needs(*terms)
+        self.counts = {part: f"count_{k}" for k, part in enumerate(_counts(terms))}
+        draws = (part for part in order(*terms) if isinstance(part, Random))
+        self.draws = {part: f"stream_{k}" for k, part in enumerate(draws)}
+        self.data: dict[Term, str] = dict([*self.counts.items(), *self.draws.items()])
         zero = {n for n, kind in self.kinds.items() if kind in _ZERO[lanes]} | set(given)
         self.masked = not all(keeps_zero(t, zero) for t in terms)
         self.masked = self.masked and (lanes == "n" or self.geometry.channels % LANES != 0)
@@ -121,6 +140,8 @@ class Formula:
         arguments.add(**{n: Address(o.buffer) for n, o in self.operands.items()})
         if self.masked or any(n.startswith("random") for n in self.needs):
             arguments.add(channels=self.geometry.channels)
+        arguments.add(**{name: _factor(part) for part, name in self.counts.items()})
+        arguments.add(**{name: part.stream for part, name in self.draws.items()})
 
     def prologue(self) -> list[str]:
         """Lines before the loops: what does not change."""
@@ -129,6 +150,7 @@ class Formula:
         for leaf in sorted(self.needs):
             if leaf.startswith("runtime_"):
                 lines.append(f"{leaf} = splat_{dtype}({_RUNTIME[leaf.removeprefix('runtime_')]})")
+        lines += [f"v_{n} = runtime_examples * splat_{dtype}(float({n}))" for n in self.counts.values()]
         if any(n.startswith("random") for n in self.needs):
             lines += ["key = seed(team)", "draw = step(team)", "origin = first(team)"]
         return [*lines, "count = examples(team)"] if self.masked and self.geometry.lanes == "n" else lines
@@ -138,11 +160,16 @@ class Formula:
         dtype = self.geometry.dtype
         renamed = {n: Name(f"v_{n}") for n in (*self.kinds, *self.given)}
         lines = [f"v_{n} = {self._load(n, kind)}" for n, kind in self.kinds.items() if kind != "scalar"]
-        lines += [f"{leaf} = {self._leaf(leaf)}" for leaf in sorted(self.needs) if not leaf.startswith("runtime_")]
-        lines += text("vector", into, *(substitute(t, renamed) for t in self.terms), dtype=dtype)
+        lines += [f"channel = {self._channel}"] if "channel" in self.needs else []
+        lines += [f"v_{name} = uniform_{dtype}(key, draw, {name}, {self._index})" for name in self.draws.values()]
+        terms = [reduce(self._as_data, self.data, term) for term in self.terms]
+        lines += text("vector", into, *(substitute(t, renamed) for t in terms), dtype=dtype)
         if self.masked:
             lines += [f"{name} = head_{dtype}({name}, {self.real_lanes})" for name in into]
         return lines
+
+    def _as_data(self, term: Term, part: Term) -> Term:
+        return replace(term, part, Name(f"v_{self.data[part]}"))
 
     @property
     def real_lanes(self) -> str:
@@ -164,16 +191,37 @@ class Formula:
         one = kind in ("channel", "place") if batch_in_lanes else kind in ("position", "example")
         return f"{'spread' if one else 'load'}_{g.dtype}({name} + {at})"
 
-    def _leaf(self, leaf: str) -> str:
-        dtype, batch_in_lanes = self.geometry.dtype, self.geometry.lanes == "n"
-        if leaf == "channel":
-            return f"splat_{dtype}(float(column))" if batch_in_lanes else f"lanes_{dtype}() + float(column * 16)"
-        stream = leaf.removeprefix("random_")
-        if batch_in_lanes:
-            index = "((origin + image * 16) * places + place) * channels + column"
-            return f"uniform_{dtype}(key, draw, {stream}, {index}, places * channels)"
-        index = "(origin * places + position) * channels + column * 16"
-        return f"uniform_{dtype}(key, draw, {stream}, {index}, 1)"
+    @property
+    def _channel(self) -> str:
+        """The vector of channel indices."""
+        dtype = self.geometry.dtype
+        lanes_of_batch = self.geometry.lanes == "n"
+        return f"splat_{dtype}(float(column))" if lanes_of_batch else f"lanes_{dtype}() + float(column * 16)"
+
+    @property
+    def _index(self) -> str:
+        """The public index of a vector's first element, and from lane to lane the step to the next."""
+        if self.geometry.lanes == "n":
+            return "((origin + image * 16) * places + place) * channels + column, places * channels"
+        return "(origin * places + position) * channels + column * 16, 1"
+
+
+EXAMPLES = Runtime("examples")
+
+
+def _counts(terms: tuple[Term, ...]) -> list[Term]:
+    """The parts that are a whole number per example, as batch norms have it: data, or every size were a kernel."""
+    found = [part for part in order(*terms) if isinstance(part, Call) and part.name == "mul" and _factor(part)]
+    rest = (reduce(lambda term, part: replace(term, part, Number(0)), found, term) for term in terms)
+    return found + [EXAMPLES] * (EXAMPLES in order(*rest))
+
+
+def _factor(part: Term) -> int:
+    """The whole number by which the number of examples is multiplied; 0 where a part is another one."""
+    if not isinstance(part, Call):
+        return 1
+    numbers = (a.value for a in part.args if isinstance(a, Number) and EXAMPLES in part.args)
+    return next((int(value) for value in numbers if value.is_integer()), 0)
 
 
 def over_positions(body: list[str], *, images: bool) -> list[str]:

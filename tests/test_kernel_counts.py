@@ -1,0 +1,52 @@
+"""How many kernels nets need: sizes are data, so that a net of many sizes is compiled in seconds."""
+
+import os
+
+import pytest
+
+import netlang
+from netlang import catalogue
+from netlang.check import letters, sized
+from netlang.pipeline import compile_plan
+from netlang.primitives.launch import Target
+
+TARGET = Target("avx512", "f32", ((6, 4), (12, 2), (8, 3), (14, 1), (6, 2), (6, 1), (1, 1)), 2)
+MOST = 60  # generated kernels of a net, for training and evaluation together
+BEYOND = {  # forms of convolutions times the formulas behind them
+    "inception-v3": 63,
+    "inception-v4": 64,
+    "inception-resnet-v2": 70,
+    "googlenet-torchvision": 61,
+}
+QUICK = ["resnet-basic", "googlenet", "inception-v3", "mobilenet-v2", "lstm"]
+NETS = [entry.name for entry in catalogue.entries()] if os.environ.get("NETLANG_ZOO") == "all" else QUICK
+
+
+def kernels(net, purpose):
+    plan = compile_plan(net, purpose, TARGET, 8).plan
+    return {launch.draft.kernel for launches in plan.segments.values() for launch in launches}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_needs_few_kernels(name):
+    net = netlang.load(catalogue.folder() / f"{name}.net").checked
+    net = sized(net, dict.fromkeys(letters(net), 32))
+
+    made = kernels(net, "train") | kernels(net, "evaluate")
+
+    assert len(made) <= BEYOND.get(name, MOST)
+
+
+def test_images_of_another_size_need_no_other_kernels():
+    text = "input {0}x{0}x32\nblock b:\n  conv3-32, bn, relu, dropout 0.5\nb, b, flatten, FC-10, softmax\n"
+    small, large = (netlang.from_text(text.format(size)).checked for size in (16, 24))
+
+    assert kernels(small, "train") == kernels(large, "train")
+
+
+def test_layers_that_draw_their_own_numbers_share_a_kernel():
+    one, two = ("input 64\n" + "FC-64, dropout 0.5\n" * n + "FC-10, softmax\n" for n in (2, 3))
+
+    assert len(kernels(netlang.from_text(two).checked, "train")) == len(
+        kernels(netlang.from_text(one).checked, "train")
+    )
