@@ -130,18 +130,18 @@ def test_what_skips_over_layers_is_an_arrow_of_its_own(depth):
     assert "8x8x4 of fine" in text(picture(net(SKIPS), depth))
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2, 9])
 @pytest.mark.parametrize("name", catalogue.names())
-def test_every_layer_of_the_zoo_is_drawn_once(name, depth):
+def test_every_layer_of_the_zoo_is_drawn_once(name):
     variant = next(iter(catalogue.entry(name).variants), None)
     found = check(parse(read(catalogue.entry(name).path)), variant=variant)
-    drawn = picture(found, depth)
-    ids = [step.id for end in drawn.ends for step in steps(end.series)]
+    for depth in (0, 1, 2, 9):
+        drawn = picture(found, depth)
+        ids = [step.id for end in drawn.ends for step in steps(end.series)]
 
-    assert len(ids) == len(set(ids))
-    assert set(found.graph.outputs.values()) <= set(ids)
-    assert dot(drawn).startswith("digraph")
-    assert text(drawn)
+        assert len(ids) == len(set(ids))
+        assert set(found.graph.outputs.values()) <= set(ids)
+        assert dot(drawn).startswith("digraph")
+        assert text(drawn)
 
 
 def test_letters_show_boxes_per_line_and_branches_side_by_side():

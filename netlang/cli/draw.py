@@ -6,16 +6,21 @@ from pathlib import Path
 import click
 
 from netlang.cli.file import file_argument, json_option, opened, set_option, told
+from netlang.draw import STYLES, Look, drawn
 from netlang.files import write
 from netlang.graph import Net
 
-KINDS = (".svg", ".png", ".pdf", ".dot", ".txt")
+PAINTED = (".svg", ".png", ".pdf", ".tex")
+KINDS = (*PAINTED, ".dot", ".txt")
 
 
 @click.command("draw")
 @file_argument
 @set_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="x.svg, x.png, x.pdf, x.dot or x.txt.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="x.svg, x.png, x.pdf, x.tex, x.dot or x.txt.")
+@click.option("--style", type=click.Choice(STYLES), help="Boxes with text, or feature maps to scale.  [default: boxes]")
+@click.option("--theme", type=click.Choice(("light", "dark")), help="[default: light]")
+@click.option("--legend", is_flag=True, help="Say what the colours mean.")
 @click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="Open blocks so many deep.")
 @click.option("--unroll", type=click.IntRange(1, 12), help="Draw so many steps of recurrent layers, not their loop.")
 @click.option("--no-blocks", is_flag=True, help="Leave out the blocks that are drawn once beside the net.")
@@ -24,6 +29,9 @@ def command(
     file: str,
     settings: tuple[str, ...],
     output: Path | None,
+    style: str | None,
+    theme: str | None,
+    legend: bool,
     depth: int,
     unroll: int | None,
     no_blocks: bool,
@@ -32,16 +40,18 @@ def command(
     """Draw a net as its file writes it: a box per layer or block, copies as xN, shapes on the edges.
 
     Branches stand side by side, what skips over layers is drawn past them, and each block is drawn once beside the
-    net. Without -o it is drawn in letters. SVG, PNG and PDF use Graphviz where it is installed, and need nothing else.
+    net. Without -o it is drawn in letters. .tex is a document in TikZ. `--style volumes` draws the feature maps as
+    slanted boxes, as papers do.
     """
-    if output is not None and output.suffix.lower() not in KINDS:
-        raise click.UsageError(f"-o {output}: a picture ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    if unroll and (output is None or output.suffix.lower() == ".txt"):
-        raise click.UsageError("--unroll draws steps beside one another: it needs -o x.svg, x.png, x.pdf or x.dot")
+    kind = output.suffix.lower() if output else ".txt"
+    asked = {"--style": style, "--theme": theme, "--legend": legend, "--unroll": unroll}
+    _refuse(str(output) if output else None, kind, [option for option, value in asked.items() if value])
+    if unroll and style == "volumes":
+        raise click.UsageError("--unroll is for --style boxes: volumes show what a layer makes of all steps")
+    look = Look(style or "boxes", theme or "light", depth, not no_blocks, unroll or 0, legend)
     with told(as_json):
         net, _ = opened(file, settings)
-        kind = output.suffix.lower() if output else ".txt"
-        data = _drawn(net, kind, depth, unroll or 0, blocks=not no_blocks)
+        data = _drawn(net, kind, look)
         if output is not None:
             write(output, data)
     if as_json:
@@ -53,18 +63,27 @@ def command(
         click.echo(f"drew {net.name} as {output}")
 
 
-def _drawn(net: Net, kind: str, depth: int, unroll: int, blocks: bool) -> bytes:
+def _refuse(output: str | None, kind: str, asked: list[str]) -> None:
+    """Raise click.UsageError for options that a kind of picture does not have."""
+    if kind not in KINDS:
+        raise click.UsageError(f"-o {output}: a picture ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    known = {".txt": (), ".dot": ("--theme", "--unroll")}.get(kind, asked)
+    wrong = [option for option in asked if option not in known]
+    if wrong:
+        raise click.UsageError(f"{wrong[0]} needs a picture: -o x.svg, x.png, x.pdf or x.tex")
+
+
+def _drawn(net: Net, kind: str, look: Look) -> bytes:
+    if kind in PAINTED:
+        return drawn(net, kind[1:], look)
     from netlang.draw.tree import picture
 
-    found = picture(net, depth, blocks)
+    found = picture(net, look.depth, look.blocks)
     if kind == ".txt":
         from netlang.draw.text import text
 
         return (text(found) + "\n").encode()
     from netlang.draw.dot import dot
+    from netlang.draw.theme import THEMES
 
-    if kind == ".dot":
-        return dot(found, unroll).encode()
-    from netlang.draw.render import render
-
-    return render(dot(found, unroll), kind[1:])
+    return dot(found, look.unroll, THEMES[look.theme]).encode()

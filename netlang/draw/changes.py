@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import graphviz
 
-from netlang.draw.dot import FONT, INK, LINE, QUIET, ascii_only
+from netlang.draw.dot import FONT, INK, LINE, QUIET
+from netlang.draw.letters import ascii_only
 from netlang.types import shown
 
 if TYPE_CHECKING:

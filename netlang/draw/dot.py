@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 import graphviz
 
 from netlang.draw.fold import steps
+from netlang.draw.letters import ascii_only
 from netlang.draw.parts import (
     End,
     Fork,
@@ -23,37 +24,38 @@ from netlang.draw.parts import (
     line_of,
     shape_of,
 )
+from netlang.draw.theme import LIGHT, Theme
 from netlang.graph import NodeId
 
 TITLE = 3  # the rows that the frame of a block takes beside its steps
 FONT = "Helvetica,Arial,sans-serif"
-INK, QUIET, LINE, SKIP = "#1f2933", "#616e7c", "#9aa5b1", "#5b7aa8"
+INK, QUIET, LINE = LIGHT["ink"], LIGHT["quiet"], LIGHT["line"]
 STRAIGHT = 20  # the weight of an edge of a series, against 1 of those that leave it
 LETTER = 0.082  # inches a letter takes in 12 points, on average
-COLOURS = {  # background of a step by family: pale, so that black text reads well, and apart in grey too
-    "window": "#d6e6f7",
-    "full": "#e3dcf3",
-    "pool": "#dcefdc",
-    "activation": "#fbeacb",
-    "merge": "#f0e0e4",
-    "block": "#cfdcec",
-    "input": "#ffffff",
-    "other": "#eef1f4",
-}
 
 
-def dot(picture: Picture, unroll: int = 0) -> str:
+def dot(picture: Picture, unroll: int = 0, theme: Theme = LIGHT) -> str:
     """The DOT text of a picture. unroll: how many steps of a recurrent layer are drawn; 0 draws its loop."""
     graph = graphviz.Digraph(graphviz.nohtml(picture.title))  # a name in `<>` is text too
-    graph.attr(bgcolor="white", pad="0.15", nodesep="0.3", ranksep="0.15", ordering="out", fontname=FONT, fontsize="11")
+    graph.attr(
+        bgcolor=theme["ground"], pad="0.15", nodesep="0.3", ranksep="0.15", ordering="out", fontname=FONT, fontsize="11"
+    )
     graph.attr("node", shape="box", style="filled,rounded", color="#ffffff00", fontname=FONT, fontsize="12",
-               fontcolor=INK, height="0.3", margin="0.12,0.04")  # fmt: skip
-    graph.attr("edge", color=LINE, fontname=FONT, fontsize="10.5", fontcolor=QUIET, arrowsize="0.6", penwidth="1.1")
+               fontcolor=theme["ink"], height="0.3", margin="0.12,0.04")  # fmt: skip
+    graph.attr(
+        "edge",
+        color=theme["line"],
+        fontname=FONT,
+        fontsize="10.5",
+        fontcolor=theme["quiet"],
+        arrowsize="0.6",
+        penwidth="1.1",
+    )
     numbers = _Numbers()
-    _Drawing(graph, numbers, [end.series for end in picture.ends], unroll).whole(picture)
+    _Drawing(graph, numbers, [end.series for end in picture.ends], unroll, theme).whole(picture)
     above, room = "", 0
     for key in picture.keys:  # below one another as far as the net is long, then beside
-        start, end = _Drawing(graph, numbers, [key.series], unroll).key(key)
+        start, end = _Drawing(graph, numbers, [key.series], unroll, theme).key(key)
         room -= height(key.series) + TITLE
         if above and room >= 0:
             graph.edge(above, start, style="invis", minlen="3")
@@ -78,7 +80,10 @@ class _Numbers:
 class _Drawing:
     """The net, or one block beside it. names: of the steps, by the node each holds."""
 
-    def __init__(self, graph: graphviz.Digraph, numbers: _Numbers, found: list[Series], unroll: int) -> None:
+    def __init__(
+        self, graph: graphviz.Digraph, numbers: _Numbers, found: list[Series], unroll: int, theme: Theme
+    ) -> None:
+        self.theme = theme
         self.graph, self.where, self.new, self.unroll = graph, graph, numbers.new, unroll
         self.names: dict[NodeId, str] = {}
         for series in found:
@@ -101,8 +106,8 @@ class _Drawing:
     def key(self, key: Key) -> tuple[str, str]:
         """A block, drawn once: framed, with its call as the title; where it begins and ends."""
         with self.graph.subgraph(name=self.new("cluster")) as frame:
-            frame.attr(label=ascii_only(key.step.text), style="rounded,filled", color=LINE, fillcolor="#fafbfc",
-                       fontcolor=INK, fontsize="12", margin="12")  # fmt: skip
+            frame.attr(label=ascii_only(key.step.text), style="rounded,filled", fontsize="12", margin="12")
+            frame.attr(color=self.theme["frame"], fillcolor=self.theme["panel"], fontcolor=self.theme["ink"])
             self.where = frame
             start = self.new("input")
             self.terminal(frame, start, "in" if key.input else "")
@@ -114,7 +119,15 @@ class _Drawing:
 
     def terminal(self, where: graphviz.Digraph, name: str, text: str) -> None:
         """Where the net or a block begins or ends."""
-        where.node(name, ascii_only(text), shape="plaintext", style="", fontcolor=QUIET, height="0.25", margin="0.05")
+        where.node(
+            name,
+            ascii_only(text),
+            shape="plaintext",
+            style="",
+            fontcolor=self.theme["quiet"],
+            height="0.25",
+            margin="0.05",
+        )
 
     def edge(self, to: str, source: str, shape: str, style: str = "solid", weight: int = 1) -> None:
         """An arrow with the shape of what flows. weight: how much Graphviz cares that it is short and straight."""
@@ -125,7 +138,14 @@ class _Drawing:
     def skip(self, to: str, source: str, shape: str = "") -> None:
         """An arrow past other steps."""
         label = _roomy(shape) if shape else ""
-        self.graph.edge(source, to, label=label, color=SKIP, fontcolor=SKIP, style="dashed" if shape else "solid")
+        self.graph.edge(
+            source,
+            to,
+            label=label,
+            color=self.theme["skip"],
+            fontcolor=self.theme["skip"],
+            style="dashed" if shape else "solid",
+        )
 
     def series(self, where: graphviz.Digraph, series: Series, above: str, shape: str) -> tuple[str, str]:
         """Draw a series below a step; the last step and the shape it gives."""
@@ -145,7 +165,7 @@ class _Drawing:
         texts = [_text(part) for part in parts]
         wide = f"{max(map(len, texts)) * LETTER + 0.3:.2f}"
         with where.subgraph(name=self.new("cluster")) as frame:
-            frame.attr(label="", style="rounded" if len(parts) > 1 else "invis", color=LINE, margin="6")
+            frame.attr(label="", style="rounded" if len(parts) > 1 else "invis", color=self.theme["frame"], margin="6")
             for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
                 step = _step(part)
                 name = self.names[step.id]
@@ -155,7 +175,7 @@ class _Drawing:
                 elif step.family == "input":
                     self.terminal(frame, name, text)
                 else:
-                    frame.node(name, text, fillcolor=COLOURS[step.family], width=wide)
+                    frame.node(name, text, fillcolor=self.theme[step.family], width=wide)
                     self.loop(frame, step)
                 if index and not unrolled:
                     frame.edge(above, name, arrowhead="none")
@@ -170,7 +190,11 @@ class _Drawing:
         if step.recurrence:
             name = self.names[step.id]
             where.edge(
-                f"{name}:e", f"{name}:e", label=f" {', '.join(step.recurrence.states)}", color=SKIP, fontcolor=SKIP
+                f"{name}:e",
+                f"{name}:e",
+                label=f" {', '.join(step.recurrence.states)}",
+                color=self.theme["skip"],
+                fontcolor=self.theme["skip"],
             )
 
     def steps(self, where: graphviz.Digraph, step: Step, text: str, above: str, shape: str) -> None:
@@ -184,8 +208,8 @@ class _Drawing:
                 labeljust="l",
                 labelloc="b",
                 style="rounded,filled",
-                color=LINE,
-                fillcolor="#fafbfc",
+                color=self.theme["frame"],
+                fillcolor=self.theme["panel"],
                 margin="8",
             )
             for way in found.ways:
@@ -193,10 +217,12 @@ class _Drawing:
                 with frame.subgraph() as row:
                     row.attr(rank="same")
                     for t, box in enumerate(boxes, 1):
-                        row.node(box, f"t = {t}", fillcolor=COLOURS[step.family])
+                        row.node(box, f"t = {t}", fillcolor=self.theme[step.family])
                 for one, other in pairwise(boxes):
                     ends = {"dir": "back"} if way == "backward" else {}
-                    frame.edge(one, other, label=f" {states} ", color=SKIP, fontcolor=SKIP, **ends)
+                    frame.edge(
+                        one, other, label=f" {states} ", color=self.theme["skip"], fontcolor=self.theme["skip"], **ends
+                    )
                 for t, box in enumerate(boxes):
                     self.edge(box, above, shape if t == 0 and way == found.ways[0] else "")
                 given = [boxes[0 if way == "backward" else -1]] if found.last else boxes
@@ -234,13 +260,20 @@ class _Drawing:
     def framed(self, where: graphviz.Digraph, series: Series, title: str, above: str, shape: str) -> tuple[str, str]:
         """A series in a dashed frame: a repeat of several steps, or a block."""
         with where.subgraph(name=self.new("cluster")) as frame:
-            frame.attr(label=title, labeljust="r", style="rounded,dashed", color=LINE, fontcolor=QUIET, margin="10")
+            frame.attr(
+                label=title,
+                labeljust="r",
+                style="rounded,dashed",
+                color=self.theme["frame"],
+                fontcolor=self.theme["quiet"],
+                margin="10",
+            )
             return self.series(frame, series, above, shape)
 
     def fork(self, where: graphviz.Digraph, fork: Fork, above: str, shape: str) -> tuple[str, str]:
         """Branches side by side, and their merge below; the shape that enters is written once."""
         name = self.names[fork.merge.id]
-        where.node(name, ascii_only(fork.merge.written), fillcolor=COLOURS["merge"])
+        where.node(name, ascii_only(fork.merge.written), fillcolor=self.theme["merge"])
         written = False
         for branch in fork.branches:
             if not branch:
@@ -274,8 +307,3 @@ def _step(part: Part) -> Step:
         return _step(part.series[0])
     assert isinstance(part, Step)
     return part
-
-
-def ascii_only(text: str) -> str:
-    """The text in letters that the built-in Graphviz and its font know."""
-    return text.replace("×", "x").encode("ascii", "replace").decode()

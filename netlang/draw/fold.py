@@ -17,6 +17,35 @@ def folded(series: Series, read: frozenset[NodeId]) -> Series:
     return series
 
 
+def joined(series: Series, above: NodeId = "") -> Series:
+    """The series without the taps of what stands right before: it goes on from there. above: that, if anything."""
+    done: list[Part] = []
+    for part in series:
+        match part:
+            case Tap():
+                done += [part] if part.id != above or done else []
+            case Fork():
+                done.append(Fork(tuple(joined(branch, above) for branch in part.branches), part.merge))
+            case Frame():
+                done.append(Frame(part.step, joined(part.series, above)))
+            case _:
+                done.append(part)
+        above = _given(part)
+    return tuple(done)
+
+
+def _given(part: Part) -> NodeId:
+    """The tensor that a part leaves behind."""
+    match part:
+        case Fork():
+            return part.merge.id
+        case Frame():
+            return part.step.id
+        case Repeat():
+            return _given(part.series[-1])
+    return part.id
+
+
 def _inside(part: Part, read: frozenset[NodeId]) -> Part:
     match part:
         case Fork():

@@ -1,9 +1,11 @@
 """What a picture shows: series of steps, branches side by side, blocks and repeats folded as the file writes them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from netlang.graph import NodeId
 from netlang.layer import Layer, Recurrence
+from netlang.types import Dim, shown
 
 
 @dataclass(frozen=True)
@@ -19,29 +21,37 @@ class Tap:
 class Step:
     """One layer with its norm and activation, or a block that is not opened.
 
-    text: as the file writes it; options: its norm and activation; shape: of its output; line: of the file
+    text: as the file writes it; options: its norm and activation; sizes: of its output, without the batch
+    line: of the file
     family: see `family`
     place: where it is written: copies of a repeat share it
     id: the node that holds its output; block: the path of the block, if it is one
     also: what it reads beside what stands before it, as `crop like=@up` does
+    layers: the paths of the layers it shows; of a block its own
     recurrence: of a layer that goes through a sequence step by step
     """
 
     text: str
     options: tuple[str, ...]
-    shape: str
+    sizes: tuple[Dim, ...]
     line: int
     family: str
     place: int
     id: NodeId
     block: tuple[str, ...] | None = None
     also: tuple[Tap, ...] = ()
+    layers: tuple[tuple[str, ...], ...] = ()
     recurrence: Recurrence | None = None
 
     @property
     def written(self) -> str:
         """Layer, norm and activation."""
         return "  ".join((self.text, *self.options))
+
+    @property
+    def shape(self) -> str:
+        """Of its output, as a file writes it."""
+        return shown(self.sizes)
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,26 @@ def shape_of(part: Part) -> str:
             return part.step.shape
         case Repeat():
             return shape_of(part.series[-1])
+
+
+def every(picture: Picture) -> list[Series]:
+    """All series of a picture, those of blocks last."""
+    return [end.series for end in picture.ends] + [key.series for key in picture.keys]
+
+
+def taps(series: Series) -> Iterator[Tap]:
+    """What a series reads that is drawn elsewhere."""
+    for part in series:
+        match part:
+            case Tap():
+                yield part
+            case Step():
+                yield from part.also
+            case Fork():
+                yield from (tap for branch in part.branches for tap in taps(branch))
+                yield from part.merge.also
+            case Frame() | Repeat():
+                yield from taps(part.series)
 
 
 def height(series: Series) -> int:

@@ -1,7 +1,7 @@
-"""DOT to pictures: with the machine's `dot` where there is one, in process where not.
+"""Drawings and DOT to files. A drawing is written as it is laid out; only its pixels are made elsewhere, by resvg.
 
-In process, Graphviz runs as WebAssembly and gives SVG; resvg makes pixels of it. A PDF made so holds pixels too;
-with Graphviz on the machine it holds lines and letters.
+DOT goes through the machine's `dot` where there is one. In process, Graphviz runs as WebAssembly and gives SVG; a PDF
+made so holds pixels.
 """
 
 import io
@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import tempfile
 
+from netlang.draw.markup import svg
+from netlang.draw.scene import Scene
+from netlang.draw.theme import Theme
 from netlang.files import Problem
 
 ZOOM = 2.0  # pixels of a PNG per point of the drawing's 96 per inch
@@ -20,15 +23,29 @@ class RenderError(Problem):
     """A picture that cannot be made on this machine; the text says what to install."""
 
 
+def painted(scene: Scene, kind: str, theme: Theme, title: str) -> bytes:
+    """A drawing as "svg", "png", "pdf" or "tex". Raises RenderError."""
+    if kind == "pdf":
+        from netlang.draw.pdf import pdf
+
+        return pdf(scene, theme)
+    if kind == "tex":
+        from netlang.draw.tikz import tikz
+
+        return tikz(scene, theme, title).encode()
+    text = svg(scene, theme, title).encode()
+    return text if kind == "svg" else _pixels(text, ZOOM, theme["ground"])
+
+
 def render(dot: str, kind: str) -> bytes:
     """The picture of a DOT text as "svg", "png" or "pdf". Raises RenderError."""
     if shutil.which("dot"):
         return _installed(dot, kind)
-    svg = _in_process(dot)
+    image = _in_process(dot)
     if kind == "svg":
-        return svg
-    png = _pixels(svg, ZOOM)
-    return png if kind == "png" else _page(_pixels(svg, 2 * ZOOM))
+        return image
+    png = _pixels(image, ZOOM)
+    return png if kind == "png" else _page(_pixels(image, 2 * ZOOM))
 
 
 def _installed(dot: str, kind: str) -> bytes:
@@ -53,7 +70,7 @@ def _in_process(dot: str) -> bytes:
     return found
 
 
-def _pixels(svg: bytes, zoom: float) -> bytes:
+def _pixels(image: bytes, zoom: float, ground: str = "white") -> bytes:
     try:
         import resvg_py
     except ImportError:
@@ -62,8 +79,8 @@ def _pixels(svg: bytes, zoom: float) -> bytes:
         font.write(_letters())
         font.flush()
         pixels = resvg_py.svg_to_bytes(
-            svg_string=svg.decode(),
-            background="white",
+            svg_string=image.decode(),
+            background=ground,
             zoom=zoom,
             dpi=96.0,  # Graphviz measures in points
             skip_system_fonts=True,

@@ -10,8 +10,8 @@ from typing import Any
 import networkx as nx
 
 from netlang.check.counts import data
-from netlang.draw.fold import folded, steps
-from netlang.draw.parts import End, Fork, Frame, Key, Part, Picture, Series, Step, Tap, family
+from netlang.draw.fold import folded, joined, steps
+from netlang.draw.parts import End, Fork, Frame, Key, Part, Picture, Series, Step, Tap, family, taps
 from netlang.graph import Input, Net, Node, NodeId
 from netlang.layer import Layer
 from netlang.types import shown
@@ -57,7 +57,8 @@ def picture(net: Net, depth: int = 0, keys: bool = True) -> Picture:
     for unit in reversed(whole.units):  # what is read only beside other tensors leads to no output of its own
         if unit.end not in whole.seen:
             ends.append(End("", False, whole.series(unit.end, ROOT)))
-    read = frozenset(i for end in ends for i in _read_elsewhere(end.series))
+    ends = [replace(end, series=joined(end.series)) for end in ends]
+    read = frozenset(tap.id for end in ends for tap in taps(end.series))
     ends = [replace(end, series=folded(end.series, read)) for end in ends]
     title = net.name + (f":{net.variant}" if net.variant else "")
     return Picture(title, tuple(ends), tuple(_keys(reader, ends)) if keys else ())
@@ -74,8 +75,8 @@ def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
             continue
         told.add(word)
         level = _Level(reader, reader.inside(step.block), step.block, 0)
-        series = level.series(step.id, ROOT)
-        series = folded(series, frozenset(_read_elsewhere(series)))
+        series = joined(level.series(step.id, ROOT))
+        series = folded(series, frozenset(tap.id for tap in taps(series)))
         waiting += steps(series)
         shapes = [shown(reader.graph[node].type.shape) for node in level.sources]
         yield Key(step, shapes[0] if len(shapes) == 1 else "", series)
@@ -171,12 +172,13 @@ class _Level:
         return Step(
             text=_text(made, options) if unit.block is None else " ".join(span.text.split()),
             options=tuple(str(node.made_by) for node in options) if unit.block is None else (),
-            shape=shown(unit.nodes[-1].type.shape),
+            sizes=unit.nodes[-1].type.shape[1:],
             line=span.row,
             family="block" if unit.block else family(made) if isinstance(made, Layer) else "input",
             place=span.start,
             id=unit.end,
             block=unit.block,
+            layers=(first.path if unit.block is None else unit.block,),
             also=tuple(self.tap(i) for i in unit.beside),
             recurrence=made.recurrence() if unit.block is None and isinstance(made, Layer) else None,
         )
@@ -200,17 +202,3 @@ def _text(made: Any, options: list[Node]) -> str:
     if options and getattr(options[0].made_by, "centred", False) and "bias" in {field.name for field in fields(made)}:
         made = replace(made, bias=True)
     return re.sub(r"=yes\b|\bpad=(?=[a-z])", "", str(made))  # `ceil`, `valid`
-
-
-def _read_elsewhere(series: Series) -> Iterator[NodeId]:
-    """The nodes that taps and steps read beside what stands before them."""
-    for part in series:
-        match part:
-            case Tap():
-                yield part.id
-            case Fork():
-                for branch in part.branches:
-                    yield from _read_elsewhere(branch)
-            case Frame():
-                yield from _read_elsewhere(part.series)
-    yield from (tap.id for step in steps(series) for tap in step.also)

@@ -1,0 +1,223 @@
+"""A whole drawing of a net: its outputs, the lines past other steps, and each block once beside it."""
+
+from dataclasses import replace
+
+from netlang.draw.boxes import Boxes
+from netlang.draw.flow import LABEL, Flow, Placed, Style, Want
+from netlang.draw.fold import steps
+from netlang.draw.letters import ascii_only
+from netlang.draw.parts import End, Key, Picture, Step, every, shape_of
+from netlang.draw.route import CLEAR, Routes
+from netlang.draw.scene import Box, Group, Item, Line, Point, Rect, Scene, Words, bounds, fitted, flat, shifted
+from netlang.draw.theme import FAMILIES
+
+MARGIN = 14.0  # points around a drawing
+APART = 28.0  # from the net to the blocks beside it, and between those
+PAGE = (595.0, 842.0)  # points of A4
+TRIES = 24  # widths that the blocks are tried in
+
+Drawn = tuple[Item, ...]
+
+
+def scene(picture: Picture, style: Style, *, legend: bool = False) -> Scene:
+    """A picture laid out. legend: whether the colours are explained below."""
+    main = _whole(picture, style)
+    keys = [_key(key, style) for key in picture.keys]
+    items = _packed(main, keys, style.down)
+    if style.note:
+        r = bounds(items)
+        items = (*items, Words(style.note, r.x, r.bottom + 20, LABEL, "quiet", "start"))
+    if legend:
+        items = (*items, *_legend(picture, items))
+    return fitted(items, MARGIN)
+
+
+def inside(key: Key, style: Style) -> Scene:
+    """A block alone, as it opens when its box is clicked."""
+    return fitted(_key(key, style), 2.0)
+
+
+def _whole(picture: Picture, style: Style) -> Drawn:
+    """All outputs, each below what leads to it."""
+    nodes = [step.id for end in picture.ends for step in steps(end.series)]
+    flow = Flow(style, nodes)
+    items: list[Item] = []
+    boxes: dict[str, Rect] = {}
+    wants: list[Want] = []
+    for end in picture.ends:
+        placed = _ended(flow, end)
+        if items:
+            placed = placed.moved(_free(flow, placed, items, boxes))
+        items += placed.items
+        boxes |= placed.boxes
+        wants += placed.wants
+    return (*items, *routed(flow, items, boxes, wants))
+
+
+def _ended(flow: Flow, end: End) -> Placed:
+    """A series and its output; one of training only stands behind a dashed arrow."""
+    placed = flow.series(end.series)
+    if not end.name:
+        return placed
+    name = f"{end.name} (training)" if end.side else end.name
+    return _followed(flow, placed, shape_of(end.series[-1]), name, dashed=end.side)
+
+
+def _followed(flow: Flow, placed: Placed, shape: str, name: str, dashed: bool = False) -> Placed:
+    """The same with an arrow to a word behind it."""
+    style = flow.style
+    word = style.terminal(name)
+    end = placed.length + style.arrow
+    points = (flow.at(placed.length - placed.bare[1], 0), flow.at(end, 0))
+    label = Words(shape, *flow.at(placed.length + style.arrow / 2, 6.0), LABEL, "quiet", "start")
+    arrow: tuple[Item, ...] = (Line(points, dashed=dashed), *((label,) if style.labelled else ()))
+    right = max(placed.right, word.right, label.width + 6 if style.labelled else 0)
+    items = (*placed.items, *arrow, *word.moved(flow.at(end, 0)).items)
+    return replace(placed, items=items, length=end + word.length, left=max(placed.left, word.left), right=right)
+
+
+def _free(flow: Flow, placed: Placed, items: list[Item], boxes: dict[str, Rect]) -> Point:
+    """Where another output has room: beside what is drawn, from where the tensor is that it reads."""
+    down = flow.style.down
+    entry = next((want for want in placed.wants if want.entry), None)
+    source = boxes.get(entry.tap.id) if entry else None
+    start = (source.bottom + 24 if down else source.right + 24) if source else 0.0
+    taken = [item.bounds for item in flat(items)]
+    reach = [
+        r.right if down else r.bottom
+        for r in taken
+        if (r.bottom > start - 20 and r.y < start + placed.length + 10 if down
+            else r.right > start - 20 and r.x < start + placed.length + 10)
+    ]  # fmt: skip
+    return flow.at(start, max(reach, default=0.0) + APART + placed.left)
+
+
+def routed(flow: Flow, items: list[Item], boxes: dict[str, Rect], wants: list[Want]) -> Drawn:
+    """The lines to what reads tensors drawn elsewhere, the short ones first, and their shapes where there is room."""
+    down = flow.style.down
+    routes = Routes(items)
+    found: list[Item] = []
+    ends = [_entry(want.target, down) if want.entry else _sides(want.target, down) for want in wants]
+    for doors in ends:
+        routes.keep(doors)
+    order = sorted(range(len(wants)), key=lambda k: _distance(boxes[wants[k].tap.id], wants[k].target))
+    for want, doors in ((wants[k], ends[k]) for k in order):
+        starts = _sides(boxes[want.tap.id], down)
+        way = routes.add(list(starts)[:: -1 if want.entry and not down else 1], list(doors))
+        points = (starts[way[0]], *way, doors[way[-1]])
+        found.append(Line(points, want.role, dashed=want.role == "skip"))
+        if flow.style.labelled:
+            label = routes.label(way, want.tap.shape, LABEL)
+            found += [label] if label else []
+    return tuple(found)
+
+
+def _distance(one: Rect, other: Rect) -> float:
+    return sum(abs(a - b) for a, b in zip(one.centre, other.centre, strict=True))
+
+
+def _sides(r: Rect, down: bool) -> dict[Point, Point]:
+    """Where lines may leave or enter a box beside the flow: points before it, each with the one on its side."""
+    (x, y), far = r.centre, CLEAR
+    if down:
+        return {(r.right + far, y): (r.right, y), (r.x - far, y): (r.x, y)}
+    return {(x, r.y - far): (x, r.y), (x, r.bottom + far): (x, r.bottom)}
+
+
+def _entry(r: Rect, down: bool) -> dict[Point, Point]:
+    """Where a line enters along the flow."""
+    return {(r.x, r.y - 14) if down else (r.x - 14, r.y): (r.x, r.y)}
+
+
+def _key(key: Key, style: Style) -> Drawn:
+    """A block, drawn once: framed, with its call as the title."""
+    flow = Flow(style, [step.id for step in steps(key.series)])
+    placed = flow.series(key.series)
+    if key.input:
+        placed = _led(flow, placed, key.input)
+    placed = _followed(flow, placed, shape_of(key.series[-1]), "out")
+    items: list[Item] = list(placed.items)
+    wants = [want for want in placed.wants if want.tap.id in placed.boxes]
+    items += routed(flow, items, placed.boxes, wants)
+    return titled(tuple(items), ascii_only(key.step.text))
+
+
+def _led(flow: Flow, placed: Placed, shape: str) -> Placed:
+    """The same with a word before it, and the shape that comes in."""
+    style = flow.style
+    word = style.terminal("in")
+    start = word.length + style.arrow
+    line = Line((flow.at(word.length, 0), flow.at(start + placed.bare[0], 0)), heads=(placed.headed, False))
+    label = Words(shape, *flow.at(word.length + style.arrow / 2, 6.0), LABEL, "quiet", "start")
+    moved = placed.moved(flow.at(start, 0))
+    items = (*word.items, line, *((label,) if style.labelled else ()), *moved.items)
+    right = max(placed.right, label.width + 6 if style.labelled else 0)
+    return replace(moved, items=items, length=start + placed.length, right=right)
+
+
+def titled(items: Drawn, title: str) -> Drawn:
+    """Shapes on a panel with a title."""
+    r = bounds(items)
+    name = Words(title, r.centre[0], r.y - 16)
+    around = bounds([*items, name])
+    panel = Box(around.grown(12), "panel", "frame", radius=9, open=True)
+    return (panel, name, *items)
+
+
+def _packed(main: Drawn, keys: list[Drawn], down: bool) -> Drawn:
+    """The blocks beside and below the net, on the page that shows them largest."""
+    if not keys:
+        return main
+    r = bounds(main)
+    sizes = [bounds(key) for key in keys]
+    room = r.width + APART + sum(s.width + APART for s in sizes)
+    least = max(r.width, *(s.width for s in sizes))
+    tries = (least + (room - least) * k / TRIES for k in range(TRIES + 1))
+    packings = [_shelved(r, sizes, wide, beside=down) for wide in tries]
+    places = min(packings, key=lambda found: _badness([r, *found]))
+    moved = (shifted(key, p.x - s.x, p.y - s.y) for key, s, p in zip(keys, sizes, places, strict=True))
+    return (*main, *(item for key in moved for item in key))
+
+
+def _shelved(main: Rect, sizes: list[Rect], wide: float, *, beside: bool) -> list[Rect]:
+    """Each block as high up as it fits in the width, then as far to the left; beside: whether also beside the net."""
+    taken = [main if beside else replace(main, width=max(main.width, wide))]
+    for size in sizes:
+        xs = [main.x, *(t.right + APART for t in taken)]
+        ys = [main.y, *(t.bottom + APART for t in taken)]
+        spots = (replace(size, x=x, y=y) for y in sorted(ys) for x in sorted(xs) if x + size.width <= main.x + wide + 1)
+        taken.append(next(s for s in spots if not any(s.grown(APART - 1).meets(t) for t in taken)))
+    return taken[1:]
+
+
+def _badness(rects: list[Rect]) -> float:
+    """How many times too large it is for a page, upright or across."""
+    width = max(r.right for r in rects) - rects[0].x
+    height = max(r.bottom for r in rects) - rects[0].y
+    return min(max(width / short, height / long) for short, long in (PAGE, PAGE[::-1]))
+
+
+def _legend(picture: Picture, items: Drawn) -> Drawn:
+    """A swatch for each colour that the drawing has, below it."""
+    used = {step.family for series in every(picture) for step in steps(series)}
+    r = bounds(items)
+    x, y = r.x, r.bottom + 24
+    found: list[Item] = []
+    for family, name in FAMILIES.items():
+        if family not in used:
+            continue
+        words = Words(name, x + 22, y + 6, LABEL, "quiet", "start")
+        if x > r.x and words.bounds.right > max(r.right, r.x + 320):
+            x, y = r.x, y + 20
+            words = replace(words, x=x + 22, y=y + 6)
+        found += [Box(Rect(x, y, 16, 12), family, radius=3), words]
+        x = words.bounds.right + 16
+    return tuple(found)
+
+
+def groups(items: Drawn) -> list[Step]:
+    """The steps that a drawing shows."""
+    return [item.step for item in items if isinstance(item, Group)]
+
+
+__all__ = ["Boxes", "groups", "inside", "routed", "scene", "titled"]
