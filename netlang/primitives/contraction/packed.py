@@ -44,6 +44,7 @@ def packed(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         8 * (tile[0] + tile[1]) * cut.units * cut.lines,
         cut.panel * of.vector * panels,
         cut.units * cut.lines * cut.wide * tile[1] * by.vector,
+        tile_bytes,
         tile_bytes * most * (blocks if by_rows else -(-blocks // parts)),
     )
     arguments = Arguments()
@@ -122,7 +123,8 @@ def _lines(g: Geometry) -> list[str]:
         "packed_x = table + (entry * units * lines + 63) // 64 * 64",
         "packed_y = packed_x + panels * panel",
         f"y_step = tile_columns * {g.vector}",
-        "sums = packed_y + units * lines * wide * y_step",
+        "made_at = packed_y + units * lines * wide * y_step",
+        "sums = made_at + tile_bytes",
         f"x_pixel, y_pixel = x_columns * {g.vector}, columns * {g.vector}",
         "count = examples(team) * bands",
         "part, last = split(parts, thread, threads(team))",
@@ -135,6 +137,8 @@ def _lines(g: Geometry) -> list[str]:
         "    part += 1",
         "    column = row // taps * tile_rows // 16",
         "    column_stop = min_i64(x_columns, ((row_stop + taps - 1) // taps * tile_rows + 15) // 16)",
+        f"    for z in range((row_stop - row) * (block_stop - block) * tile_bytes // {g.vector}):",
+        f"        store_{g.dtype}(sums + z * {g.vector}, splat_{g.dtype}(0.0))",
         "    begin = 0",
         "    while begin < count:",
         "        some = min_i64(units, count - begin)",
@@ -216,9 +220,18 @@ def _product(g: Geometry) -> list[str]:
         f"    offset = tap_at + (c // 16 - column) * panel + (c - c // 16 * 16) * {g.size}",
         "    for s in range(segments):",
         "        store_i64(table + s * entry + k * 8, load_i64(own + s * 8) + offset)",
-        "fresh = 1 if begin == 0 else 0",
-        f"call_product(product, table, segments, wide, stride_w * {g.vector}, y_step, sum_at, fresh)",
+        f"call_product(product, table, segments, wide, stride_w * {g.vector}, y_step, made_at, 1)",
+        *added(g.dtype, g.vector),
         "sum_at += tile_bytes",
+    ]
+
+
+def added(dtype: str, vector: int) -> list[str]:
+    """What a chunk of pixels made, added to its sums: one sum of 70,000 products in float32 would lose a digit."""
+    return [
+        "for z in range(tile_rows * tile_columns):",
+        f"    term = load_{dtype}(made_at + z * {vector})",
+        f"    store_{dtype}(sum_at + z * {vector}, load_{dtype}(sum_at + z * {vector}) + term)",
     ]
 
 

@@ -9,7 +9,7 @@ So nothing is added across threads, and the order of additions depends on the sh
 from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.packed import packed, suits
+from netlang.primitives.contraction.packed import added, packed, suits
 from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
@@ -92,7 +92,8 @@ class Reduce:
 
     def scratch(self, lines: int, zeros: int) -> int:
         """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
-        return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, 8 * lines, zeros, GROUP * self.tile))
+        sums = (GROUP + 1) * self.tile
+        return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, 8 * lines, zeros, sums))
 
     def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""
@@ -110,6 +111,7 @@ class Reduce:
             f"zero = y_lines + (8 * {segments} + 63) // 64 * 64",
             *([] if self.flat else self._clear_zeros()),
             f"sums = zero{'' if self.flat else f' + (zeros * {16 * self.size} + 63) // 64 * 64'}",
+            f"made_at = sums + {GROUP} * tile_bytes",
             f"images = {images}",
             f"count = images * {'places' if self.flat else 'high'}",
             "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
@@ -174,7 +176,8 @@ class Reduce:
             "for q in range(tile_columns):",
             f"    at = dy + begin * y_pixel + min_i64(column + q, columns - 1) * {16 * self.size}",
             "    store_i64(table + 8 * tile_rows + q * 8, at)",
-            "call_product(product, table, 1, part, x_pixel, y_pixel, sum_at, 0)",
+            "call_product(product, table, 1, part, x_pixel, y_pixel, made_at, 1)",
+            *added(self.dtype, 16 * self.size),
         ]
 
     def _line_sum(self) -> list[str]:
@@ -188,7 +191,8 @@ class Reduce:
             "    for q in range(tile_columns):",
             f"        store_i64(entry + q * 8, y_line + min_i64(column + q, columns - 1) * {16 * self.size})",
             "if segments > 0 and j1 > j0:",
-            "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, sum_at, 0)",
+            "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, made_at, 1)",
+            *indented(added(self.dtype, 16 * self.size)),
         ]
 
     def _rows(self) -> list[str]:
