@@ -127,15 +127,15 @@ class BatchNorm(Norm):
             mean, variance, *size = self._measured(emit, x, mean, variance)
         divisor = emit(Map(1 / sqrt(i0 + self.eps)), variance)
         if training:
-            y = emit(Standardise((i0 - i1) * i2, over="batch"), x, mean, divisor, *size)
-            return emit(Map(self._scaled(i0)), y, *weights) if weights else y
+            form = Standardise(self._scaled((i0 - i1) * i2), None, "batch", self.scale, self.shift)
+            return emit(form, x, mean, divisor, *weights, *size)
         if self.scale:  # a*x + b of numbers that depend on no example
             divisor = emit(Map(i0 * i1), divisor, weights.pop(0))
         shift = emit(Map(i1 - i0 * i2), mean, *weights, divisor) if weights else emit(Map(-i0 * i1), mean, divisor)
         return emit(Map(i0 * i1 + i2), x, divisor, shift)
 
     def _scaled(self, y: Term) -> Term:
-        names = iter((i1, i2))
+        names = iter((Name("i3"), Name("i4")))
         y = y * next(names) if self.scale else y
         return y + next(names) if self.shift else y
 

@@ -9,7 +9,7 @@ from netlang.primitives.primitive import Primitive, broadcast
 from netlang.primitives.sum.op import Sum
 from netlang.types import Dim, Tensor
 
-i0, i1, i2, i3, i4 = (Name(f"i{k}") for k in range(5))
+i0, i1, i2, i3, i4, i5 = (Name(f"i{k}") for k in range(6))
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,31 @@ class Map(Primitive):
 
 @dataclass(frozen=True)
 class Standardise(Map):
-    """y = (x - mean) / deviation: inputs x, the mean of x over axes, one over its deviation there, and perhaps a size.
+    """y = (x - mean) / deviation, perhaps scaled and shifted: what reads no y of it keeps x alone.
 
-    The gradient is the whole one, through mean and deviation too, which themselves get none:
-    dx = (dy - (sum of dy + y * sum of dy * y) / size) / deviation, size the numbers a sum has: all there are, or as
-    many as the fourth input says. Where not all count, dy must be 0 at the others, and dx stands for nothing there
-    (Ioffe and Szegedy 2015, section 3, simplified: the sum of y is 0, that of y*y is size * variance / deviation^2).
+    Inputs: x, the mean of x over axes, one over its deviation there; scale and shift of each channel, where these say so;
+    perhaps a size. The gradient is the whole one, through mean and deviation too, which themselves get none: with
+    z = (x - mean) / deviation, the gradients of scale and shift are the sums of dy * z and of dy over the axes, and
+    dx = (dy - (sum of dy + z * sum of dy * z) / size) / deviation * scale, size the numbers a sum has: all there are, or
+    as many as the last input says. Where not all count, dy must be 0 at the others, and dx stands for nothing there
+    (Ioffe and Szegedy 2015, section 3, simplified: the sum of z is 0, that of z*z is size * variance / deviation^2).
     """
 
     over: str = "batch"
+    scaled: bool = False
+    shifted: bool = False
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
-        x, _, divisor, *said = inputs
+        x, mean, divisor, *rest = inputs
+        scale, said = rest[: self.scaled], rest[self.scaled + self.shifted :]
         full = formula(emit, Name("dy") if dy.known is None else dy.known, {"": x, "dy": dy}, x.type)
-        both = emit(Sum(i0, self.over), full), emit(Sum(i0 * i1, self.over), full, y)
-        size = Name("i5") if said else Runtime("examples") * x.type.positions
-        share = (i1 + i2 * i3) / size
-        dx = emit(Map((i0 - share) * i4), full, both[0], y, both[1], divisor, *said)
-        return dx, *(None for _ in inputs[1:])
+        shift_by = emit(Sum(i0, self.over), full)
+        scale_by = emit(Sum(i0 * ((i1 - i2) * i3), self.over), full, x, mean, divisor)
+        size = Name(f"i{6 + self.scaled}") if said else Runtime("examples") * x.type.positions
+        back = (i0 - (i4 + (i1 - i2) * i3 * i5) / size) * i3
+        back = back * Name("i6") if self.scaled else back
+        dx = emit(Map(back), full, x, mean, divisor, shift_by, scale_by, *scale, *said)
+        return dx, None, None, *[scale_by] * self.scaled, *[shift_by] * self.shifted, *(None for _ in said)
 
 
 @dataclass(frozen=True)
