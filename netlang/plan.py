@@ -15,6 +15,7 @@ from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.sum.op import Sum
 from netlang.source import NOWHERE, Span
+from netlang.together import reading, together
 from netlang.types import Tensor
 
 NORM = "gradients.norm2"  # the buffer of the squared norm of all gradients
@@ -83,11 +84,13 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True) -> Pla
     prepared = constants(graph)
     nodes = [n for n in graph.made_by(Primitive) if memory.root(n.id) == n.id and not isinstance(n.made_by, Update)]
     nodes.sort(key=lambda n: n.id not in prepared)  # stable: prepared ones first, else in order
+    groups = together(graph, nodes, memory.root) if target.device == "cpu" else [[n] for n in nodes]
+    nodes = [n for group in groups for n in group]
     drafts: dict[Hashable, Draft] = {}
-    drafted = [_drafted(memory, n, target, drafts) for n in nodes]
+    drafted = [_drafted(memory, group, target, drafts) for group in groups]
     updates = _updates(memory, list(graph.made_by(Update)), target)
     memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
-    cut = sum(n.id in prepared for n in nodes)
+    cut = sum(group[0].id in prepared for group in groups)
     segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *updates[:1]], "update": updates[1:]}
     scratch = [launch.draft.scratch for launches in segments.values() for launch in launches]
     return Plan(
@@ -118,18 +121,26 @@ def _own_gradients(graph: Graph) -> Graph:
     return owned
 
 
-def _drafted(memory: Memory, node: Node, target: Target, drafts: dict[Hashable, Draft]) -> Launch:
-    """A node's launch. drafts: those so far; a net has the same layers again and again, on other buffers."""
-    operands = [memory.operand(i) for i in (*node.inputs, node.id)]
+def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Hashable, Draft]) -> Launch:
+    """The launch of a node; or of sums, the last of which reads all that the others do.
+
+    drafts: those so far; a net has the same layers again and again, on other buffers
+    """
+    read = group[-1].inputs
+    operands = [memory.operand(i) for i in (*read, *(n.id for n in group))]
     slots = {name: str(slot) for slot, name in enumerate(dict.fromkeys(o.buffer for o in operands))}
-    *inputs, result = (Operand(slots[o.buffer], o.type, o.lanes) for o in operands)
-    key = node.made_by, *inputs, result
+    local = [Operand(slots[o.buffer], o.type, o.lanes) for o in operands]
+    inputs, (result, *results) = local[: len(read)], local[len(read) :]
+    primitive, *further = (reading(n, read) for n in group)
+    key = primitive, *further, *local
     if key not in drafts:
-        drafts[key] = draft(node.made_by, tuple(inputs), result, target, memory.batch)
+        more = [(each.term, to) for each, to in zip(further, results, strict=True)]
+        drafts[key] = draft(primitive, tuple(inputs), result, target, memory.batch, *more)
     addresses = {slot: Address(name) for name, slot in slots.items()}
     args = tuple(addresses[a.buffer] if isinstance(a, Address) else a for a in drafts[key].args)
     made = replace(drafts[key], args=args)
-    return Launch(node.id, made, tuple(o.buffer for o in operands[:-1]), (node.id,), node.span)
+    writes = tuple(n.id for n in group)
+    return Launch(writes[0], made, tuple(o.buffer for o in operands[: len(read)]), writes, group[0].span)
 
 
 def _updates(memory: Memory, nodes: list[Node], target: Target) -> list[Launch]:

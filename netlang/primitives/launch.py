@@ -105,6 +105,7 @@ class After:
 
 
 AS_IT_IS = After()
+Further = After | tuple[Term, Operand]
 DraftRule = Callable[..., Draft]
 _RULES: dict[tuple[str, type[Primitive]], DraftRule] = {}
 _RuleT = TypeVar("_RuleT", bound=DraftRule)
@@ -113,7 +114,7 @@ _RuleT = TypeVar("_RuleT", bound=DraftRule)
 def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT]:
     """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device.
 
-    That of an anchor of regions takes an `After` behind them.
+    That of an anchor of regions takes an `After` behind them; that of a sum pairs of a term and its result.
     """
 
     def declare(rule: _RuleT) -> _RuleT:
@@ -125,14 +126,16 @@ def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT
 
 
 def draft(
-    primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *after: After
+    primitive: Primitive, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *more: Further
 ) -> Draft:
-    """The launch of a primitive for batches of up to `batch` examples. after: of an anchor alone
+    """The launch of a primitive for batches of up to `batch` examples.
+
+    more: of an anchor, the `After`; of a sum, terms that are summed on the way, with their results
 
     The rule stands beside the primitive: contraction/op.py finds contraction/cpu.py. It is imported on first use.
     """
     importlib.import_module(f"{type(primitive).__module__.rpartition('.')[0]}.{target.device}")
-    return _RULES[target.device, type(primitive)](primitive, inputs, result, target, batch, *after)
+    return _RULES[target.device, type(primitive)](primitive, inputs, result, target, batch, *more)
 
 
 def has_draft(primitive: Primitive, device: str) -> bool:

@@ -34,11 +34,11 @@ class Map(Primitive):
 class Standardise(Map):
     """y = (x - mean) / deviation, perhaps scaled and shifted: what reads no y of it keeps x alone.
 
-    Inputs: x, the mean of x over axes, one over its deviation there; scale and shift of each channel, where these say so;
-    perhaps a size. The gradient is the whole one, through mean and deviation too, which themselves get none: with
+    Inputs: x, the mean of x over axes, one over its deviation there; scale and shift of each channel, where these say
+    so; perhaps a size. The gradient is the whole one, through mean and deviation too, which themselves get none: with
     z = (x - mean) / deviation, the gradients of scale and shift are the sums of dy * z and of dy over the axes, and
-    dx = (dy - (sum of dy + z * sum of dy * z) / size) / deviation * scale, size the numbers a sum has: all there are, or
-    as many as the last input says. Where not all count, dy must be 0 at the others, and dx stands for nothing there
+    dx = (dy - (sum of dy + z * sum of dy * z) / size) / deviation * scale, size the numbers a sum has: all there are,
+    or as many as the last input says. Where not all count, dy must be 0 at the others, and dx stands for nothing there
     (Ioffe and Szegedy 2015, section 3, simplified: the sum of z is 0, that of z*z is size * variance / deviation^2).
     """
 

@@ -1,5 +1,6 @@
 """Reductions on the CPU. Sums over examples are cut into parts fixed by the shape and added in their order."""
 
+from netlang.formula import Term
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.sum.op import Sum
@@ -10,18 +11,29 @@ PARTS = 32  # at most, of a reduction over the batch: the same for any number of
 
 
 @drafts("cpu", Sum)
-def sum_draft(primitive: Sum, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The sum, or the largest, of term(i0, i1, ...) over the named axes."""
+def sum_draft(
+    primitive: Sum,
+    inputs: tuple[Operand, ...],
+    result: Operand,
+    target: Target,
+    batch: int,
+    *further: tuple[Term, Operand],
+) -> Draft:
+    """The sum, or the largest, of term(i0, i1, ...) over the named axes.
+
+    further: over the batch, terms of the same operands that are summed on the way, and where to
+    """
     full = _spread_over(inputs)
     lanes = next((o.lanes for o in inputs if o.type.batched), "w")
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
-    formula = Formula((primitive.term,), operands, full, lanes)
+    formula = Formula((primitive.term, *(term for term, _ in further)), operands, full, lanes)
     reduction = _Reduction(primitive, formula)
     arguments = Arguments()
     places, columns = formula.geometry.places, formula.geometry.columns
     if primitive.over == "all" and formula.flat and not reduction.fenced:  # every vector is a position
         places, columns = places * columns, 1
-    arguments.add(y=Address(result.buffer), places=places, columns=columns)
+    arguments.add(y=Address(result.buffer), **{f"y{k}": Address(to.buffer) for k, (_, to) in enumerate(further, 1)})
+    arguments.add(places=places, columns=columns)
     formula.add_arguments(arguments)
     if "channels" not in arguments.values:
         arguments.add(channels=formula.geometry.channels)
@@ -33,8 +45,8 @@ def sum_draft(primitive: Sum, inputs: tuple[Operand, ...], result: Operand, targ
     if primitive.over == "examples":
         return drafted(name, arguments, reduction.over_examples())
     one = primitive.over == "all"
-    sums = PARTS * (1 if one else formula.geometry.columns) * formula.geometry.vector
-    lines = [f"sums = {arguments.shared()}", *reduction.over_batch(one=one)]
+    sums = PARTS * (1 if one else formula.geometry.columns) * formula.geometry.vector * len(formula.terms)
+    lines = [f"sums = {arguments.shared()}", *(reduction.over_all() if one else reduction.over_batch())]
     return drafted(name, arguments, lines, (0, sums))
 
 
@@ -51,16 +63,21 @@ class _Reduction:
         across = primitive.over in ("batch", "examples", "all")  # lanes "n" are joined with one another
         padded = across if self.geometry.lanes == "n" else self.geometry.channels % LANES != 0
         self.fenced = self.how == "max" and padded  # a largest number must not see the zeros of padding
+        self.count = len(formula.terms)
         self.start = "-1e308 * 10.0" if self.how == "max" else "0.0"
 
     def term(self) -> list[str]:
         """Lines that join `acc` with the formula at `position`, `column`."""
+        return [*self._terms(["term"]), f"acc = {self._joined('acc', 'term')}"]
+
+    def _terms(self, into: list[str]) -> list[str]:
+        """Lines that assign the formulas at `position`, `column`."""
         g = self.geometry
-        lines = [f"at = (position * columns + column) * {g.vector}", *self.formula.lines(("term",))]
+        lines = [f"at = (position * columns + column) * {g.vector}", *self.formula.lines(tuple(into))]
         if self.fenced:
             real = f"lanes_{g.dtype}() < float({self.formula.real_lanes})"
-            lines.append(f"term = where({real}, term, splat_{g.dtype}({self.start}))")
-        return [*lines, "acc = maximum(acc, term)" if self.how == "max" else "acc = acc + term"]
+            lines += [f"{term} = where({real}, {term}, splat_{g.dtype}({self.start}))" for term in into]
+        return lines
 
     def begin(self) -> str:
         """The neutral number."""
@@ -125,35 +142,88 @@ class _Reduction:
             "    item += 1",
         ]
 
-    def over_batch(self, *, one: bool) -> list[str]:
-        """Channel sums, or one number: parts of the positions into the shared scratch, then the parts in order."""
-        g = self.geometry
-        columns = "1" if one else "columns"
-        place = ["image = position // places", "place = position - image * places"] if self._images else []
-        inside = ["for column in range(columns):", *indented(self.term())] if one else self.term()
-        summed = [self.begin(), "position = start", "while position < stop:", *indented([*place, *inside])]
-        summed += ["    position += 1", f"store_{g.dtype}(sums + (part * {columns} + slot) * {g.vector}, acc)"]
+    def over_batch(self) -> list[str]:
+        """Channel sums: parts of the positions into the shared scratch, then the parts in order."""
+        finished = []
+        for k in range(self.count):
+            finished += self._parted(f"({self.count} * part + {k}) * columns + column")
+            finished += self._written(f"y{k or ''}", one=False)
         return [
             *self._head(),
-            f"positions = ({g.images}) * places",
+            f"row = columns * {self.geometry.vector}",
+            *self._parts(),
+            f"    first = sums + part * {self.count} * row",
+            *indented(self._row_by_row()),
+            "    part += 1",
+            "barrier(team, thread)",
+            "column, last = split(columns, thread, threads(team))",
+            "while column < last:",
+            *indented(finished),
+            "    column += 1",
+        ]
+
+    def _row_by_row(self) -> list[str]:
+        """A part's sums, `row` bytes from term to term: the positions are read as they lie."""
+        g, terms = self.geometry, [f"term{k}" for k in range(self.count)]
+        joined = [self._joined(f"load_{g.dtype}(to + {k} * row)", term) for k, term in enumerate(terms)]
+        return [
+            f"for slot in range({self.count} * columns):",
+            f"    store_{g.dtype}(first + slot * {g.vector}, splat_{g.dtype}({self.start}))",
+            "for position in range(start, stop):",
+            *indented(self._placed),
+            "    to = first",
+            "    for column in range(columns):",
+            *indented(self._terms(terms), 2),
+            *(f"        store_{g.dtype}(to + {k} * row, {sum_})" for k, sum_ in enumerate(joined)),
+            f"        to += {g.vector}",
+        ]
+
+    def over_all(self) -> list[str]:
+        """One number: parts of the positions into the shared scratch, then the parts in order."""
+        g = self.geometry
+        return [
+            *self._head(),
+            *self._parts(),
+            f"    {self.begin()}",
+            "    for position in range(start, stop):",
+            *indented(self._placed, 2),
+            "        for column in range(columns):",
+            *indented(self.term(), 3),
+            f"    store_{g.dtype}(sums + part * {g.vector}, acc)",
+            "    part += 1",
+            "barrier(team, thread)",
+            "column, last = split(1, thread, threads(team))",
+            "while column < last:",
+            *indented(self._parted("part")),
+            *indented(self._written("y", one=True)),
+            "    column += 1",
+        ]
+
+    def _parts(self) -> list[str]:
+        """The positions cut into parts, and those of this thread."""
+        return [
+            f"positions = ({self.geometry.images}) * places",
             f"parts = min_i64({PARTS}, positions)",
             "part, last = split(parts, thread, threads(team))",
             "while part < last:",
             "    start, stop = split(positions, part, parts)",
-            f"    for slot in range({columns}):",
-            *([] if one else ["        column = slot"]),
-            *indented(summed, 2),
-            "    part += 1",
-            "barrier(team, thread)",
-            f"column, last = split({columns}, thread, threads(team))",
-            "while column < last:",
-            f"    {self.begin()}",
-            "    for part in range(parts):",
-            f"        term = load_{g.dtype}(sums + (part * {columns} + column) * {g.vector})",
-            f"        acc = {'maximum(acc, term)' if self.how == 'max' else 'acc + term'}",
-            *indented(self._written("y", one=one)),
-            "    column += 1",
         ]
+
+    def _parted(self, slot: str) -> list[str]:
+        """`acc`: the parts' sums in their order."""
+        g = self.geometry
+        return [
+            self.begin(),
+            "for part in range(parts):",
+            f"    acc = {self._joined('acc', f'load_{g.dtype}(sums + ({slot}) * {g.vector})')}",
+        ]
+
+    def _joined(self, one: str, other: str) -> str:
+        return f"maximum({one}, {other})" if self.how == "max" else f"{one} + {other}"
+
+    @property
+    def _placed(self) -> list[str]:
+        return ["image = position // places", "place = position - image * places"] if self._images else []
 
     def _written(self, to: str, *, one: bool) -> list[str]:
         """Store `acc` in the row of channels at `to`, or as the one number there."""
