@@ -1,10 +1,13 @@
 """Contractions on the CPU: `for tile: gather addresses -> product -> scatter`, one product for every shape.
 
-The two roles that make a value are in `cover.py`, the one that makes a weight gradient in `reduce.py`.
+The two roles that make a value are in `cover.py`; the one that makes a weight gradient is in `flat.py` for single taps,
+in `packed.py` for several of many pixels, and else in `reduce.py`.
 """
 
 from netlang.primitives.contraction.cover import cover
+from netlang.primitives.contraction.flat import flat
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.packed import packed, suits
 from netlang.primitives.contraction.reduce import reduce
 from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 
@@ -21,6 +24,11 @@ def contraction_draft(
     """The launch of a contraction whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
         assert after == AS_IT_IS, "a weight gradient is written as it is"
-        return reduce(primitive, inputs, result, target, batch)
+        if primitive.kernel == (1, 1) and primitive.stride == (1, 1) and not any(primitive.pad):
+            return flat(inputs, result, target)
+        x, dy = inputs
+        if suits(primitive, x, dy, batch):
+            return packed(primitive, inputs, result, target, batch)
+        return reduce(primitive, inputs, result, target)
     assert primitive.role == "out" or primitive.transposed == (result.lanes == "c"), "passes/layout.py sees to this"
     return cover(primitive, inputs, result, target, batch, after)

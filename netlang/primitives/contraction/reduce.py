@@ -9,7 +9,7 @@ So nothing is added across threads, and the order of additions depends on the sh
 from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.packed import added, packed, suits
+from netlang.primitives.contraction.packed import added
 from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
@@ -18,29 +18,22 @@ from netlang.primitives.text import Arguments, Geometry, drafted, indented
 GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
 CHUNK = 96 * 1024  # bytes of x and dy between two visits of a tile; 192 KB: 177 for 145 µs on LeNet's conv5-16
 LINES = 128  # at most, in a chunk: bounds the table
-BAND = 4  # column blocks that a group of tiles of a 1x1 kernel goes through before the next rows
 
 
-def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
     """The launch of a weight gradient: (x, dy) -> dw, stored as rows (u, v, c) of filters."""
     x, dy = inputs
-    if suits(primitive, x, dy, batch):
-        return packed(primitive, inputs, result, target, batch)
     lanes, dtype = x.lanes, result.type.dtype
     of, by = Geometry(x.type, lanes), Geometry(dy.type, lanes)
     (height, width), (high, wide) = image_size(x), image_size(dy)
-    flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and not any(primitive.pad)
     rows = primitive.kernel[0] * of.channels
     a = "spread" if lanes == "c" else "dot"
     tile = tile_for(target, rows, by.columns, a=a)
-    kernel = Reduce(*tile, lanes, dtype, flat, not any(primitive.pad), of.size)
-    if flat:  # all pixels of all images are one line, cut into chunks of what a group of tiles reads
-        chunk = max(16, CHUNK // _read(tile, of, by))
-    else:
-        line = primitive.stride[0] * width * of.columns * of.vector + wide * by.columns * by.vector
-        chunk = max(1, min(LINES, CHUNK // line))
+    kernel = Reduce(*tile, lanes, dtype, not any(primitive.pad), of.size)
+    line = primitive.stride[0] * width * of.columns * of.vector + wide * by.columns * by.vector
+    chunk = max(1, min(LINES, CHUNK // line))
     zeros = 0 if kernel.inside else wide * primitive.stride[1] * of.columns * of.vector
-    scratch = kernel.scratch(1 if flat else chunk, zeros)
+    scratch = kernel.scratch(chunk, zeros)
     arguments = Arguments()
     arguments.add(
         dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
@@ -50,33 +43,23 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         channels=of.channels, filters=by.channels, taps_w=primitive.kernel[1], places=by.places, chunk=chunk,
         x_pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
     )  # fmt: skip
-    if not flat:
-        arguments.add(
-            height=height, width=width, high=high, wide=wide, stride_h=primitive.stride[0],
-            stride_w=primitive.stride[1],
-            step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=primitive.pad[0], left=primitive.pad[1],
-            zeros=zeros // of.vector,
-        )  # fmt: skip
+    arguments.add(
+        height=height, width=width, high=high, wide=wide, stride_h=primitive.stride[0], stride_w=primitive.stride[1],
+        step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=primitive.pad[0], left=primitive.pad[1],
+        zeros=zeros // of.vector,
+    )  # fmt: skip
     lines = [f"own = {arguments.own()}", *kernel.lines()]
     return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, 0))
 
 
-def _read(tile: tuple[int, int], of: Geometry, by: Geometry) -> int:
-    """Bytes of x and dy that a group of tiles of a 1x1 kernel reads of a pixel."""
-    wide = min(BAND, -(-by.columns // tile[1]))
-    high = GROUP // wide * tile[0] // (16 if of.lanes == "c" else 1)
-    return min(of.columns, high) * of.vector + min(by.columns, wide * tile[1]) * by.vector
-
-
 @dataclass(frozen=True)
 class Reduce:
-    """The kernel's text. rows, vectors: of a tile; flat: a 1x1 kernel; inside: no padding; size: of an element."""
+    """The kernel's text. rows, vectors: of a tile; inside: no padding; size: of an element."""
 
     rows: int
     vectors: int
     lanes: str
     dtype: str
-    flat: bool
     inside: bool
     size: int
 
@@ -98,7 +81,6 @@ class Reduce:
     def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""
         images = "examples(team)" if self.lanes == "c" else "(examples(team) + 15) // 16"
-        segments = "1" if self.flat else "chunk"
         zero = [
             f"for z in range({GROUP} * tile_rows * tile_columns):",
             f"    store_{self.dtype}(sums + z * {16 * self.size}, splat_{self.dtype}(0.0))",
@@ -107,13 +89,13 @@ class Reduce:
             "row_bytes = 8 * (tile_rows + tile_columns)",
             f"tile_bytes = tile_rows * tile_columns * {16 * self.size}",
             "table = own + (16 * tile_rows + 63) // 64 * 64",
-            f"y_lines = table + (row_bytes * {segments} + 63) // 64 * 64",
-            f"zero = y_lines + (8 * {segments} + 63) // 64 * 64",
-            *([] if self.flat else self._clear_zeros()),
-            f"sums = zero{'' if self.flat else f' + (zeros * {16 * self.size} + 63) // 64 * 64'}",
+            "y_lines = table + (row_bytes * chunk + 63) // 64 * 64",
+            "zero = y_lines + (8 * chunk + 63) // 64 * 64",
+            *self._clear_zeros(),
+            f"sums = zero + (zeros * {16 * self.size} + 63) // 64 * 64",
             f"made_at = sums + {GROUP} * tile_bytes",
             f"images = {images}",
-            f"count = images * {'places' if self.flat else 'high'}",
+            "count = images * high",
             "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
             "while group < stop:",
             f"    end = min_i64(group + {GROUP}, stop)",
@@ -125,7 +107,7 @@ class Reduce:
             "        segments = j0 = j1 = 0",
             "        while tile < end:",
             *indented(self._which(), 3),
-            *indented(self._flat_sum() if self.flat else self._line_sum(), 3),
+            *indented(self._line_sum(), 3),
             "            tile += 1",
             "        begin += part",
             "    tile = group",
@@ -145,39 +127,13 @@ class Reduce:
         ]
 
     def _which(self) -> list[str]:
-        """Tap column, rows and columns of a tile, and where its sums are.
-
-        Of a 1x1 kernel a group is some blocks of rows by some of columns: both are read again while they are near.
-        """
-        bands = [
-            "v = 0",
-            f"band = tile // (row_blocks * {BAND})",
-            f"rest = tile - band * row_blocks * {BAND}",
-            f"across = min_i64({BAND}, blocks - band * {BAND})",
-            f"block = band * {BAND} + rest % across",
-            "row = rest // across * tile_rows",
-        ]
-        lines = [
+        """Tap column, rows and columns of a tile, and where its sums are."""
+        return [
             "v = tile // (row_blocks * blocks)",
             "block = tile % blocks",
             "row = tile // blocks % row_blocks * tile_rows",
-        ]
-        return [
-            *(bands if self.flat else lines),
             "column = block * tile_columns",
             "sum_at = sums + (tile - group) * tile_bytes",
-        ]
-
-    def _flat_sum(self) -> list[str]:
-        step = self.size if self.lanes == "c" else 16 * self.size
-        return [
-            "for r in range(tile_rows):",
-            f"    store_i64(table + r * 8, x + begin * x_pixel + min_i64(row + r, rows - 1) * {step})",
-            "for q in range(tile_columns):",
-            f"    at = dy + begin * y_pixel + min_i64(column + q, columns - 1) * {16 * self.size}",
-            "    store_i64(table + 8 * tile_rows + q * 8, at)",
-            "call_product(product, table, 1, part, x_pixel, y_pixel, made_at, 1)",
-            *added(self.dtype, 16 * self.size),
         ]
 
     def _line_sum(self) -> list[str]:

@@ -1,0 +1,109 @@
+"""Weight gradients of dense layers and of 1x1 convolutions: dw = xᵀ dy, both with a row for each pixel.
+
+A thread has some columns of tiles, or some rows of them, and goes through them group by group: so many pixels for one
+column of tiles after the other, whose part of dy stays near. Nothing is added across threads.
+"""
+
+from netlang.primitives.contraction.packed import added
+from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.launch import Address, Draft, Operand, Product, Target
+from netlang.primitives.text import Arguments, Geometry, drafted, indented
+
+HIGH, WIDE = 96, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB (6x4 in f32)
+CHUNK = 256  # pixels between two visits of a tile
+
+
+def flat(inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
+    """The launch of a weight gradient without windows: (x, dy) -> dw, stored as rows c of filters."""
+    x, dy = inputs
+    of, by = Geometry(x.type, x.lanes), Geometry(dy.type, x.lanes)
+    a = "spread" if of.lanes == "c" else "dot"
+    rows, vectors = tile_for(target, of.channels, by.columns, a=a)
+    row_blocks, blocks = -(-of.channels // rows), -(-by.columns // vectors)
+    high, wide = min(HIGH, row_blocks), min(WIDE, blocks)
+    by_rows = -(-row_blocks // target.threads) * blocks < row_blocks * -(-blocks // target.threads)
+    table = -(-8 * (rows + vectors) // 64) * 64
+    arguments = Arguments()
+    arguments.add(
+        dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
+        product=Product(f"{a}_{of.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
+        rows=of.channels, row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places,
+        x_pixel=of.columns * of.vector, by_rows=int(by_rows), high_most=high, wide_most=wide, table=table,
+    )  # fmt: skip
+    lines = [f"own = {arguments.own()}", *_lines(of)]
+    scratch = table + (1 + high * wide) * rows * vectors * of.vector
+    return drafted(f"contraction_weight_flat_{of.lanes}", arguments, lines, (scratch, 0))
+
+
+def _lines(g: Geometry) -> list[str]:
+    """Everything behind the unpacking of the arguments."""
+    return [
+        f"y_pixel, tile_row = columns * {g.vector}, tile_columns * {g.vector}",
+        "tile_bytes = tile_rows * tile_row",
+        "made_at = own + table",
+        "sums = made_at + tile_bytes",
+        f"count = ({g.images}) * places",
+        "first_block, last_block, first_line, last_line = 0, blocks, 0, row_blocks",
+        "if by_rows != 0:",
+        "    first_line, last_line = split(row_blocks, thread, threads(team))",
+        "else:",
+        "    first_block, last_block = split(blocks, thread, threads(team))",
+        "block = first_block",
+        "while block < last_block:",
+        "    wide = min_i64(wide_most, last_block - block)",
+        "    line = first_line",
+        "    while line < last_line:",
+        "        high = min_i64(high_most, last_line - line)",
+        "        begin = 0",
+        "        while begin < count:",
+        f"            part = min_i64({CHUNK}, count - begin)",
+        *indented(_products(g), 3),
+        "            begin += part",
+        *indented(_scatter(g), 2),
+        "        line += high",
+        "    block += wide",
+    ]
+
+
+def _products(g: Geometry) -> list[str]:
+    """The group's tiles for some pixels; behind the last row and column those again."""
+    row = g.size if g.lanes == "c" else g.vector
+    return [
+        "for b in range(wide):",
+        "    for q in range(tile_columns):",
+        "        column = min_i64((block + b) * tile_columns + q, columns - 1)",
+        f"        store_i64(own + (tile_rows + q) * 8, dy + begin * y_pixel + column * {g.vector})",
+        "    for r in range(high):",
+        "        for q in range(tile_rows):",
+        "            row = min_i64((line + r) * tile_rows + q, rows - 1)",
+        f"            store_i64(own + q * 8, x + begin * x_pixel + row * {row})",
+        "        sum_at = sums + (b * high + r) * tile_bytes",
+        "        call_product(product, own, 1, part, x_pixel, y_pixel, sum_at if begin == 0 else made_at, 1)",
+        "        if begin > 0:",
+        *indented(added(g.dtype, g.vector), 3),
+    ]
+
+
+def _scatter(g: Geometry) -> list[str]:
+    """The sums to where they belong; in lanes "n" those over the examples, and zeros behind the last filter."""
+    filters = "((columns + 15) // 16 * 16)"
+    store = [f"store_{g.dtype}(dw + ((row + r) * columns + column) * {g.vector}, made)"]
+    if g.lanes == "n":
+        at = f"dw + ((row + r) * {filters} + column) * {g.size}"
+        store = [f"store_scalar_{g.dtype}({at}, total(made))"]
+    zeros = [
+        "    if block + b == blocks - 1:",
+        f"        for column in range(columns, {filters}):",
+        f"            store_scalar_{g.dtype}(dw + ((row + r) * {filters} + column) * {g.size}, 0.0)",
+    ]
+    return [
+        "row = line * tile_rows",
+        "for b in range(wide):",
+        "    for r in range(min_i64(high * tile_rows, rows - row)):",
+        "        at = sums + (b * high * tile_rows + r) * tile_row",
+        "        for q in range(min_i64(tile_columns, columns - (block + b) * tile_columns)):",
+        "            column = (block + b) * tile_columns + q",
+        f"            made = load_{g.dtype}(at + q * {g.vector})",
+        *indented(store, 3),
+        *(indented(zeros) if g.lanes == "n" else []),
+    ]
