@@ -8,6 +8,7 @@ sh installs         commands that fetch packages: .ci/run runs them
 console             commands behind `$ `, each with what it prints below it; `...` is whatever stands there
 console exit=1      the same, of commands that end so
 python              code that runs from top to bottom of the page
+python slow         the same, with NETLANG_DOCS=all only: it compiles for seconds
 text                anything else, such as what a command prints
 """
 

@@ -109,6 +109,19 @@ def test_the_commands_of_a_page_print_what_stands_below_them(page, folder):
                     )
 
 
+BY_PAGE_OF_PYTHON = [
+    list(found) for page, found in groupby(fences("python"), key=lambda fence: fence.page) if page.parent != ROOT
+]
+CODE = [found for found in BY_PAGE_OF_PYTHON if ALL or not any("slow" in fence.told for fence in found)]
+
+
+@pytest.mark.parametrize("page", CODE, ids=lambda found: found[0].page.name)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, folder):
+    names: dict[str, object] = {}
+    for fence in page:
+        exec(compile(fence.content, fence.place, "exec"), names)
+
+
 def pattern(printed):
     """What an output looks like: a line `...` is any lines, and `...` within one any text."""
     return "".join("(?:.*\n)*?" if line.strip() == "..." else f"{anything(line)} *\n" for line in printed.splitlines())
