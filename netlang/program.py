@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang import checkpoint, faults
+from netlang.backend import cache
 from netlang.backend.arena import Arena
-from netlang.backend.cpu import host_target
+from netlang.backend.cpu import host_target, kernels
 from netlang.backend.executor import BusyError, Team
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
@@ -151,6 +152,8 @@ class Program:
         self._store: Arena | None = None
         self._loaded: dict[Purpose, Loaded] = {}
         self._stages: dict[Purpose, Stages] = {}
+        if options.training and cache.missing(self._kernels("train")):  # it will be evaluated too: faster at once
+            cache.compile_missing([*self._kernels("train"), *self._kernels("evaluate")])
         home = self.loaded("train" if options.training else "evaluate")
         graph = self.stages("train" if options.training else "evaluate").optimised
         self.weights = Tensors(self, [*graph.made_by(Weight), *graph.made_by(Kept)], home)
@@ -180,6 +183,10 @@ class Program:
                 self._store = store(plan.arenas, self.options.check_memory)
             self._loaded[purpose, lengths] = Loaded(plan, self._store, self.team, guarded=self.options.check_memory)
         return self._loaded[purpose, lengths]
+
+    def _kernels(self, purpose: str) -> list[cache.Kernel]:
+        segments = self.stages(purpose).plan.segments.values()
+        return list(kernels(launch.draft for launches in segments for launch in launches))
 
     def changed(self) -> None:
         """The weights are others than those the plans prepared for."""

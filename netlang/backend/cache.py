@@ -29,6 +29,7 @@ _GENERATORS = (
     Path(str(netlang.simd.__file__)).parent,
     *(Path(__file__).with_name(name) for name in ("compiler.py", "frontend.py")),
 )
+Kernel = tuple[KernelText, int]  # and its arity
 
 
 @dataclass(slots=True)
@@ -52,20 +53,22 @@ def compiled(kernel: KernelText, arity: int = 3) -> int:
     return _addresses[key]
 
 
-def compile_missing(kernels: Iterable[tuple[KernelText, int]], helpers: int | None = None) -> None:
-    """Compile those of the (kernel, arity) pairs that are not kept, in several processes if they are many.
+def missing(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """Those of the kernels that would have to be compiled, each once."""
+    new = ((kernel, arity) for kernel, arity in dict.fromkeys(kernels) if (kernel.text, arity) not in _addresses)
+    return [(kernel, arity) for kernel, arity in new if not _path(kernel, arity).exists()]
+
+
+def compile_missing(kernels: Iterable[Kernel], helpers: int | None = None) -> None:
+    """Compile the kernels that are not kept, in several processes if they are many.
 
     helpers: processes besides this one; as many as are worth their start where none are asked for
     """
-    missing = {}
-    for kernel, arity in kernels:
-        path = _path(kernel, arity)
-        if (kernel.text, arity) not in _addresses and not path.exists():
-            missing[_job(kernel, arity)] = path
+    jobs = {_job(kernel, arity): _path(kernel, arity) for kernel, arity in missing(kernels)}
     if helpers is None:
-        helpers = crew.helpers(list(missing), thread_count())
-    for made in crew.compile_all(list(missing), helpers):
-        _addresses[made.job.text, made.job.arity] = _kept(made, missing[made.job])
+        helpers = crew.helpers(list(jobs), thread_count())
+    for made in crew.compile_all(list(jobs), helpers):
+        _addresses[made.job.text, made.job.arity] = _kept(made, jobs[made.job])
 
 
 def forget() -> None:

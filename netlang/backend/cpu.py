@@ -54,7 +54,7 @@ def bind(
     Returns the table of the executor, int64[k, 3]: kernel address, address of its argument block, whether a barrier
     follows. The blocks lie in the same allocation, and live as long as the table.
     """
-    cache.compile_missing(_kernels(draft for draft, _ in drafts))
+    cache.compile_missing(kernels(draft for draft, _ in drafts))
     stride = max((draft.scratch[0] for draft, _ in drafts), default=0)
     blocks = [
         [*(_value(argument, addresses) for argument in draft.args), shared, scratch, stride] for draft, _ in drafts
@@ -69,7 +69,7 @@ def bind(
     return rows
 
 
-def _kernels(drafts: Iterable[Draft]) -> Iterator[tuple[KernelText, int]]:
+def kernels(drafts: Iterable[Draft]) -> Iterator[cache.Kernel]:
     """The kernels of launches, and the products they call, with their numbers of arguments."""
     for draft in drafts:
         yield draft.kernel, 3
@@ -92,7 +92,7 @@ def product(name: str) -> int:
     return cache.compiled(*_product(name))
 
 
-def _product(name: str) -> tuple[KernelText, int]:
+def _product(name: str) -> cache.Kernel:
     from netlang.simd import products  # Numba, through the vector type
 
     return KernelText(name, products.product_text(name)), products.ARITY

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-SHARE = 1000  # lines of kernels for which a process is worth its start: some 1.5 s of work beside 0.7 s
+SHARE = 600  # lines of kernels for which a process is worth its start: a second of work beside 0.7
 _SERVE = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from netlang.backend import crew; crew.serve()"
 )
