@@ -30,7 +30,7 @@ class Dense(Layer):
 
     word = "fc"
     aliases = ("dense",)
-    elsewhere = ("fullyconnected",)
+    elsewhere = ("fullyconnected", "innerproduct", "connected")
     activated = True
     width: int
     bias: bool = True

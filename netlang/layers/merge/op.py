@@ -56,6 +56,7 @@ class Add(Merge):
     """
 
     word = "add"
+    elsewhere = ("eltwise",)
 
     def pair(self, a: Term, b: Term) -> Term:
         return a + b
@@ -131,6 +132,7 @@ class Concatenate(Layer):
     """
 
     word = "concat"
+    elsewhere = ("concatenate", "route", "cat")
     merge = True
     transparent = True
 

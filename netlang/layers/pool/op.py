@@ -76,6 +76,7 @@ class MaxPool(Pool):
     """
 
     word = "maxpool"
+    elsewhere = ("pooling", "pool")
     how = "max"
 
     def lower(self, emit: Emit, training: bool, x: Value) -> Value:

@@ -28,6 +28,7 @@ class Embed(Layer):
     """
 
     word = "embed"
+    elsewhere = ("embedding",)
     tokens = True
     width: int
     init: Initial = "auto"
