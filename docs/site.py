@@ -24,7 +24,13 @@ TEMPLATE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf8
 PICTURES = (".svg", ".png")
 SECTIONS = {  # of the menu: patterns of pages, in order
     "": ("README.md",),
-    "Learn": ("docs/tutorial.md", "docs/tutorial/*.md", "docs/coming-from.md", "docs/gallery.md", "docs/zoo.md"),
+    "Learn": (
+        "docs/tutorial/README.md",
+        "docs/tutorial/[0-9]*.md",
+        "docs/coming-from.md",
+        "docs/gallery.md",
+        "docs/zoo.md",
+    ),
     "Look up": ("docs/language.md", "docs/layers.md", "docs/commands.md", "docs/training.md", "docs/errors"),
     "Look inside": ("docs/tour.md", "docs/adding-a-layer.md", "docs/design", "docs/measurements/README.md"),
     "News": ("docs/CHANGELOG.md",),

@@ -1,7 +1,7 @@
 """The fenced blocks of the documentation. Their first line says what they are:
 
 net                 a whole file that checks without errors and notes
-net NAME.net        the same; commands further down the page find it by that name
+net NAME.net        the same; what stands further down the page finds it by that name
 net error=CODE      a file with that error (`note=CODE`: with that note)
 sh                  commands
 sh installs         commands that fetch packages: .ci/run runs them

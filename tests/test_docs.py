@@ -1,6 +1,6 @@
 """What the documentation shows is true: its nets check, its commands are taken and print what stands below them.
 
-Those that compile or train are parsed only, unless NETLANG_DOCS=all.
+Commands and Python that compile are parsed only, unless NETLANG_DOCS=all. tests/test_readme.py has the README's Python.
 """
 
 import os
@@ -89,24 +89,33 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-BY_PAGE = [list(found) for _, found in groupby(fences("net", "sh", "console"), key=lambda fence: fence.page)]
+SHOWN = [f for f in fences("net", "sh", "console", "python") if f.kind != "python" or f.page.name != "README.md"]
+BY_PAGE = [list(found) for _, found in groupby(SHOWN, key=lambda fence: fence.page)]
 
 
 @pytest.mark.parametrize("page", BY_PAGE, ids=lambda found: found[0].page.name)
-def test_the_commands_of_a_page_print_what_stands_below_them(page, folder):
+def test_what_a_page_shows_happens_from_top_to_bottom(page, folder):
+    names = {}
     for fence in page:
         if fence.kind == "net":
             for name in (word for word in fence.told if word.endswith(".net")):
                 (folder / name).write_text(fence.content)
-            continue
-        for line, printed in fence.commands():
-            if runs(fence, line):
-                done = CliRunner().invoke(main, list(shlex.split(line)[1:]))
-                assert done.exit_code == int(fence.setting("exit") or 0), f"{fence.place}: {done.output}"
-                if printed is not None:
-                    assert re.fullmatch(pattern(printed), done.output.strip("\n") + "\n"), (
-                        f"{fence.place}: {done.output}"
-                    )
+        elif fence.kind == "python":
+            if ALL or ".compile(" not in fence.content:
+                exec(compile(fence.content, fence.place, "exec"), names)
+        else:
+            for line, printed in fence.commands():
+                if runs(fence, line):
+                    prints(fence, line, printed)
+
+
+def prints(fence, line, printed):
+    """Run a command; it ends as the page says, and prints what the page shows."""
+    done = CliRunner().invoke(main, list(shlex.split(line)[1:]))
+
+    assert done.exit_code == int(fence.setting("exit") or 0), f"{fence.place}: {done.output}"
+    if printed is not None:
+        assert re.fullmatch(pattern(printed), done.output.strip("\n") + "\n"), f"{fence.place}: {done.output}"
 
 
 BY_PAGE_OF_PYTHON = [
