@@ -244,28 +244,6 @@ def test_the_loops_do_not_touch_python(name):
     assert cache.foreign_calls(getattr(executor, name)) == []
 
 
-def test_a_thread_that_began_on_another_ones_core_moves_to_a_free_one(monkeypatch):
-    moved = []
-    allowed = {0, 1, 2, 5}
-    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: allowed, raising=False)
-    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, cores: moved.append((thread, cores)), raising=False)
-    monkeypatch.setattr(executor, "_MOVABLE", True)
-    with Team(4) as team:
-        team.run(table())
-        moved.clear()
-        second, third = (team._workers[k].native_id for k in (1, 2))
-        team._block[fields.CORES :] = (1, 2, 1, 1)
-        team._part()
-        assert moved == [(second, {0}), (second, allowed), (third, {5}), (third, allowed)]
-        moved.clear()
-        team._block[fields.CORES :] = (5, 2, 1, 0)
-        team._part()
-        allowed = {1}
-        team._block[fields.CORES :] = 1
-        team._part()
-        assert not moved
-
-
 def test_every_thread_says_which_core_it_began_on():
     with Team(3) as team:
         team._block[fields.CORES :] = -1

@@ -31,7 +31,6 @@ FOLLOW = KernelText(
     "from netlang.simd.team import follow\n\n\ndef kernel(args, team, thread):\n    follow(team, thread, args)\n",
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-_MOVABLE = hasattr(os, "sched_setaffinity")
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
@@ -117,25 +116,7 @@ class Team:
             self._lead_elsewhere()
         else:
             self._lead(0, self._team, 0)
-        self._part()
         return Outcome(int(self._block[fields.DONE]), int(self._block[fields.STATUS]))
-
-    def _part(self) -> None:
-        """Move workers that began the run on a core of another of the team to one that has none.
-
-        Threads that begin on one core, because others were busy when they woke, are left there by Linux for as long as
-        they never sleep. Where nothing else wants the core they are moved to, a small net is then twice as fast.
-        """
-        cores = self._block[fields.CORES :].tolist()
-        if len(set(cores)) == len(cores) or not _MOVABLE:
-            return
-        for i, worker in enumerate(self._workers, 1):
-            if cores[i] in cores[:i] and worker.native_id:
-                allowed = os.sched_getaffinity(worker.native_id)
-                if free := allowed.difference(cores):
-                    cores[i] = min(free)
-                    os.sched_setaffinity(worker.native_id, {cores[i]})
-                    os.sched_setaffinity(worker.native_id, allowed)
 
     def _step_through(self, table: NDArray[np.int64], long: bool, each: Callable[[int], None]) -> Outcome:
         outcome = Outcome(0, 0)

@@ -147,8 +147,11 @@ def _(builder, word):
 
 
 @register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
-def wait_while(word, value):
-    """Return when the word, an address, no longer holds the value. Followed by its count of sleepers."""
+def wait_while(word, value, park=PARK_NANOSECONDS):
+    """Return when the word, an address, no longer holds the value. Followed by its count of sleepers.
+
+    park: nanoseconds after which to sleep
+    """
     started = nanoseconds()
     while True:
         for _ in range(32):
@@ -156,7 +159,7 @@ def wait_while(word, value):
                 return
             spin_hint()
         waited = nanoseconds() - started
-        if waited > PARK_NANOSECONDS:
+        if waited > park:
             atomic_add(word + SLEEPERS, 1)
             sleep_while(word, value)
             atomic_add(word + SLEEPERS, -1)

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import register_jitable
 
-from netlang.simd.atomics import atomic_add, atomic_load, atomic_store, core, publish, wait_while
+from netlang.simd.atomics import PARK_NANOSECONDS, atomic_add, atomic_load, atomic_store, core, publish, wait_while
 from netlang.simd.block import (
     ARRIVED,
     CORES,
@@ -182,11 +182,27 @@ def lead(team):
 
 
 @register_jitable(forceinline=True)
+def _crowded(team, thread):
+    """Whether the thread began its run on the core of one before it.
+
+    Linux leaves two there for as long as neither sleeps: it moves nobody who ran just now. Who sleeps is woken on a
+    free core, if there is one.
+    """
+    mine = atomic_load(team + 8 * (CORES + thread))
+    shared = False
+    for other in range(thread):
+        shared = shared or atomic_load(team + 8 * (CORES + other)) == mine
+    return shared
+
+
+@register_jitable(forceinline=True)
 def follow(team, thread, job):
     """The other threads: take part in every run after the job number `job`, asleep in between."""
+    crowded = False
     while True:
-        wait_while(team + 8 * JOB, job)
+        wait_while(team + 8 * JOB, job, 0 if crowded else PARK_NANOSECONDS)
         job += 1
         if atomic_load(team + 8 * LAUNCHES) < 0:
             return
         run_launches(team, thread)
+        crowded = _crowded(team, thread)
