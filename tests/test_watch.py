@@ -32,8 +32,8 @@ WRONG = "input 8x8x1\nconf3-4, maxpool\nFC-10, softmax\n"
 class Page:
     """A server of the page of a file, and what it answers."""
 
-    def __init__(self, file):
-        self.server = Server(Follower(file, partial(opened, file), svg), 0)
+    def __init__(self, file, style):
+        self.server = Server(Follower(file, partial(opened, file), partial(svg, style=style)), 0)
         threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
 
     def ask(self, path="/inside", method="GET", **headers):
@@ -56,8 +56,8 @@ def served(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pages = []
 
-    def serve(file="a.net"):
-        pages.append(Page(file))
+    def serve(file="a.net", style="boxes"):
+        pages.append(Page(file, style))
         return pages[-1]
 
     yield serve
@@ -81,6 +81,15 @@ def test_the_page_shows_drawing_and_summary(served):
     assert "conv3-4" in unescape(text[text.index("<svg") : text.index("</svg>")])
     assert "8x8x1 -&gt; 10, 690 parameters" in text
     assert '<td class="text">maxpool1</td>' in text
+
+
+def test_a_drawing_that_lies_across_has_the_table_below_it(served):
+    save(RIGHT)
+
+    assert ('class="sheets"' in served().ask()[2], 'class="sheets below"' in served(style="volumes").ask()[2]) == (
+        True,
+        True,
+    )
 
 
 def test_a_saved_file_changes_the_page(served):

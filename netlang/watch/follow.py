@@ -11,7 +11,7 @@ from netlang.graph import Net
 from netlang.report import Summary, summary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """What there is to show of a file.
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def page(view: View, live: bool) -> str:
     )
 
 
+@lru_cache(maxsize=1)  # it is asked for twice a second, of the same view
 def inside(view: View) -> str:
     """What changes when the file does: the messages, on top, the drawing and the table."""
     return "\n".join(_parts(view))
@@ -58,7 +60,7 @@ def _parts(view: View) -> Iterator[str]:
         yield f'<pre class="error" role="alert"><b>error</b>: {escape(view.problem)}</pre>'
     if view.stale:
         yield "<p>The drawing and the table are those of the last version without errors.</p>"
-    yield '<div class="sheets">'
+    yield f'<div class="sheets{" below" if _wide(view.drawing) else ""}">'
     if view.drawing:
         yield f'<div class="sheet drawing">{_embedded(view.drawing)}</div>'
     if view.figures:
@@ -83,6 +85,12 @@ def _message(problem: Diagnostic) -> str:
 def _embedded(svg: str) -> str:
     """An SVG image without what stands before its root element in a file of its own."""
     return re.sub(r"^.*?(?=<svg\b)", "", svg, count=1, flags=re.DOTALL).strip()
+
+
+def _wide(svg: str) -> bool:
+    """Whether a drawing lies across, so that the table has its place below it."""
+    size = re.search(r'<svg[^>]* width="([\d.]+)[^>]* height="([\d.]+)', svg)
+    return size is not None and float(size[1]) > 1.5 * float(size[2])
 
 
 def _table(found: Summary) -> str:
