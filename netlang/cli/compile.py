@@ -85,10 +85,11 @@ def _filled(net: "Net", batch: int, purpose: str, threads: int | None, as_json: 
 
 def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, device: str, threads: int | None) -> str:
     if stage == "ast":
+        from netlang.syntax.outline import outline
         from netlang.syntax.parse import parse
         from netlang.syntax.read import divided, read
 
-        return str(parse(read(divided(file)[0])))
+        return "\n".join(outline(parse(read(divided(file)[0]))))
     if stage == "graph":
         return str(net.graph)
     from netlang.backend.cpu import host_target
