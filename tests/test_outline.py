@@ -19,7 +19,7 @@ def test_each_part_stands_below_its_own_with_line_and_column():
     assert [line.strip() for line in found if "Name bn" in line] == ["name: Name bn at 2:10"]
 
 
-@pytest.mark.parametrize("net", entries(), ids=lambda net: net.name)
+@pytest.mark.parametrize("net", list(entries()), ids=lambda net: net.name)
 def test_no_outline_holds_the_text_of_the_file_or_a_part_that_is_not_there(net):
     found = list(outline(parse(Source(net.name, net.text))))
 
