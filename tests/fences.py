@@ -19,7 +19,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "tutorial").glob("*.md"))]
+FOLDERS = ("docs", "docs/tutorial", "docs/errors")
+PAGES = [ROOT / "README.md", *(page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md")))]
 KINDS = ("net", "sh", "console", "python", "text")
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 

@@ -23,6 +23,7 @@ from netlang.syntax.parse import parse
 ALL = os.environ.get("NETLANG_DOCS") == "all"
 SLOW = {"train", "curves", "evaluate", "run", "gradcheck", "profile", "bench", "export"}
 STAGES_OF_TEXT = {"ast", "graph", "primitives", "gradient", "optimised", "plan", "kernels"}
+ERRORS = [page for page in PAGES if "\nWrong:\n" in page.read_text(encoding="utf8")]
 COMMANDS = [(fence, line) for fence in fences("sh", "console") for line, _ in fence.commands()]
 
 
@@ -44,6 +45,13 @@ def test_the_nets_check(fence):
         found = [("error", problem.code) for problem in error.diagnostics]
 
     assert found == [(kind, fence.setting(kind)) for kind in ("error", "note") if fence.setting(kind)]
+
+
+@pytest.mark.parametrize("page", ERRORS, ids=lambda page: page.stem)
+def test_the_pages_of_errors_show_a_wrong_file_and_a_right_one(page):
+    shown = [fence.setting("error") or fence.setting("note") for fence in of_page(page)]
+
+    assert shown == [page.stem, None]
 
 
 @pytest.mark.parametrize(("fence", "line"), COMMANDS, ids=named)

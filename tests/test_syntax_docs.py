@@ -1,12 +1,11 @@
-"""The examples of the documentation are true."""
+"""The table of activations in the documentation is true."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from netlang.check import check, checked
-from netlang.diagnostics import NetError
+from netlang.check import check
 from netlang.layer import Layer
 from netlang.source import Source
 from netlang.syntax.parse import parse
@@ -16,10 +15,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def net(text):
     return check(parse(Source("doc.net", text)))
-
-
-def indented(text):
-    return "\n".join(line[4:] for line in text.split("\n") if line.startswith("    "))
 
 
 def first_activation(line):
@@ -39,25 +34,3 @@ def test_the_table_of_activations_is_true(line, said):
     expected = {"R": "relu", "t": "tanh", "n": None}[said[0]]
 
     assert first_activation(line) in (expected, "linear" if "linear" in line else expected)
-
-
-def pairs():
-    for page in sorted((DOCS / "errors").glob("*.md")):
-        text = page.read_text(encoding="utf8")
-        if "Wrong:" in text:
-            wrong, right = text.split("Wrong:")[1].split("Right:")
-            yield pytest.param(indented(wrong), indented(right), page.stem, id=page.stem)
-
-
-@pytest.mark.parametrize(("wrong", "right", "code"), list(pairs()))
-def test_the_pages_of_errors_show_a_wrong_file_and_a_right_one(wrong, right, code):
-    assert code in said_of(wrong)
-    assert not said_of(right)
-
-
-def said_of(text):
-    """The codes of the errors or notes of a file."""
-    try:
-        return [note.code for note in checked(parse(Source("doc.net", text)))[1]]
-    except NetError as error:
-        return [problem.code for problem in error.diagnostics]
