@@ -250,6 +250,32 @@ def test_layers_shows_what_must_be_given_by_its_name():
     assert not [word for word, settings in listed.items() if "None" in " ".join(settings)]
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("--style volumes", "--style needs a picture"),
+        ("-o x.dot --legend", "--legend needs a picture"),
+        ("-o x.txt --backward", "--backward needs a picture"),
+        ("-o x.svg --cell lstm --depth 1", "--cell and --depth do not go together"),
+        ("-o x.svg --backward --style volumes", "--backward and --style do not go together"),
+        ("-o x.svg --style volumes --unroll 3", "--style volumes and --unroll do not go together"),
+    ],
+)
+def test_draw_says_which_options_have_no_meaning(options, why):
+    done = run("draw", LENET, *options.split())
+
+    assert done.exit_code == 2
+    assert why in done.stderr
+
+
+def test_draw_tells_what_a_net_does_not_have(tmp_path):
+    done = run("draw", LENET, "-o", str(tmp_path / "x.svg"), "--cell", "lstm")
+
+    assert done.exit_code == 1
+    assert done.stderr == "error: `lenet` has no recurrent layer `lstm`: it has none\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_draw_writes_what_the_ending_asks_for(tmp_path):
     for ending, start in ((".txt", "  "), (".dot", "digraph")):
         done = run("draw", LENET, "-o", str(tmp_path / f"x{ending}"))

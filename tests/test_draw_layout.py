@@ -7,10 +7,10 @@ import re
 import shutil
 import subprocess
 import zlib
-from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
+from pictures import assert_clear
 
 from netlang import catalogue
 from netlang.check import check
@@ -18,7 +18,7 @@ from netlang.draw import Look, drawn, page
 from netlang.draw.boxes import Boxes
 from netlang.draw.fold import steps
 from netlang.draw.parts import every
-from netlang.draw.scene import Box, Face, Group, Line, Words, flat
+from netlang.draw.scene import Face, Group, Line, Words, flat
 from netlang.draw.tree import picture
 from netlang.draw.volumes import Volumes, gathered, number
 from netlang.source import Source
@@ -27,7 +27,6 @@ from netlang.syntax.read import read
 
 NAMES = catalogue.names()
 DEEP = [0, 1, 9] if os.environ.get("NETLANG_ZOO") == "all" else [0]
-TOUCH = 0.6  # points: letters, lines and boxes may be so near, not nearer than their outlines
 
 
 @functools.cache
@@ -46,52 +45,6 @@ def scene(found, style="boxes", depth=0, unroll=0, legend=False):
         seen = gathered(seen)
         return page.scene(seen, Volumes.of(seen), legend=legend)
     return page.scene(seen, Boxes(unroll), legend=legend)
-
-
-def solids(items):
-    """What nothing may be drawn on: words, boxes and bodies; what stands in one group is one thing."""
-    for item in items:
-        if isinstance(item, Group):
-            inside = [each.bounds for each in flat(item.items) if not (isinstance(each, Box) and each.open)]
-            yield inside
-        elif isinstance(item, Words | Face) or (isinstance(item, Box) and not item.open):
-            yield [item.bounds]
-
-
-def runs_through(line, rect):
-    inner = rect.grown(-TOUCH)
-    for (x, y), (to_x, to_y) in pairwise(line.points):
-        left, right = sorted((x, to_x))
-        top, bottom = sorted((y, to_y))
-        if left < inner.right and right > inner.x and top < inner.bottom and bottom > inner.y:
-            return True
-    return False
-
-
-def assert_clear(found):
-    """Text fits its box, nothing overlaps, no line runs through a box or a word, all lies on the page."""
-    things = list(solids(found.items))
-    assert_text_fits(found)
-    for one, other in combinations(things, 2):
-        assert not any(a.grown(-TOUCH).meets(b.grown(-TOUCH)) for a in one for b in other), (one, other)
-    for line in (item for item in flat(found.items) if isinstance(item, Line)):
-        assert not [rect for thing in things for rect in thing if runs_through(line, rect)], line
-    for r in (item.bounds for item in flat(found.items)):
-        assert min(r.x, r.y) >= 0
-        assert r.right <= found.width
-        assert r.bottom <= found.height
-
-
-def assert_text_fits(found):
-    """The text of a box lies inside it."""
-    for group in (item for item in found.items if isinstance(item, Group)):
-        boxes = [each.rect for each in flat(group.items) if isinstance(each, Box) and not each.open]
-        for words in (each for each in flat(group.items) if isinstance(each, Words)):
-            for box in boxes:
-                assert box.x <= words.bounds.x, words.text
-                assert words.bounds.right <= box.right, words.text
-                assert box.y <= words.bounds.y, words.text
-                assert words.bounds.bottom <= box.bottom, words.text
 
 
 @pytest.mark.parametrize("depth", DEEP)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,12 @@ from netlang.graph import Net
 
 PAINTED = (".svg", ".png", ".pdf", ".tex")
 KINDS = (*PAINTED, ".dot", ".txt")
+
+APART = {  # options that say different things of what is drawn
+    "--cell": ("--backward", "--style", "--legend", "--unroll", "--depth", "--no-blocks"),
+    "--backward": ("--style", "--legend", "--unroll"),
+    "--style volumes": ("--unroll",),  # which show what a layer makes of all steps
+}
 
 
 @click.command("draw")
@@ -24,31 +31,27 @@ KINDS = (*PAINTED, ".dot", ".txt")
 @click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="Open blocks so many deep.")
 @click.option("--unroll", type=click.IntRange(1, 12), help="Draw so many steps of recurrent layers, not their loop.")
 @click.option("--no-blocks", is_flag=True, help="Leave out the blocks that are drawn once beside the net.")
+@click.option("--cell", metavar="WORD|LINE", help="Draw one step of a recurrent layer, by its word or line.")
+@click.option("--backward", is_flag=True, help="Draw the gradients beside the net.")
 @json_option
 def command(
     file: str,
     settings: tuple[str, ...],
     output: Path | None,
-    style: str | None,
-    theme: str | None,
-    legend: bool,
-    depth: int,
-    unroll: int | None,
-    no_blocks: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Draw a net as its file writes it: a box per layer or block, copies as xN, shapes on the edges.
 
     Branches stand side by side, what skips over layers is drawn past them, and each block is drawn once beside the
     net. Without -o it is drawn in letters. .tex is a document in TikZ. `--style volumes` draws the feature maps as
-    slanted boxes, as papers do.
+    slanted boxes, as papers do, `--cell lstm` the gates of a layer, and `--backward` what the gradients are made from.
     """
     kind = output.suffix.lower() if output else ".txt"
-    asked = {"--style": style, "--theme": theme, "--legend": legend, "--unroll": unroll}
-    _refuse(str(output) if output else None, kind, [option for option, value in asked.items() if value])
-    if unroll and style == "volumes":
-        raise click.UsageError("--unroll is for --style boxes: volumes show what a layer makes of all steps")
-    look = Look(style or "boxes", theme or "light", depth, not no_blocks, unroll or 0, legend)
+    asked = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    asked += ["--style volumes"] if given["style"] == "volumes" else []
+    _refuse(str(output) if output else None, kind, asked)
+    look = Look(blocks=not given.pop("no_blocks"), **{name: value for name, value in given.items() if value})
     with told(as_json):
         net, _ = opened(file, settings)
         data = _drawn(net, kind, look)
@@ -67,10 +70,15 @@ def _refuse(output: str | None, kind: str, asked: list[str]) -> None:
     """Raise click.UsageError for options that a kind of picture does not have."""
     if kind not in KINDS:
         raise click.UsageError(f"-o {output}: a picture ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    known = {".txt": (), ".dot": ("--theme", "--unroll")}.get(kind, asked)
-    wrong = [option for option in asked if option not in known]
+    letters = ("--depth", "--no-blocks")
+    known = {".txt": letters, ".dot": ("--theme", "--unroll", *letters)}.get(kind, asked)
+    wrong = [option for option in asked if option.split()[0] not in known]
     if wrong:
-        raise click.UsageError(f"{wrong[0]} needs a picture: -o x.svg, x.png, x.pdf or x.tex")
+        raise click.UsageError(f"{wrong[0].split()[0]} needs a picture: -o x.svg, x.png, x.pdf or x.tex")
+    for one, others in APART.items():
+        wrong = [option for option in asked if option in others]
+        if one in asked and wrong:
+            raise click.UsageError(f"{one} and {wrong[0]} do not go together")
 
 
 def _drawn(net: Net, kind: str, look: Look) -> bytes:

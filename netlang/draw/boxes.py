@@ -4,9 +4,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from netlang.draw import letters
-from netlang.draw.flow import LABEL, Placed, Want
 from netlang.draw.letters import ascii_only
 from netlang.draw.parts import Part, Repeat, Step
+from netlang.draw.placed import LABEL, Placed, Want
 from netlang.draw.scene import Box, Group, Item, Line, Rect, Words
 
 SIZE = 12.0  # of the text in a box
@@ -22,7 +22,7 @@ class Boxes:
 
     down = labelled = framed = True
     arrow, link = 30.0, 8.0
-    note = ""
+    note = split = ""
 
     def __init__(self, unroll: int = 0) -> None:
         self.unroll = unroll
@@ -98,8 +98,10 @@ def _loop(step: Step, half: float) -> tuple[tuple[Item, ...], float]:
     if not step.recurrence:
         return (), half
     out, middle = half + LOOP, HIGH / 2
-    line = Line(((half, middle - 6), (out, middle - 6), (out, middle + 6), (half, middle + 6)), "skip")
-    label = Words(", ".join(step.recurrence.states), out + 5, middle, LABEL, "skip", "start")
+    line = Line(
+        ((half, middle - 6), (out, middle - 6), (out, middle + 6), (half, middle + 6)), "skip", tail=True, of=step.id
+    )
+    label = Words(", ".join(step.recurrence.states), out + 5, middle, LABEL, "skip", "start", step.id)
     return (line, label), out + 5 + label.width
 
 

@@ -1,6 +1,6 @@
 """Series with what is written once and repeated drawn once: `conv3-64 x3`, `[conv3-512 x3, maxpool] x2`."""
 
-from netlang.draw.parts import Fork, Frame, Part, Repeat, Series, Step, Tap
+from netlang.draw.parts import Fork, Frame, Part, Repeat, Series, Step, Tap, given
 from netlang.graph import NodeId
 
 LONGEST = 200  # steps of a group that is still recognised as repeated
@@ -30,20 +30,8 @@ def joined(series: Series, above: NodeId = "") -> Series:
                 done.append(Frame(part.step, joined(part.series, above)))
             case _:
                 done.append(part)
-        above = _given(part)
+        above = given(part)
     return tuple(done)
-
-
-def _given(part: Part) -> NodeId:
-    """The tensor that a part leaves behind."""
-    match part:
-        case Fork():
-            return part.merge.id
-        case Frame():
-            return part.step.id
-        case Repeat():
-            return _given(part.series[-1])
-    return part.id
 
 
 def _inside(part: Part, read: frozenset[NodeId]) -> Part:

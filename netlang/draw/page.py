@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from netlang.draw.boxes import Boxes
-from netlang.draw.flow import LABEL, Flow, Placed, Style, Want
+from netlang.draw.flow import Flow
 from netlang.draw.fold import steps
 from netlang.draw.letters import ascii_only
-from netlang.draw.parts import End, Key, Picture, Step, every, shape_of
+from netlang.draw.parts import End, Key, Picture, Series, every, given, shape_of
+from netlang.draw.placed import LABEL, Placed, Style, Want, carrying
 from netlang.draw.route import CLEAR, Routes
-from netlang.draw.scene import Box, Group, Item, Line, Point, Rect, Scene, Words, bounds, fitted, flat, shifted
+from netlang.draw.scene import Box, Item, Line, Point, Rect, Scene, Words, bounds, fitted, flat, shifted
 from netlang.draw.theme import FAMILIES
 
 MARGIN = 14.0  # points around a drawing
@@ -21,9 +21,7 @@ Drawn = tuple[Item, ...]
 
 def scene(picture: Picture, style: Style, *, legend: bool = False) -> Scene:
     """A picture laid out. legend: whether the colours are explained below."""
-    main = _whole(picture, style)
-    keys = [_key(key, style) for key in picture.keys]
-    items = _packed(main, keys, style.down)
+    items = packed(whole(picture, style), [keyed(key, style) for key in picture.keys], style.down)
     if style.note:
         r = bounds(items)
         items = (*items, Words(style.note, r.x, r.bottom + 20, LABEL, "quiet", "start"))
@@ -32,12 +30,7 @@ def scene(picture: Picture, style: Style, *, legend: bool = False) -> Scene:
     return fitted(items, MARGIN)
 
 
-def inside(key: Key, style: Style) -> Scene:
-    """A block alone, as it opens when its box is clicked."""
-    return fitted(_key(key, style), 2.0)
-
-
-def _whole(picture: Picture, style: Style) -> Drawn:
+def whole(picture: Picture, style: Style) -> Drawn:
     """All outputs, each below what leads to it."""
     nodes = [step.id for end in picture.ends for step in steps(end.series)]
     flow = Flow(style, nodes)
@@ -60,17 +53,19 @@ def _ended(flow: Flow, end: End) -> Placed:
     if not end.name:
         return placed
     name = f"{end.name} (training)" if end.side else end.name
-    return _followed(flow, placed, shape_of(end.series[-1]), name, dashed=end.side)
+    return _followed(flow, placed, end.series, name, dashed=end.side)
 
 
-def _followed(flow: Flow, placed: Placed, shape: str, name: str, dashed: bool = False) -> Placed:
+def _followed(flow: Flow, placed: Placed, series: Series, name: str, dashed: bool = False) -> Placed:
     """The same with an arrow to a word behind it."""
-    style = flow.style
+    style, tensor = flow.style, given(series[-1])
     word = style.terminal(name)
     end = placed.length + style.arrow
     points = (flow.at(placed.length - placed.bare[1], 0), flow.at(end, 0))
-    label = Words(shape, *flow.at(placed.length + style.arrow / 2, 6.0), LABEL, "quiet", "start")
-    arrow: tuple[Item, ...] = (Line(points, dashed=dashed), *((label,) if style.labelled else ()))
+    where = flow.at(placed.length + style.arrow / 2, 6.0)
+    label = Words(shape_of(series[-1]), *where, LABEL, "quiet", "start", tensor)
+    line = Line(points, dashed=dashed, tail=placed.tailed, of=tensor)
+    arrow: tuple[Item, ...] = (line, *((label,) if style.labelled else ()))
     right = max(placed.right, word.right, label.width + 6 if style.labelled else 0)
     items = (*placed.items, *arrow, *word.moved(flow.at(end, 0)).items)
     return replace(placed, items=items, length=end + word.length, left=max(placed.left, word.left), right=right)
@@ -105,10 +100,10 @@ def routed(flow: Flow, items: list[Item], boxes: dict[str, Rect], wants: list[Wa
         starts = _sides(boxes[want.tap.id], down)
         way = routes.add(list(starts)[:: -1 if want.entry and not down else 1], list(doors))
         points = (starts[way[0]], *way, doors[way[-1]])
-        found.append(Line(points, want.role, dashed=want.role == "skip"))
+        found.append(Line(points, want.role, dashed=want.role == "skip", tail=True, of=want.tap.id))
         if flow.style.labelled:
             label = routes.label(way, want.tap.shape, LABEL)
-            found += [label] if label else []
+            found += [replace(label, of=want.tap.id)] if label else []
     return tuple(found)
 
 
@@ -129,28 +124,33 @@ def _entry(r: Rect, down: bool) -> dict[Point, Point]:
     return {(r.x, r.y - 14) if down else (r.x - 14, r.y): (r.x, r.y)}
 
 
-def _key(key: Key, style: Style) -> Drawn:
+def keyed(key: Key, style: Style) -> Drawn:
     """A block, drawn once: framed, with its call as the title."""
+    return titled(block(key, style), ascii_only(key.step.text))
+
+
+def block(key: Key, style: Style) -> Drawn:
+    """What a block does, from what comes in to what goes out."""
     flow = Flow(style, [step.id for step in steps(key.series)])
     placed = flow.series(key.series)
     if key.input:
-        placed = _led(flow, placed, key.input)
-    placed = _followed(flow, placed, shape_of(key.series[-1]), "out")
+        placed = _led(flow, placed, key)
+    placed = _followed(flow, placed, key.series, "out")
     items: list[Item] = list(placed.items)
     wants = [want for want in placed.wants if want.tap.id in placed.boxes]
-    items += routed(flow, items, placed.boxes, wants)
-    return titled(tuple(items), ascii_only(key.step.text))
+    return (*items, *routed(flow, items, placed.boxes, wants))
 
 
-def _led(flow: Flow, placed: Placed, shape: str) -> Placed:
+def _led(flow: Flow, placed: Placed, key: Key) -> Placed:
     """The same with a word before it, and the shape that comes in."""
     style = flow.style
     word = style.terminal("in")
     start = word.length + style.arrow
     line = Line((flow.at(word.length, 0), flow.at(start + placed.bare[0], 0)), heads=(placed.headed, False))
-    label = Words(shape, *flow.at(word.length + style.arrow / 2, 6.0), LABEL, "quiet", "start")
+    line = replace(line, tail=True, of=key.reads)
+    label = Words(key.input, *flow.at(word.length + style.arrow / 2, 6.0), LABEL, "quiet", "start", key.reads)
     moved = placed.moved(flow.at(start, 0))
-    items = (*word.items, line, *((label,) if style.labelled else ()), *moved.items)
+    items = (*word.items, line, *((label,) if style.labelled else ()), *carrying(moved.items, key.reads))
     right = max(placed.right, label.width + 6 if style.labelled else 0)
     return replace(moved, items=items, length=start + placed.length, right=right)
 
@@ -164,7 +164,7 @@ def titled(items: Drawn, title: str) -> Drawn:
     return (panel, name, *items)
 
 
-def _packed(main: Drawn, keys: list[Drawn], down: bool) -> Drawn:
+def packed(main: Drawn, keys: list[Drawn], down: bool) -> Drawn:
     """The blocks beside and below the net, on the page that shows them largest."""
     if not keys:
         return main
@@ -213,11 +213,3 @@ def _legend(picture: Picture, items: Drawn) -> Drawn:
         found += [Box(Rect(x, y, 16, 12), family, radius=3), words]
         x = words.bounds.right + 16
     return tuple(found)
-
-
-def groups(items: Drawn) -> list[Step]:
-    """The steps that a drawing shows."""
-    return [item.step for item in items if isinstance(item, Group)]
-
-
-__all__ = ["Boxes", "groups", "inside", "routed", "scene", "titled"]

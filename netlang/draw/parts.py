@@ -103,10 +103,11 @@ class End:
 class Key:
     """A block drawn once, beside the picture that shows only its name: its call, and what it does.
 
-    input: the shape of the tensor it reads; "" where it reads several
+    reads: the tensor it reads, and input: its shape; "" where it reads several
     """
 
     step: Step
+    reads: NodeId
     input: str
     series: Series
 
@@ -153,6 +154,32 @@ def shape_of(part: Part) -> str:
             return part.step.shape
         case Repeat():
             return shape_of(part.series[-1])
+
+
+def given(part: Part) -> NodeId:
+    """The node that holds the tensor a part gives."""
+    match part:
+        case Fork():
+            return part.merge.id
+        case Frame():
+            return part.step.id
+        case Repeat():
+            return given(part.series[-1])
+    return part.id
+
+
+def continues(series: Series) -> bool:
+    """Whether a series reads what stands before it; else it begins with an input or a tensor drawn elsewhere."""
+    match series[:1]:
+        case (Tap(),):
+            return False
+        case (Step(family=family),):
+            return family != "input"
+        case (Fork(branches=branches),):
+            return any(map(continues, branches))
+        case (Frame(series=inner) | Repeat(series=inner),):
+            return continues(inner)
+    return True
 
 
 def every(picture: Picture) -> list[Series]:

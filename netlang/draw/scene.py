@@ -9,6 +9,7 @@ from math import ceil
 
 from netlang.draw import letters
 from netlang.draw.parts import Step
+from netlang.graph import NodeId
 
 Point = tuple[float, float]
 
@@ -92,7 +93,10 @@ class Face:
 
 @dataclass(frozen=True)
 class Words:
-    """A line of text. x: of its start, middle or end, as `anchor` says; y: of the middle of its letters."""
+    """A line of text. x: of its start, middle or end, as `anchor` says; y: of the middle of its letters.
+
+    of: the tensor whose line it stands beside, if any
+    """
 
     text: str
     x: float
@@ -100,6 +104,7 @@ class Words:
     size: float = 12.0
     role: str = "ink"
     anchor: str = "middle"
+    of: NodeId | None = None
 
     def shifted(self, dx: float, dy: float) -> "Words":
         """The same elsewhere."""
@@ -119,12 +124,18 @@ class Words:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points, its corners rounded. heads: whether it ends, and whether it begins, in an arrow."""
+    """A line through points, its corners rounded. heads: whether it ends, and whether it begins, in an arrow.
+
+    tail: whether it begins at a box, where it would end if it ran the other way
+    of: the tensor that flows along it; "" for what comes into the part that it belongs to
+    """
 
     points: tuple[Point, ...]
     role: str = "line"
     dashed: bool = False
     heads: tuple[bool, bool] = (True, False)
+    tail: bool = False
+    of: NodeId = ""
 
     def shifted(self, dx: float, dy: float) -> "Line":
         """The same elsewhere."""
@@ -138,10 +149,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Shapes that show one step together: what they say when pointed at, and open when clicked."""
+    """Shapes that show one thing together: a step, which says what it computes when pointed at, or `said`."""
 
     items: tuple["Item", ...]
-    step: Step
+    step: Step | None = None
+    said: str = ""
 
     def shifted(self, dx: float, dy: float) -> "Group":
         """The same elsewhere."""

@@ -78,8 +78,11 @@ def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
         series = joined(level.series(step.id, ROOT))
         series = folded(series, frozenset(tap.id for tap in taps(series)))
         waiting += steps(series)
-        shapes = [shown(reader.graph[node].type.shape) for node in level.sources]
-        yield Key(step, shapes[0] if len(shapes) == 1 else "", series)
+        if len(level.sources) == 1:
+            (source,) = level.sources
+            yield Key(step, source, shown(reader.graph[source].type.shape), series)
+        else:
+            yield Key(step, "", "", series)
 
 
 class _Reader:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from netlang.draw.boxes import step_of
-from netlang.draw.flow import Placed, Want
 from netlang.draw.fold import steps
 from netlang.draw.letters import ascii_only, widest
 from netlang.draw.parts import Fork, Frame, Part, Picture, Repeat, Series, Step, every, taps
+from netlang.draw.placed import Placed, Want
 from netlang.draw.scene import Face, Group, Item, Point, Rect, Words, bounds, shifted
 from netlang.graph import NodeId
 from netlang.sizes import fixed, letters
@@ -36,6 +36,7 @@ class Volumes:
     note: str
     down = labelled = framed = False
     arrow, link = 20.0, 20.0
+    split = ""
 
     @staticmethod
     def of(picture: Picture) -> "Volumes":

@@ -26,7 +26,12 @@ def statement(cell: Cell) -> Iterator[str]:
 
 def equation(of: Equation) -> str:
     """`f = sigmoid(W[x, h] + b)`."""
-    return f"{of.name} = {_said(of.term, _plain(of))[0]}"
+    return f"{of.name} = {part(of.term, of)}"
+
+
+def part(term: Term, of: Equation) -> str:
+    """A part of an equation, as a file has it."""
+    return _said(term, _plain(of))[0]
 
 
 def shaped(of: Equation, cell: Fitted) -> str:
@@ -34,7 +39,7 @@ def shaped(of: Equation, cell: Fitted) -> str:
     made = f"{equation(of)}: {cell.widths[of.name]}"
     if all(owned.kind != "W" for owned in of.owned):
         return made
-    called = _function(of.term)
+    called = function(of.term)
     return f"{made} = {_said(called[1] if called else of.term, _sized(of, cell))[0]}"
 
 
@@ -80,7 +85,7 @@ def _said(term: Term, owned: Mapping[str, Said]) -> Said:
     if isinstance(term, Name):
         return owned.get(term.name, (term.name.rstrip("'"), TIGHT))
     assert isinstance(term, Call), term
-    if (called := _function(term)) is not None:
+    if (called := function(term)) is not None:
         return f"{called[0]}({_said(called[1], owned)[0]})", TIGHT
     if term.name == "where":  # `step(t) * a` is folded to where(t > 0, a, 0)
         condition, value, otherwise = term.args
@@ -101,7 +106,7 @@ def _bracketed(term: Term, rank: int, owned: Mapping[str, Said]) -> str:
     return text if binds >= rank else f"({text})"
 
 
-def _function(term: Term) -> tuple[str, Term] | None:
+def function(term: Term) -> tuple[str, Term] | None:
     """The activation that a term is, and of what: the largest part that its formula makes the term of."""
     for part in reversed(order(term)[:-1]):
         if not isinstance(part, Number):
