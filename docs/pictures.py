@@ -15,10 +15,9 @@ from netlang.cli import main
 
 DOCS = Path(__file__).resolve().parent
 DRAWN = {
-    "lenet.svg": "draw examples/lenet.net",
+    "lenet.svg": "draw examples/lenet.net --style volumes",
     "tutorial/mine.svg": "draw mine.net",
     "tutorial/module.svg": "draw module.net",
-    "tutorial/googlenet.svg": "draw examples/googlenet.net",
     "tutorial/blocks.svg": "draw blocks.net",
     "tutorial/cells.svg": "draw cells.net",
 }
