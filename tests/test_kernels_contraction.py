@@ -57,3 +57,14 @@ def test_dense_products_agree_with_the_reference(n, c, f, role, lanes, dtype):
     primitive = sided(role, lanes)
 
     assert_kernel_agrees(primitive, operands(primitive, dtype, ("n", c), (c, f), ("n", f)), n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("form", ["out", "data", "data, transposed"])
+@pytest.mark.parametrize(("n", "c", "f", "dtype"), [(1, 131, 2003, "f32"), (9, 2003, 131, "f32"), (7, 515, 514, "f64")])
+def test_dense_products_of_few_examples_by_many_weights_agree_with_the_reference(n, c, f, form, dtype):
+    role, *transposed = form.split(", ")
+    primitive = Contraction(role, transposed=bool(transposed))
+    tolerance = {"f32": 5e-6, "f64": 1e-13}[dtype]  # 2000 products in a row, most of which cancel
+
+    types = operands(primitive, dtype, ("n", c), (c, f), ("n", f))
+    assert_kernel_agrees(primitive, types, n=n, tolerance=tolerance)

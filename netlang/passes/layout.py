@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import prod
 
 from netlang.graph import Graph, Input, Node
+from netlang.primitives.contraction.dense import suits
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Convert, Reshape, Transpose
 from netlang.primitives.launch import LANES
@@ -23,7 +24,7 @@ MARGIN = 1.1  # examples in the lanes must promise this much more: they cost con
 def layout(graph: Graph, batch: int) -> Graph:
     """Inputs get their lanes, `Convert` nodes stand where lanes change, data gradients read transposed weights."""
     images = image_lanes(graph, batch)
-    laid = _Laid(Graph(), {}, {})
+    laid = _Laid(Graph(), batch)
     for node in graph:
         lanes = _wants(graph, node, images)
         laid.take(node, lanes, _reads(graph, node, images) if lanes == "w" else lanes)
@@ -75,17 +76,23 @@ def _reads(graph: Graph, node: Node, images: str) -> str:
 class _Laid:
     """The graph under construction; `now` says where each old node's value is, `other` where its conversions are."""
 
-    def __init__(self, graph: Graph, now: dict[str, str], other: dict[tuple[str, str], str]) -> None:
-        self.graph, self.now, self.other, self.lanes = graph, now, other, dict[str, str]()
+    def __init__(self, graph: Graph, batch: int) -> None:
+        self.graph, self.batch = graph, batch
+        self.now, self.other, self.lanes = dict[str, str](), dict[tuple[str, str], str](), dict[str, str]()
 
     def take(self, node: Node, lanes: str, reads: str) -> None:
         made_by = replace(node.made_by, lanes=lanes) if isinstance(node.made_by, Input) else node.made_by
         inputs = tuple(self.converted(i, reads, node) for i in node.inputs)
-        if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c":
+        if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c" and not self.dense(inputs):
             made_by = replace(made_by, transposed=True)
             inputs = (inputs[0], self.transposed(inputs[1], node))
         self.graph.add(replace(node, made_by=made_by, inputs=inputs))
         self.now[node.id], self.lanes[node.id] = node.id, lanes
+
+    def dense(self, inputs: tuple[str, ...]) -> bool:
+        """Whether few examples read many weights, as they are."""
+        dy, weight = (self.graph[i].type for i in inputs)
+        return suits(dy, weight, self.batch)
 
     def converted(self, source: str, lanes: str, reader: Node) -> str:
         if self.lanes[source] in (lanes, "w"):

@@ -1,9 +1,10 @@
 """Contractions on the CPU: `for tile: gather addresses -> product -> scatter`, one product for every shape.
 
-The two roles that make a value are in `cover.py`; the one that makes a weight gradient is in `flat.py` for single taps,
-in `packed.py` for several of many pixels, and else in `reduce.py`.
+The two roles that make a value are in `cover.py`, those of few examples and many weights in `dense.py`; the one that makes
+a weight gradient is in `flat.py` for single taps, in `packed.py` for several of many pixels, and else in `reduce.py`.
 """
 
+from netlang.primitives.contraction import dense
 from netlang.primitives.contraction.cover import cover
 from netlang.primitives.contraction.flat import flat
 from netlang.primitives.contraction.op import Contraction
@@ -30,5 +31,8 @@ def contraction_draft(
         if suits(primitive, x, dy, batch):
             return packed(primitive, inputs, result, target, batch)
         return reduce(primitive, inputs, result, target)
+    source, weight = (o.type for o in inputs)
+    if result.lanes == "c" and dense.suits(source, weight, batch):
+        return dense.dense(primitive, inputs, result, target, batch, after)
     assert primitive.role == "out" or primitive.transposed == (result.lanes == "c"), "passes/layout.py sees to this"
     return cover(primitive, inputs, result, target, batch, after)

@@ -1,0 +1,148 @@
+"""Dense layers of few examples and many weights: the weights are read once, as they lie.
+
+Role "out": some rows of the weights at a time, from end to end, for all examples; their sums lie tile by tile, and stay
+in the second cache. Role "data": dx[n,c] is the sum over f of dy[n,f] * w[c,f], for 16 channels at a time: rows of
+weights and of dy are multiplied vector by vector, and the lanes added up at the end. No transposed copy is needed.
+"""
+
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.launch import LANES, Address, After, Draft, Operand, Product, Target
+from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
+from netlang.types import Tensor
+
+FEW = 48  # examples
+MANY = 1 << 18  # weights; fewer are near all the time
+ROWS = 64  # of the weights at a time: 64 pages are open at once
+VECTORS = 64  # of dy's rows at a time: 16 examples of them are 64 KB
+
+
+def suits(x: Tensor, weight: Tensor, batch: int) -> bool:
+    """Whether examples are few and weights many. x: what is multiplied by them"""
+    return len(x.shape) == 2 and batch <= FEW and weight.size >= MANY
+
+
+def dense(
+    primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, after: After
+) -> Draft:
+    """The launch: (x, w) -> y, (dy, transposed w) -> dx, or (dy, w) -> dx."""
+    source, weight = inputs
+    of, to = Geometry(source.type, "c"), Geometry(result.type, "c")
+    formula = Formula((after.term,), after.operands, result.type, "c", given=("y",))
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer))
+    arguments.add(columns=to.columns, source_columns=of.columns)
+    if primitive.role == "data" and not primitive.transposed:
+        return _by_rows(arguments, formula, to.channels, target, batch)
+    rows, vectors = tile_for(target, batch, to.columns)
+    tiles, blocks = -(-batch // rows), -(-to.columns // vectors)
+    arguments.add(
+        product=Product(f"spread_{to.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
+        most=tiles, blocks=blocks, k=of.channels,
+    )  # fmt: skip
+    formula.add_arguments(arguments)
+    lines = [f"sums = {arguments.shared()}", f"table = {arguments.own()}", *_streamed(formula)]
+    shared = tiles * blocks * rows * vectors * to.vector
+    return drafted("contraction_dense", arguments, lines, (-(-8 * (rows + vectors) // 64) * 64, shared))
+
+
+def _streamed(formula: Formula) -> list[str]:
+    g = formula.geometry
+    return [
+        *formula.prologue(),
+        f"tile_bytes = tile_rows * tile_columns * {g.vector}",
+        f"step = columns * {g.vector}",
+        "total = examples(team)",
+        "tiles = (total + tile_rows - 1) // tile_rows",
+        "first, stop = split(blocks, thread, threads(team))",
+        "done = 0",
+        "while done < k:",
+        f"    part = min_i64({ROWS}, k - done)",
+        "    fresh = 1 if done == 0 else 0",
+        "    for block in range(first, stop):",
+        "        for q in range(tile_columns):",
+        "            column = min_i64(block * tile_columns + q, columns - 1)",
+        f"            store_i64(table + (tile_rows + q) * 8, weights + done * step + column * {g.vector})",
+        "        for t in range(tiles):",
+        "            for r in range(tile_rows):",
+        f"                at = min_i64(t * tile_rows + r, total - 1) * source_columns * {g.vector} + done * {g.size}",
+        "                store_i64(table + r * 8, source + at)",
+        "            sum_at = sums + (block * most + t) * tile_bytes",
+        f"            call_product(product, table, 1, part, {g.size}, step, sum_at, fresh)",
+        "    done += part",
+        "for block in range(first, stop):",
+        "    for t in range(tiles):",
+        "        for r in range(min_i64(tile_rows, total - t * tile_rows)):",
+        "            position = image = t * tile_rows + r",
+        "            place = 0",
+        f"            sum_at = sums + (block * most + t) * tile_bytes + r * tile_columns * {g.vector}",
+        "            for q in range(min_i64(tile_columns, columns - block * tile_columns)):",
+        "                column = block * tile_columns + q",
+        f"                v_y = load_{g.dtype}(sum_at + q * {g.vector})",
+        *indented(_stored(formula), 4),
+    ]
+
+
+def _stored(formula: Formula) -> list[str]:
+    g = formula.geometry
+    at = f"at = (position * columns + column) * {g.vector}"
+    return [at, *formula.lines(("made",)), f"store_{g.dtype}(y + at, made)"]
+
+
+def _by_rows(arguments: Arguments, formula: Formula, channels: int, target: Target, batch: int) -> Draft:
+    g = formula.geometry
+    rows, vectors = tile_for(target, LANES, batch, a="dot")
+    parts, tiles = -(-LANES // rows), -(-batch // vectors)
+    arguments.add(
+        product=Product(f"dot_{g.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
+        parts=parts, rows=channels,
+    )  # fmt: skip
+    formula.add_arguments(arguments)
+    sizes = (8 * (rows + vectors), batch * g.vector, parts * tiles * rows * vectors * g.vector)
+    lines = [f"table = {arguments.own()}", *_dotted(formula, sizes)]
+    return drafted("contraction_dense_data", arguments, lines, (sum(-(-s // 64) * 64 for s in sizes), 0))
+
+
+def _dotted(formula: Formula, sizes: tuple[int, ...]) -> list[str]:
+    g = formula.geometry
+    return [
+        *formula.prologue(),
+        "made_at = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        f"sums = made_at + {sizes[1] // g.vector} * {g.vector}",
+        f"tile_bytes = tile_rows * tile_columns * {g.vector}",
+        f"step = source_columns * {g.vector}",
+        "total_examples = examples(team)",
+        "tiles = (total_examples + tile_columns - 1) // tile_columns",
+        "column, stop = split(columns, thread, threads(team))",
+        "while column < stop:",
+        "    done = 0",
+        "    while done < source_columns:",
+        f"        part = min_i64({VECTORS}, source_columns - done)",
+        "        fresh = 1 if done == 0 else 0",
+        "        for p in range(parts):",
+        "            for r in range(tile_rows):",
+        "                row = min_i64(column * 16 + min_i64(p * tile_rows + r, 15), rows - 1)",
+        f"                store_i64(table + r * 8, weights + row * step + done * {g.vector})",
+        "            for t in range(tiles):",
+        "                for q in range(tile_columns):",
+        "                    n = min_i64(t * tile_columns + q, total_examples - 1)",
+        f"                    store_i64(table + (tile_rows + q) * 8, source + n * step + done * {g.vector})",
+        "                sum_at = sums + (p * tiles + t) * tile_bytes",
+        f"                call_product(product, table, 1, part, {g.vector}, {g.vector}, sum_at, fresh)",
+        "        done += part",
+        "    for n in range(total_examples):",
+        "        t = n // tile_columns",
+        "        for lane in range(min_i64(16, rows - column * 16)):",
+        "            p = lane // tile_rows",
+        "            slot = (lane - p * tile_rows) * tile_columns + n - t * tile_columns",
+        f"            dot = total(load_{g.dtype}(sums + (p * tiles + t) * tile_bytes + slot * {g.vector}))",
+        f"            store_scalar_{g.dtype}(made_at + n * {g.vector} + lane * {g.size}, dot)",
+        "        for lane in range(rows - column * 16, 16):",
+        f"            store_scalar_{g.dtype}(made_at + n * {g.vector} + lane * {g.size}, 0.0)",
+        "    for n in range(total_examples):",
+        "        position = image = n",
+        "        place = 0",
+        f"        v_y = load_{g.dtype}(made_at + n * {g.vector})",
+        *indented(_stored(formula), 2),
+        "    column += 1",
+    ]
