@@ -1,7 +1,8 @@
 """Contractions on the CPU: `for tile: gather addresses -> product -> scatter`, one product for every shape.
 
-The two roles that make a value are in `cover.py`, those of few examples and many weights in `dense.py`; the one that makes
-a weight gradient is in `flat.py` for single taps, in `packed.py` for several of many pixels, and else in `reduce.py`.
+The two roles that make a value are in `cover.py`, those of few examples and many weights in `dense.py`; the one that
+makes a weight gradient is in `flat.py` for single taps, in `packed.py` for several of many pixels, and else in
+`reduce.py`.
 """
 
 from netlang.primitives.contraction import dense
