@@ -115,21 +115,7 @@ def _dotted(formula: Formula, sizes: tuple[int, ...]) -> list[str]:
         "tiles = (total_examples + tile_columns - 1) // tile_columns",
         "column, stop = split(columns, thread, threads(team))",
         "while column < stop:",
-        "    done = 0",
-        "    while done < source_columns:",
-        f"        part = min_i64({VECTORS}, source_columns - done)",
-        "        fresh = 1 if done == 0 else 0",
-        "        for p in range(parts):",
-        "            for r in range(tile_rows):",
-        "                row = min_i64(column * 16 + min_i64(p * tile_rows + r, 15), rows - 1)",
-        f"                store_i64(table + r * 8, weights + row * step + done * {g.vector})",
-        "            for t in range(tiles):",
-        "                for q in range(tile_columns):",
-        "                    n = min_i64(t * tile_columns + q, total_examples - 1)",
-        f"                    store_i64(table + (tile_rows + q) * 8, source + n * step + done * {g.vector})",
-        "                sum_at = sums + (p * tiles + t) * tile_bytes",
-        f"                call_product(product, table, 1, part, {g.vector}, {g.vector}, sum_at, fresh)",
-        "        done += part",
+        *indented(_dots(g)),
         "    for n in range(total_examples):",
         "        t = n // tile_columns",
         "        for lane in range(min_i64(16, rows - column * 16)):",
@@ -145,4 +131,25 @@ def _dotted(formula: Formula, sizes: tuple[int, ...]) -> list[str]:
         f"        v_y = load_{g.dtype}(made_at + n * {g.vector})",
         *indented(_stored(formula), 2),
         "    column += 1",
+    ]
+
+
+def _dots(g: Geometry) -> list[str]:
+    """The products of 16 rows of weights and all rows of dy, still in lanes."""
+    return [
+        "done = 0",
+        "while done < source_columns:",
+        f"    part = min_i64({VECTORS}, source_columns - done)",
+        "    fresh = 1 if done == 0 else 0",
+        "    for p in range(parts):",
+        "        for r in range(tile_rows):",
+        "            row = min_i64(column * 16 + min_i64(p * tile_rows + r, 15), rows - 1)",
+        f"            store_i64(table + r * 8, weights + row * step + done * {g.vector})",
+        "        for t in range(tiles):",
+        "            for q in range(tile_columns):",
+        "                n = min_i64(t * tile_columns + q, total_examples - 1)",
+        f"                store_i64(table + (tile_rows + q) * 8, source + n * step + done * {g.vector})",
+        "            sum_at = sums + (p * tiles + t) * tile_bytes",
+        f"            call_product(product, table, 1, part, {g.vector}, {g.vector}, sum_at, fresh)",
+        "    done += part",
     ]
