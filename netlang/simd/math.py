@@ -39,7 +39,10 @@ def tanh(x: Any) -> Any:
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
-    return 1.0 / (1.0 + exp(-x))
+    if _double(x):
+        return 1.0 / (1.0 + exp(-x))
+    rest, power = _split(maximum(minimum(-x, 89.0), -87.0))  # at 89 the power is infinite
+    return 1.0 / (1.0 + (rest + 1.0) * power)
 
 
 def softplus(x: Any) -> Any:
@@ -66,6 +69,19 @@ def _libm(name: str, plain: Any, x: Any) -> Any:
 
 def _exp(x: Any) -> Any:
     x = maximum(minimum(x, 89.0), -104.0)  # beyond, the result is inf or 0 anyway; keeps the exponent in range
+    rest, shifted = _rest(x)
+    half, other = _powers(shifted)
+    return (rest + 1.0) * half * other  # two factors: 2**128 and 2**-149 are no normal numbers
+
+
+def _split(x: Any) -> tuple[Any, Any]:
+    """The parts e**r - 1 and 2**n of e**x = e**r 2**n, for x in [-87, 89]."""
+    rest, shifted = _rest(x)
+    return rest, _power(shifted)
+
+
+def _rest(x: Any) -> tuple[Any, Any]:
+    """e**r - 1 for r = x - n ln 2 of the nearest integer n; and n, moved into the low bits by `_MAGIC`."""
     shifted = fma(x, _LOG2E, _lift(x, _MAGIC))
     n = shifted - _MAGIC
     r = fma(n, -_LN2_HIGH, x)
@@ -73,8 +89,7 @@ def _exp(x: Any) -> Any:
     y = _polynomial(
         r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1
     )
-    half, rest = _powers(shifted)
-    return (fma(y, r * r, r) + 1.0) * half * rest  # two factors: 2**128 and 2**-149 are no normal numbers
+    return fma(y, r * r, r), shifted
 
 
 def _log(x: Any) -> Any:
@@ -107,12 +122,11 @@ def _log1p(x: Any) -> Any:
 
 
 def _tanh(x: Any) -> Any:
-    a = absolute(x)
-    z = x * x
-    y = _polynomial(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-    small = fma(y * z, x, x)
-    large = 1.0 - 2.0 / (_exp(a + a) + 1.0)
-    return where(a < 0.625, small, where(x < 0.0, -large, large))
+    """With m = exp(2x) - 1 it is m / (m + 2), which loses no digits near 0; beyond 9.02 it is 1 in f32."""
+    x = maximum(minimum(x, 9.02), -9.02)
+    rest, power = _split(x + x)
+    m = fma(rest, power, power - 1.0)
+    return m / (m + 2.0)
 
 
 def _polynomial(x: Any, *coefficients: float) -> Any:
@@ -137,6 +151,15 @@ def _powers(shifted: Any) -> tuple[Any, Any]:
     half = b.ashr(n, _int(1))
     raised = (b.bitcast(b.shl(b.add(k, _int(127)), _int(23)), kind) for k in (half, b.sub(n, half)))
     return tuple(Wire(b, p) for p in raised)  # type: ignore[return-value]
+
+
+def _power(shifted: Any) -> Any:
+    """2**n for one of the integers from -126 to 128 (infinity) that were moved into the low bits by `_MAGIC`."""
+    if not isinstance(shifted, Wire):
+        return ((shifted.view(np.int32) - np.int32(_MAGIC_BITS - 127)) << 23).view(np.float32)
+    b, kind = shifted.builder, shifted.value.type
+    n = b.sub(b.bitcast(shifted.value, _INTS), _int(_MAGIC_BITS - 127))
+    return Wire(b, b.bitcast(b.shl(n, _int(23)), kind))
 
 
 def _fraction(x: Any) -> tuple[Any, Any]:
