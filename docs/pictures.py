@@ -19,7 +19,12 @@ DRAWN = {
     "tutorial/mine.svg": "draw mine.net",
     "tutorial/module.svg": "draw module.net",
     "tutorial/blocks.svg": "draw blocks.net",
+    "tutorial/alexnet.svg": "draw alexnet.net --style volumes",
+    "tutorial/vgg.svg": "draw vgg.net --style volumes",
+    "tutorial/words.svg": "draw words.net --unroll 3",
     "tutorial/cells.svg": "draw cells.net",
+    "tutorial/cell.svg": "draw cells.net --cell long_short",
+    "tutorial/backward.svg": "draw xor-mlp.net --backward",
 }
 TRAINED = {
     "lenet-training.svg": ("train examples/lenet.net --name lenet", "curves runs/lenet"),
