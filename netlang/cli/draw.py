@@ -51,7 +51,9 @@ def command(
     asked = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     asked += ["--style volumes"] if given["style"] == "volumes" else []
     _refuse(str(output) if output else None, kind, asked)
-    look = Look(blocks=not given.pop("no_blocks"), **{name: value for name, value in given.items() if value})
+    look = Look(
+        live="script", blocks=not given.pop("no_blocks"), **{name: value for name, value in given.items() if value}
+    )
     with told(as_json):
         net, _ = opened(file, settings)
         data = _drawn(net, kind, look)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +11,6 @@ from netlang.files import Problem
 
 if TYPE_CHECKING:
     from netlang.graph import Net
-    from netlang.layer import Working
     from netlang.report.explain import Explained
 
 
@@ -68,25 +67,17 @@ def _page(net: "Net", file: str, line: int, found: "tuple[Explained, ...]") -> I
 
 
 def _block(each: "Explained", rule: tuple[str, ...]) -> Iterator[str]:
+    from netlang.report.explain import said
     from netlang.types import shown
 
     reads = ", ".join(shown(("n", *shape)) for shape in each.reads)
     yield f"{_names(each.names)}   {each.layer}   {f'{reads} -> ' if reads else ''}{shown(('n', *each.makes))}"
     yield from (f"  {line}" for line in rule)
     width = max((len(w.what) for w in each.workings), default=0)
-    yield from (f"    {w.what:<{width}}  {_line(w)}" for w in each.workings)
+    yield from (f"    {w.what:<{width}}  {said(w)}" for w in each.workings)
 
 
 def _names(names: tuple[str, ...]) -> str:
     if len(names) <= 3:
         return ", ".join(names)
     return f"{names[0]}, {names[1]} and {len(names) - 2} more with the same numbers"
-
-
-def _line(working: "Working") -> str:
-    value = _value(working.value)
-    return value if working.text == str(working.value) else f"{working.text} = {value}"
-
-
-def _value(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,17 +1,34 @@
 """A drawing as SVG, complete in itself: without scripts a picture, with them boxes that explain themselves and open."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 
+from netlang.draw.parts import Step
 from netlang.draw.scene import Box, Face, Group, Item, Line, Point, Scene, Words
 from netlang.draw.theme import Theme
 
 FONT = "Helvetica, Arial, sans-serif"
+SCRIPT = Path(__file__).with_name("hover.js").read_text(encoding="utf8")
 ROUND = 8.0  # the radius of the corners of lines
 HEAD, WING = 6.5, 2.6  # how long an arrow's head is, and half as wide
 
 
-def svg(scene: Scene, theme: Theme, title: str) -> str:
+@dataclass(frozen=True)
+class Live:
+    """What an image does beside being looked at.
+
+    say: what a step says when it is pointed at; panels: the inside of blocks, by their path, opened by a click
+    script: whether there is one; without it, browsers show the texts in a way of their own, and nothing opens
+    """
+
+    say: Callable[[Step], str]
+    panels: dict[tuple[str, ...], tuple[Item, ...]] = field(default_factory=dict)
+    script: bool = True
+
+
+def svg(scene: Scene, theme: Theme, title: str, live: Live | None = None) -> str:
     """The text of the image."""
     width, height = _n(scene.width), _n(scene.height)
     head = (
@@ -19,15 +36,17 @@ def svg(scene: Scene, theme: Theme, title: str) -> str:
         f'font-family="{FONT}">'
     )
     ground = f'<rect width="100%" height="100%" fill="{theme["ground"]}"/>'
-    body = "\n".join(_Writer(theme, {}).all(scene.items))
+    writer = _Writer(theme, live)
+    body = "\n".join([*writer.all(scene.items), *(writer.scripted() if live and live.script else ())])
     return f"{head}\n<title>{escape(title)}</title>\n{ground}\n{body}\n</svg>\n"
 
 
 class _Writer:
-    """Shapes to elements. said: what a step says when pointed at, by its node."""
+    """Shapes to elements."""
 
-    def __init__(self, theme: Theme, said: Mapping[str, str]) -> None:
-        self.theme, self.said = theme, said
+    def __init__(self, theme: Theme, live: Live | None) -> None:
+        self.theme, self.live = theme, live
+        self.panels = {path: number for number, path in enumerate(live.panels)} if live else {}
 
     def all(self, items: tuple[Item, ...]) -> Iterator[str]:
         """Each shape in a line of its own."""
@@ -45,10 +64,28 @@ class _Writer:
                     yield from self.group(item)
 
     def group(self, group: Group) -> Iterator[str]:
-        """A step."""
-        yield "<g>"
+        """A step, with what it says and opens."""
+        if self.live is None:
+            yield from self.all(group.items)
+            return
+        number = self.panels.get(group.step.block or ()) if group.step else None
+        yield '<g class="step">' if number is None else f'<g class="step" data-opens="{number}">'
+        text = self.live.say(group.step) if group.step else group.said
+        yield f"<title>{escape(text)}</title>" if text else ""
         yield from self.all(group.items)
         yield "</g>"
+
+    def scripted(self) -> Iterator[str]:
+        """What a script shows: the inside of blocks, and a place for texts."""
+        assert self.live is not None
+        for path, items in self.live.panels.items():
+            yield f'<g data-panel="{self.panels[path]}" display="none">'
+            yield from self.all(items)
+            yield "</g>"
+        panel = self.paint("panel", "frame")
+        yield f'<g class="tip" display="none" pointer-events="none"><rect rx="5" {panel}/>'
+        yield f'<text font-family="monospace" font-size="11" fill="{self.theme["ink"]}" xml:space="preserve"/></g>'
+        yield f"<script><![CDATA[\n{SCRIPT}]]></script>"
 
     def box(self, box: Box) -> str:
         """A rectangle with round corners."""

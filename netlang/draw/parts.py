@@ -22,7 +22,7 @@ class Step:
     """One layer with its norm and activation, or a block that is not opened.
 
     text: as the file writes it; options: its norm and activation; sizes: of its output, without the batch
-    line: of the file
+    line: of the file; stands: that line with the file's name and its text
     family: see `family`
     place: where it is written: copies of a repeat share it
     id: the node that holds its output; block: the path of the block, if it is one
@@ -35,6 +35,7 @@ class Step:
     options: tuple[str, ...]
     sizes: tuple[Dim, ...]
     line: int
+    stands: str
     family: str
     place: int
     id: NodeId

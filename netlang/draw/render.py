@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 
-from netlang.draw.markup import svg
+from netlang.draw.markup import Live, svg
 from netlang.draw.scene import Scene
 from netlang.draw.theme import Theme
 from netlang.files import Problem
@@ -23,8 +23,8 @@ class RenderError(Problem):
     """A picture that cannot be made on this machine; the text says what to install."""
 
 
-def painted(scene: Scene, kind: str, theme: Theme, title: str) -> bytes:
-    """A drawing as "svg", "png", "pdf" or "tex". Raises RenderError."""
+def painted(scene: Scene, kind: str, theme: Theme, title: str, live: Live | None = None) -> bytes:
+    """A drawing as "svg", "png", "pdf" or "tex". live: what an SVG image does. Raises RenderError."""
     if kind == "pdf":
         from netlang.draw.pdf import pdf
 
@@ -33,8 +33,9 @@ def painted(scene: Scene, kind: str, theme: Theme, title: str) -> bytes:
         from netlang.draw.tikz import tikz
 
         return tikz(scene, theme, title).encode()
-    text = svg(scene, theme, title).encode()
-    return text if kind == "svg" else _pixels(text, ZOOM, theme["ground"])
+    if kind == "svg":
+        return svg(scene, theme, title, live).encode()
+    return _pixels(svg(scene, theme, title).encode(), ZOOM, theme["ground"])
 
 
 def render(dot: str, kind: str) -> bytes:

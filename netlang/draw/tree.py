@@ -1,10 +1,11 @@
 """The graph as its file wrote it: every layer drawn once, branches found again, blocks opened to a depth."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any
 
 import networkx as nx
@@ -74,15 +75,22 @@ def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
         if step.block is None or word in told:
             continue
         told.add(word)
-        level = _Level(reader, reader.inside(step.block), step.block, 0)
-        series = joined(level.series(step.id, ROOT))
-        series = folded(series, frozenset(tap.id for tap in taps(series)))
-        waiting += steps(series)
-        if len(level.sources) == 1:
-            (source,) = level.sources
-            yield Key(step, source, shown(reader.graph[source].type.shape), series)
-        else:
-            yield Key(step, "", "", series)
+        key = reader.key(step)
+        waiting += steps(key.series)
+        yield key
+
+
+def insides(net: Net, found: Iterable[Step]) -> Iterator[Key]:
+    """Each block among these steps opened, and those that it shows in turn."""
+    reader = _Reader(net)
+    waiting, told = list(found), set[Path]()
+    while waiting:
+        step = waiting.pop(0)
+        if step.block is not None and step.block not in told:
+            told.add(step.block)
+            key = reader.key(step)
+            waiting += steps(key.series)
+            yield key
 
 
 class _Reader:
@@ -106,6 +114,17 @@ class _Reader:
     def inside(self, block: Path) -> tuple[Node, ...]:
         """The nodes of a copy of a block."""
         return tuple(self.blocks[block])
+
+    def key(self, step: Step) -> Key:
+        """A block opened."""
+        assert step.block is not None
+        level = _Level(self, self.inside(step.block), step.block, 0)
+        series = joined(level.series(step.id, ROOT))
+        series = folded(series, frozenset(tap.id for tap in taps(series)))
+        if len(level.sources) == 1:
+            (source,) = level.sources
+            return Key(step, source, shown(self.graph[source].type.shape), series)
+        return Key(step, "", "", series)
 
     def units(self, nodes: tuple[Node, ...], path: Path) -> Iterator[Unit]:
         """What the inside of a block, or the whole net, is drawn as."""
@@ -177,6 +196,7 @@ class _Level:
             options=tuple(str(node.made_by) for node in options) if unit.block is None else (),
             sizes=unit.nodes[-1].type.shape[1:],
             line=span.row,
+            stands=f"{PurePath(span.source.name).name}:{span.row}   {span.source.line(span.row).strip()}",
             family="block" if unit.block else family(made) if isinstance(made, Layer) else "input",
             place=span.start,
             id=unit.end,

@@ -42,15 +42,15 @@ class Explained:
 
 def explained(net: Net, line: int) -> tuple[Explained, ...]:
     """What stands on a line of the net's own file, counted from 1: layers, blocks and inputs; equal ones once."""
-    return _Lines(net).on(line)
+    return Arithmetic(net).on(line)
 
 
 def lines(net: Net) -> tuple[int, ...]:
     """The lines of the net's own file that `explained` has something to say of."""
-    return _Lines(net).all()
+    return Arithmetic(net).all()
 
 
-class _Lines:
+class Arithmetic:
     """What the explanations of one net are made from."""
 
     def __init__(self, net: Net) -> None:
@@ -59,12 +59,21 @@ class _Lines:
         self.fields = receptive_fields(net.graph)
         self.file = next(net.graph.made_by(Input)).span.source.name
 
+    def of(self, path: tuple[str, ...]) -> Explained:
+        """A layer, a block or an input, by its path."""
+        if path in self.net.calls:
+            return self._block(path)
+        nodes = [node for node in self.graph if node.path == path and isinstance(node.made_by, Input | Layer)]
+        return self._input(nodes[0]) if isinstance(nodes[0].made_by, Input) else self._layer(self.rows[path], nodes)
+
     def all(self) -> tuple[int, ...]:
+        """The lines that there is something to say of."""
         spans = [node.span for node in self.graph if isinstance(node.made_by, Input | Layer)]
         rows = {span.row for span in [*spans, *self.net.calls.values()] if self._here(span)}
         return tuple(sorted(rows | {row for cell in cells.used(self.net) for row in cell.rows}))
 
     def on(self, line: int) -> tuple[Explained, ...]:
+        """What stands on a line."""
         found = [self._input(node) for node in self.graph.made_by(Input) if self._on(node.span, line)]
         for path, span in self.net.calls.items():
             if self._on(span, line):
@@ -164,6 +173,12 @@ class _Lines:
         jumps = [_jump(node.made_by, seen, a, jump) for a, jump in enumerate(row.jump or ())]
         for what, text, value in _same(jumps):
             yield Working(f"jump{what}", text, value)
+
+
+def said(working: Working) -> str:
+    """The arithmetic and what it comes to: `5*5*6*16 = 2,400`."""
+    value = f"{working.value:,}" if isinstance(working.value, int) else str(working.value)
+    return value if working.text == str(working.value) else f"{working.text} = {value}"
 
 
 SIGHT = ("receptive field", "jump")  # what differs from copy to copy of the same layer
