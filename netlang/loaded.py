@@ -13,7 +13,7 @@ from netlang.backend.executor import Team
 from netlang.border import pack, unpack
 from netlang.graph import NodeId
 from netlang.memory import Buffer
-from netlang.plan import SCRATCH, SHARED, Launch, Plan
+from netlang.plan import SCRATCH, SHARED, Launch, Plan, shared
 
 Array = NDArray[Any]
 NUMPY = {"f32": np.float32, "f64": np.float64}
@@ -106,5 +106,5 @@ class Loaded:
 
 def store(arenas: Mapping[str, int], guarded: bool) -> Arena:
     """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
-    kept = {name: size for name, size in arenas.items() if name in ("weights", "kept") or name.startswith("state.")}
+    kept = {name: size for name, size in arenas.items() if shared(name)}
     return arena(kept, guarded, "the weights")

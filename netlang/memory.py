@@ -1,14 +1,15 @@
 """Where the buffers of a graph lie: sizes, aliases, lifetimes, and one arena for all values."""
 
 from bisect import insort
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, prod
 
-from netlang.graph import Graph, Input, Node, State
+from netlang.formula import Name
+from netlang.graph import Graph, Input, Node, NodeId, State
 from netlang.layer import Kept, Weight
 from netlang.primitives.gather.op import Convert, Reshape
 from netlang.primitives.launch import LANES, Operand
-from netlang.primitives.map.op import Update
+from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
 from netlang.types import Tensor
 
@@ -72,11 +73,31 @@ def constants(graph: Graph) -> set[str]:
     return found
 
 
-class Memory:
-    """The buffers of one graph for batches of up to `batch`. Filled by `place`."""
+def own_gradients(graph: Graph) -> Graph:
+    """The graph in which every weight has a gradient buffer of its own: a second reader gets a copy."""
+    owned, taken = Graph(dict(graph.outputs)), set[str]()
+    for node in graph:
+        if isinstance(node.made_by, Update):
+            weight, gradient, *states = node.inputs
+            if gradient in taken:
+                made = Node(f"{gradient}.{weight}", Map(Name("i0")), (gradient,), node.type, node.span, node.path)
+                gradient = owned.add(made).id
+            taken.add(gradient)
+            node = replace(node, inputs=(weight, gradient, *states))
+        owned.add(node)
+    return owned
 
-    def __init__(self, graph: Graph, batch: int) -> None:
+
+class Memory:
+    """The buffers of one graph for batches of up to `batch`. Filled by `place`.
+
+    prepared: the nodes that stay as they are for as long as the weights do; with hold=False, where each run changes the
+        weights, none: they are computed where they are read, and their memory serves others before and after
+    """
+
+    def __init__(self, graph: Graph, batch: int, *, hold: bool = True) -> None:
         self.graph, self.batch = graph, batch
+        self.prepared = constants(graph) if hold else set[NodeId]()
         self.lanes = lanes_of(graph)
         self.roots = _roots(graph, self.lanes)
         self.arenas: dict[str, int] = {}
@@ -86,6 +107,11 @@ class Memory:
     def root(self, node: str) -> str:
         """The node whose buffer this one's value lies in."""
         return self.roots.get(node, node)
+
+    def launched(self) -> list[Node]:
+        """The nodes that are launched, in order, the prepared ones in front."""
+        nodes = (n for n in self.graph.made_by(Primitive) if not isinstance(n.made_by, Update))
+        return sorted((n for n in nodes if self.root(n.id) == n.id), key=lambda n: n.id not in self.prepared)
 
     def operand(self, node: str) -> Operand:
         """The node's value as a kernel sees it."""
@@ -176,14 +202,13 @@ class Memory:
         Inputs, outputs and prepared values stay for good; of inputs so that their padding, zero at first, stays zero.
         """
         when = {node: k for k, node in enumerate(order)}
-        prepared = constants(self.graph)
         keep = {self.root(of) for of in self.graph.outputs.values()}
         lives: dict[str, tuple[float, float]] = {}
         for node in self.graph:
             buffer = self.root(node.id)
             if buffer in self.buffers or not isinstance(node.made_by, Input | Primitive):
                 continue
-            lasting = isinstance(node.made_by, Input) or buffer in keep or buffer in prepared
+            lasting = isinstance(node.made_by, Input) or buffer in keep or buffer in self.prepared
             reads = [when[r.id] for r in self.graph.readers(node.id) if r.id in when]
             start = when.get(buffer, -1)
             first, last = lives.get(buffer, (start, start))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # Program brings Numba with it: imported where a net is compi
     from netlang.program import Program
     from netlang.report import Summary
 
+MOST_MEMORY = 1 << 60  # bytes
 LARGEST_BATCH, LARGEST_SEED = MOST["batch"], MOST["seed"]
 
 
@@ -107,30 +108,32 @@ class Net:
         dtype: str = "f32",
         precision: str = "fast",
         sizes: Mapping[str, int] | None = None,
+        *,
+        memory: int | None = None,
     ) -> "Program":
         """A program for batches of up to `batch` examples.
 
         training: whether `step` will be called; train: settings that replace those of the file's `train:`
         threads: of this many threads, by default all the machine grants
         check_memory, check_nan: look at every buffer after every launch (slow); NETLANG_CHECK_MEMORY=1 does the former
-            for all programs, as in netlang's own tests
         precision: "strict" computes convolutions as they are written; "fast" takes fewer products where that is faster,
             with errors of some 1e-6 instead of some 1e-7 (`docs/measurements/winograd.md`)
         sizes: of the letters in the net's shapes, {"T": 64}; another size is another plan, for the same kernels
-        Raises NetError, or ValueError or TypeError for an argument that cannot be.
+        memory: bytes for training and the evaluation beside it; what does not fit is computed again, to the same bits
+        Raises NetError, or ValueError or TypeError for an argument that cannot be, or OutOfMemoryError.
         """
         from netlang.check.train import given
         from netlang.program import Options, Program
 
         if sizes:
-            return self.sized(sizes).compile(
-                batch, device, training, seed, threads, train, check_memory, check_nan, dtype, precision
-            )
+            rest = threads, train, check_memory, check_nan, dtype, precision
+            return self.sized(sizes).compile(batch, device, training, seed, *rest, memory=memory)
         check_memory = check_memory or os.environ.get("NETLANG_CHECK_MEMORY") == "1"
         _whole("batch", batch, 1, LARGEST_BATCH)
         _whole("seed", seed, 0, LARGEST_SEED)
         _whole("threads", 1 if threads is None else threads, 1, LARGEST_BATCH)
-        options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device, precision)
+        _whole("memory", 1 if memory is None else memory, 1, MOST_MEMORY)
+        options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device, precision, memory)
         return Program(self, given(train or {}, self.train), options)
 
     def gradcheck(

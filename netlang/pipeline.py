@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from netlang.backend.limits import OutOfMemoryError, gibibytes
 from netlang.diagnostics import Diagnostic, Label, NetError, error
 from netlang.differentiate import differentiate, updates
 from netlang.graph import Graph, Input, Net, NodeId
@@ -12,6 +13,7 @@ from netlang.layers import optimizer
 from netlang.layers.optimizer import USUAL, Optimizer
 from netlang.lower import NEXT, lower
 from netlang.passes import optimise
+from netlang.passes.recompute import recompute
 from netlang.plan import Plan, plan
 from netlang.primitives.launch import Target, has_draft
 from netlang.primitives.primitive import Primitive
@@ -45,13 +47,17 @@ def compile_plan(
     share: bool = True,
     strict: bool = False,
     lengths: Mapping[NodeId, NodeId] | None = None,
+    memory: int | None = None,
+    beside: int = 0,
 ) -> Stages:
     """Lower, differentiate, optimise, plan. `net.train` says the loss and the optimizer.
 
     share: whether values may lie in the same memory one after the other
     strict: no pass that loses digits for speed
     lengths: the inputs whose examples have lengths of their own (`lower`)
-    Raises NetError.
+    memory: bytes that may be taken in all; what does not fit is computed again on the way back (`passes/recompute.py`)
+    beside: bytes of them that are another plan's
+    Raises NetError, or OutOfMemoryError where `memory` cannot be enough.
     """
     refuse_unready(net, purpose)
     primitives = _lowered(net, purpose != "evaluate", target.dtype, lengths)
@@ -67,7 +73,31 @@ def compile_plan(
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
     optimised = optimise(gradient, batch, strict=strict, device=target.device)
     refuse_undrafted(optimised, target.device)
-    return Stages(purpose, primitives, gradient, optimised, plan(optimised, target, batch, share=share))
+    hold = purpose != "train"  # a training step changes the weights: what is made of them would not stay
+    if memory is not None:
+        optimised = _within(memory, beside, optimised, purpose, target, batch, hold=hold)
+    return Stages(purpose, primitives, gradient, optimised, plan(optimised, target, batch, share=share, hold=hold))
+
+
+def _within(memory: int, beside: int, graph: Graph, purpose: str, target: Target, batch: int, *, hold: bool) -> Graph:
+    """The graph whose plan, and what lies beside it, takes at most `memory` bytes. Raises OutOfMemoryError."""
+    whole = plan(graph, target, batch, hold=hold)
+    if whole.size + beside <= memory:
+        return graph
+    smaller = recompute(graph, batch, memory - beside - whole.size + whole.arenas["values"], hold=hold)
+    size = plan(smaller, target, batch, hold=hold).size + beside
+    if size > memory:
+        raise OutOfMemoryError(_least(purpose, batch, size, memory))
+    return smaller
+
+
+def _least(purpose: str, batch: int, least: int, memory: int) -> str:
+    kind = {"train": "a training step", "evaluate": "evaluation"}.get(purpose, "a step")
+    examples = "1 example" if batch == 1 else f"{batch} examples"
+    return (
+        f"{kind} on {examples} takes at least {least:,} bytes ({gibibytes(least)}), and may take {memory:,} "
+        f"({gibibytes(memory)}). Use a smaller batch or smaller images."
+    )
 
 
 def refuse_unready(net: Net, purpose: str) -> None:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept
-from netlang.memory import Buffer, Memory, constants
+from netlang.memory import Buffer, Memory, own_gradients
 from netlang.primitives.launch import Address, Draft, Operand, Target, draft
-from netlang.primitives.map.op import Map, Update
-from netlang.primitives.primitive import Primitive
+from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
 from netlang.source import NOWHERE, Span
 from netlang.together import reading, together
@@ -60,6 +59,16 @@ class Plan:
     gradients: Mapping[str, str]
     scratch: tuple[int, int]
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that a run takes: arenas, and scratch of all threads."""
+        return sum(self.arenas.values()) + self.scratch[0] * self.target.threads + self.scratch[1]
+
+    @property
+    def beside(self) -> int:
+        """Bytes it takes beside what plans of one net share: weights, what is kept, and the optimizer's states."""
+        return self.size - sum(size for name, size in self.arenas.items() if shared(name))
+
     def __str__(self) -> str:
         lines = [f"plan for batches of up to {self.batch}, {self.target.name}, {self.target.dtype}"]
         lines += [f"arena {name}: {size:,} bytes" for name, size in self.arenas.items()]
@@ -74,23 +83,27 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(graph: Graph, target: Target, batch: int, *, share: bool = True) -> Plan:
+def shared(arena: str) -> bool:
+    """Whether all plans of a net have one arena in common."""
+    return arena in ("weights", "kept") or arena.startswith("state.")
+
+
+def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: bool = True) -> Plan:
     """The launches of a graph, in an order in which each input is ready.
 
     Two values share memory when one is last read before the other is written (not with share=False).
+    hold: whether what depends on weights alone is computed once, in the segment "prepare" (`Memory`)
     """
-    graph = _own_gradients(graph)
-    memory = Memory(graph, batch)
-    prepared = constants(graph)
-    nodes = [n for n in graph.made_by(Primitive) if memory.root(n.id) == n.id and not isinstance(n.made_by, Update)]
-    nodes.sort(key=lambda n: n.id not in prepared)  # stable: prepared ones first, else in order
+    graph = own_gradients(graph)
+    memory = Memory(graph, batch, hold=hold)
+    nodes = memory.launched()
     groups = together(graph, nodes, memory.root) if target.device == "cpu" else [[n] for n in nodes]
     nodes = [n for group in groups for n in group]
     drafts: dict[Hashable, Draft] = {}
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
     updates = _updates(memory, list(graph.made_by(Update)), target)
     memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
-    cut = sum(group[0].id in prepared for group in groups)
+    cut = sum(group[0].id in memory.prepared for group in groups)
     segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *updates[:1]], "update": updates[1:]}
     scratch = [launch.draft.scratch for launches in segments.values() for launch in launches]
     return Plan(
@@ -104,21 +117,6 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True) -> Pla
         gradients={n.inputs[0]: memory.root(n.inputs[1]) for n in _trained(graph)},
         scratch=(max((s[0] for s in scratch), default=0), max((s[1] for s in scratch), default=0)),
     )
-
-
-def _own_gradients(graph: Graph) -> Graph:
-    """The graph in which every weight has a gradient buffer of its own: a second reader gets a copy."""
-    owned, taken = Graph(dict(graph.outputs)), set[str]()
-    for node in graph:
-        if isinstance(node.made_by, Update):
-            weight, gradient, *states = node.inputs
-            if gradient in taken:
-                made = Node(f"{gradient}.{weight}", Map(Name("i0")), (gradient,), node.type, node.span, node.path)
-                gradient = owned.add(made).id
-            taken.add(gradient)
-            node = replace(node, inputs=(weight, gradient, *states))
-        owned.add(node)
-    return owned
 
 
 def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Hashable, Draft]) -> Launch:

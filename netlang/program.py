@@ -46,7 +46,11 @@ LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then w
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a net is compiled. batch: the most examples of one call; threads: None for all the machine grants."""
+    """How a net is compiled.
+
+    batch: the most examples of one call; threads: None for all the machine grants
+    memory: bytes that training, with evaluation beside it, may take; None for what is fastest
+    """
 
     batch: int
     training: bool = False
@@ -57,6 +61,7 @@ class Options:
     dtype: str = "f32"
     device: str = "cpu"
     precision: str = "fast"
+    memory: int | None = None
 
 
 class Tensors:
@@ -171,9 +176,21 @@ class Program:
             share = not self.options.check_memory
             strict = self.options.precision == "strict"
             self._stages[purpose, lengths] = compile_plan(
-                self.checked, purpose, self.target, self.batch, share=share, strict=strict, lengths=dict(lengths)
+                self.checked,
+                purpose,
+                self.target,
+                self.batch,
+                share=share,
+                strict=strict,
+                lengths=dict(lengths),
+                memory=None if self.options.training and purpose == "evaluate" else self.options.memory,
+                beside=self._beside(purpose),
             )
         return self._stages[purpose, lengths]
+
+    def _beside(self, purpose: str) -> int:
+        """Bytes of the memory granted that training leaves to evaluation, which comes between its steps."""
+        return self.stages("evaluate").plan.beside if purpose == "train" and self.options.memory else 0
 
     def loaded(self, purpose: str, lengths: Shared = ()) -> Loaded:
         """The plan for a purpose, compiled and in memory."""

@@ -81,12 +81,19 @@ def test_sharing_takes_less_memory_than_not_sharing(name):
 
 
 def test_what_depends_on_weights_only_is_prepared():
-    made = stages_of("mlp", "train", 16)
+    made = stages_of("mlp", "gradients", 16)
 
     prepared = {launch.node for launch in made.plan.segments["prepare"]}
 
-    assert prepared == {"fc2.w.t", "fc3.w.t"}
+    assert prepared == {"fc1.w.t", "fc2.w.t", "fc3.w.t"}
     assert prepared < constants(made.optimised)
+
+
+def test_a_training_step_prepares_nothing_for_it_changes_the_weights():
+    made = stages_of("mlp", "train", 16).plan
+
+    assert made.segments["prepare"] == ()
+    assert {"fc2.w.t", "fc3.w.t"} < {launch.node for launch in made.segments["step"]}
 
 
 def test_the_optimizer_is_one_launch_over_all_weights():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlang.cli.file import set_option
-from netlang.cli.nets import opened, plainly
+from netlang.cli.nets import memory_option, opened, plainly
 from netlang.files import Problem
 from netlang.net import LARGEST_BATCH
 
@@ -33,6 +33,7 @@ OF_ONE_DEVICE = {"llvm": "cpu", "asm": "cpu", "ptx": "cuda"}
 )
 @click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to plan for.")
+@memory_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @set_option
 def command(
@@ -42,6 +43,7 @@ def command(
     purpose: str,
     device: str,
     threads: int | None,
+    memory: int | None,
     as_json: bool,
     settings: tuple[str, ...],
 ) -> None:
@@ -57,23 +59,23 @@ def command(
         net = opened(file, settings)
         size = batch or int(net.train.get("batch", 1))
         if emit is None:
-            _filled(net, size, purpose, threads, as_json)
+            _filled(net, size, purpose, threads, memory, as_json)
         else:
-            text = _emitted(net, file, emit, size, purpose, device, threads)
+            text = _emitted(net, file, emit, size, purpose, device, threads, memory)
             click.echo(json.dumps({"net": net.name, "stage": emit, "text": text}) if as_json else text)
 
 
-def _filled(net: "Net", batch: int, purpose: str, threads: int | None, as_json: bool) -> None:
+def _filled(net: "Net", batch: int, purpose: str, threads: int | None, memory: int | None, as_json: bool) -> None:
     """Compile what a run needs, and say what it took."""
     from netlang.backend.cache import counts
 
     began = time.perf_counter()
-    program = net.compile(batch=batch, training=purpose == "train", threads=threads)
+    program = net.compile(batch=batch, training=purpose == "train", threads=threads, memory=memory)
     plans = {use: program.loaded(use).plan for use in dict.fromkeys((purpose, "evaluate"))}
     seconds = time.perf_counter() - began
     program.close()
     launches = {use: sum(map(len, plan.segments.values())) for use, plan in plans.items()}
-    size = sum(sum(plan.arenas.values()) for plan in plans.values())
+    size = plans[purpose].size + sum(plan.beside for use, plan in plans.items() if use != purpose)
     if as_json:
         figures = {"net": net.name, "batch": batch, "launches": launches, "compiled": counts.compiled}
         click.echo(json.dumps({**figures, "cached": counts.loaded, "bytes": size, "seconds": round(seconds, 3)}))
@@ -83,7 +85,9 @@ def _filled(net: "Net", batch: int, purpose: str, threads: int | None, as_json: 
     click.echo(f"{size:,} bytes of memory at batch {batch}; {seconds:.1f} s")
 
 
-def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, device: str, threads: int | None) -> str:
+def _emitted(
+    net: "Net", file: str, stage: str, batch: int, purpose: str, device: str, threads: int | None, memory: int | None
+) -> str:
     if stage == "ast":
         from netlang.syntax.outline import outline
         from netlang.syntax.parse import parse
@@ -97,7 +101,7 @@ def _emitted(net: "Net", file: str, stage: str, batch: int, purpose: str, device
     from netlang.pipeline import compile_plan
 
     target = gpu_target() if device == "cuda" else host_target(threads=threads)
-    stages = compile_plan(net.checked, purpose, target, batch)
+    stages = compile_plan(net.checked, purpose, target, batch, memory=memory)
     if stage in ("primitives", "gradient", "optimised", "plan"):
         return str(getattr(stages, stage))
     show = _on_cuda if device == "cuda" else _on_cpu

@@ -1,6 +1,7 @@
 """What the commands that compile share: opening a net, its weights, and saying plainly what went wrong."""
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from netlang.cli.file import as_data, complain
 from netlang.cli.file import opened as checked
 from netlang.diagnostics import NetError
 from netlang.files import Problem
+from netlang.net import MOST_MEMORY
 from netlang.ragged import LengthsError
 from netlang.train import prepare
 from netlang.train.face import Net, Program
@@ -30,6 +32,25 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 DATA = "`digits`, `xor`, `shapes`, `sentences`, or the path of an .npz file with x and y, or of a text (.txt)"
 BATCH = 64  # examples at a time where nothing says otherwise
+
+
+def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    """A number of bytes, as 500M or 2G: powers of 1,024."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text, re.IGNORECASE)
+    size = int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")) if found else 0
+    if not 1 <= size <= MOST_MEMORY:
+        raise click.BadParameter(f"`{text}`: it may be a number of bytes, as 500M or 2G", context, option)
+    return size
+
+
+memory_option = click.option(
+    "--memory",
+    callback=_size,
+    metavar="SIZE",
+    help="What training may take, as 2G: values are computed again instead of kept, as far as needed.",
+)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import click
 
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import DATA, device, opened, plainly, told
+from netlang.cli.nets import DATA, device, memory_option, opened, plainly, told
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), help="Of weights, order, shifts and dropout.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@memory_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--name", help="Name of the run; the net's and a number, if not said.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
@@ -107,6 +108,7 @@ def _compiled(
             training=True,
             seed=settings.seed,
             threads=options["threads"],
+            memory=options["memory"],
             train=passed,
             check_memory=options["check_memory"],
             check_nan=options["check_nan"],

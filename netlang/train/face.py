@@ -120,6 +120,8 @@ class Net(Protocol):
         train: Mapping[str, Any] | None = None,
         check_memory: bool = False,
         check_nan: bool = False,
+        *,
+        memory: int | None = None,
     ) -> Program:
         """A program. train: settings that replace those of the file's `train:`, such as the optimizer."""
         ...
