@@ -1,5 +1,7 @@
 """`netlang watch`: a page that shows a net and follows its file."""
 
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -33,7 +35,7 @@ class Page:
     """A server of the page of a file, and what it answers."""
 
     def __init__(self, file, style):
-        self.server = Server(Follower(file, partial(opened, file), partial(svg, style=style)), 0)
+        self.server = Server(Follower(file, partial(opened, file), partial(svg, style=style, live="script")), 0)
         threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
 
     def ask(self, path="/inside", method="GET", **headers):
@@ -101,7 +103,7 @@ def test_a_saved_file_changes_the_page(served):
 
     assert (status, "conv3-5" in text) == (200, True)
     assert page.ask(If_None_Match=after["ETag"])[::2] == (304, "")
-    save("# another comment\n" + RIGHT.replace("conv3-4", "conv3-5"))
+    save(RIGHT.replace("conv3-4", "conv3-5") + "# a comment\n")
     assert page.ask(If_None_Match=after["ETag"])[0] == 304  # it is read, and nothing looks otherwise
 
 
@@ -201,15 +203,21 @@ def test_nothing_is_taken(served):
     assert (status, text, int(headers["Content-Length"]) > 1000) == (200, "", True)
 
 
-def test_the_page_may_run_its_own_script_alone(served):
+def scripts(text):
+    """The scripts of a page, each as a policy names it."""
+    found = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    plain = (re.fullmatch(r"(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?", one, re.DOTALL)[1] for one in found)
+    return {f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in plain}
+
+
+def test_the_page_may_run_its_own_scripts_alone(served):
     save(RIGHT)
     _, headers, text = served().ask("/")
-    rules = headers["Content-Security-Policy"].split("; ")
+    rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
 
-    assert len(re.findall("<script", text)) == 1
-    assert "default-src 'none'" in rules
-    assert any(rule.startswith("script-src 'sha256-") for rule in rules)
-    assert "frame-ancestors 'none'" in rules
+    assert text.count("<script") == 2  # of the page and of the drawing
+    assert set(rules["script-src"].split()) == scripts(text)
+    assert (rules["default-src"], rules["frame-ancestors"]) == ("'none'", "'none'")
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
@@ -223,8 +231,8 @@ def test_hostile_names_and_texts_are_shown_as_they_are_written(served):
     right = served(f"{EVIL}.net").ask("/")[2]
 
     assert EVIL in unescape(messages(wrong)[0])
+    assert (wrong.count("<script"), right.count("<script")) == (1, 2)
     for text in (wrong, right):
-        assert text.count("<script>") == 1
         assert "<img" not in text
         assert "&lt;img src=x onerror=alert(1)&gt;&amp;" in text
     assert "<svg" in right
@@ -241,7 +249,8 @@ def test_the_page_as_a_file_loads_nothing(tmp_path, name):
 
     assert (done.exit_code, done.stdout) == (0, f"wrote {tmp_path / 'page.html'}\n")
     assert text.count("<svg") == 1
-    assert "<script" not in text
+    assert text.count("<script") == 1  # of the drawing
+    assert all(one in unescape(text) for one in scripts(text))
     assert set(re.findall(r"""(?:href|src)=["']([^"']*)""", text)) == {"data:,"}
     assert not re.findall(r"url\(|@import", text)
     assert "Content-Security-Policy" in text

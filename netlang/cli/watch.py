@@ -44,7 +44,7 @@ def command(
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"--out {out}: a page ends in .html")
     constants(settings)
-    draw = partial(svg, depth=depth, style=style, theme=theme)
+    draw = partial(svg, depth=depth, style=style, theme=theme, live="script")
     with told(as_json):
         if out is None:
             _serve(file, settings, draw, port, not no_browser, as_json)

@@ -5,6 +5,11 @@ let tag = main.dataset.tag;
 function show(content) {
   const places = [...main.querySelectorAll(".sheet")].map((sheet) => [sheet.scrollLeft, sheet.scrollTop]);
   main.innerHTML = content;
+  main.querySelectorAll("script").forEach((script) => { // a script that came so does not run, a copy does
+    const copy = document.createElementNS(script.namespaceURI, "script");
+    copy.textContent = script.textContent;
+    script.replaceWith(copy);
+  });
   main.querySelectorAll(".sheet").forEach((sheet, k) => k in places && sheet.scrollTo(...places[k]));
 }
 

@@ -1,4 +1,4 @@
-"""What there is to show of a file, as HTML. The page loads nothing: its style, script and drawing stand in it."""
+"""What there is to show of a file, as HTML. The page loads nothing: its style, scripts and drawing stand in it."""
 
 import base64
 import hashlib
@@ -9,12 +9,14 @@ from html import escape
 from pathlib import Path
 
 from netlang.diagnostics import Diagnostic, render
+from netlang.draw.markup import SCRIPT as HOVER
 from netlang.report import Summary
 from netlang.report.table import TEXTS, Cells, cells, totals
 from netlang.types import shown
 from netlang.watch.follow import View
 
 STYLE, SCRIPT = (Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf8") for kind in ("css", "js"))
+DRAWINGS = f"\n{HOVER}"  # what stands between the marks of CDATA in a drawing
 
 
 def policy(live: bool) -> str:
@@ -22,9 +24,14 @@ def policy(live: bool) -> str:
 
     live: whether the page follows its file, for which it needs its script and a place to ask
     """
-    known = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    script = f"; script-src 'sha256-{known}'; connect-src 'self'" if live else ""
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'{script}"
+    known = " ".join(map(_hash, (SCRIPT, DRAWINGS) if live else (DRAWINGS,)))
+    asks = "; connect-src 'self'" if live else ""
+    rules = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    return f"{rules}; script-src {known}{asks}"
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def page(view: View, live: bool) -> str:
