@@ -246,6 +246,17 @@ def test_the_loops_do_not_touch_python(name):
 
 def test_every_thread_says_which_core_it_began_on():
     with Team(3) as team:
-        team._block[fields.CORES :] = -1
+        team._block[fields.CORES :: 2] = -1
         team.run(table())
-        assert (team._block[fields.CORES :] >= 0).all()
+        assert (team._block[fields.CORES :: 2] >= 0).all()
+
+
+def test_a_thread_knows_whether_it_shares_its_core_with_another():
+    """Of threads more than there are cores some do; the only thread of a team does not."""
+    with Team(2 * (os.cpu_count() or 1) + 1) as team:
+        team.run(table())
+        cores = team._block[fields.CORES :: 2].tolist()
+        assert team._block[fields.SHARES :: 2].tolist() == [int(cores.count(core) > 1) for core in cores]
+    with Team(1) as team:
+        team.run(table())
+        assert team._block[fields.SHARES] == 0

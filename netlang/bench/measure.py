@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 SAMPLE = 0.02  # seconds: a sample is as many calls as take this long, and a clock's error is far below it
-SETTLE = 0.005  # seconds: OpenMP's threads spin for about a millisecond after their last work
+SETTLE = 0.005  # seconds of untimed calls before each sample
+NAP, LONGEST = 0.005, 40  # seconds; and naps, at most, until the threads of the contender before sleep
+IDLE = 0.1  # of a nap's length: more processor time means that some thread of the process still spins
 
 Work = Callable[[], object]
 
@@ -28,21 +30,40 @@ class Timing:
         return (max(self.samples) - min(self.samples)) / self.median
 
 
+def until_idle() -> None:
+    """Wait until no thread of the process spins: beside them those of the next contender would be put on one core.
+
+    OpenMP's threads spin for some 10 ms after their last work, ONNX Runtime's for 35.
+    """
+    for _ in range(LONGEST):
+        before = time.process_time()
+        time.sleep(NAP)
+        if time.process_time() - before < IDLE * NAP:
+            return
+
+
 def interleaved(
-    contenders: Mapping[str, Work], repeat: int, clock: Callable[[], float] = time.perf_counter
+    contenders: Mapping[str, Work],
+    repeat: int,
+    clock: Callable[[], float] = time.perf_counter,
+    rest: Callable[[], None] = until_idle,
 ) -> dict[str, Timing]:
-    """The timing of each contender: `repeat` rounds, in each of which every contender has one sample."""
+    """The timing of each contender: `repeat` rounds, in each of which every contender has one sample.
+
+    rest: what is done before each sample
+    """
     calls = {name: _calls(work, clock) for name, work in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeat):
         for name, work in contenders.items():
+            rest()
             _settle(work, clock)
             samples[name].append(_sample(work, calls[name], clock))
     return {name: Timing(tuple(found)) for name, found in samples.items()}
 
 
 def _settle(work: Work, clock: Callable[[], float]) -> None:
-    """Untimed calls: they bring code and data back into the caches, and the threads of the one before to rest."""
+    """Untimed calls: they bring code and data back into the caches, and wake the threads."""
     began = clock()
     work()
     while clock() - began < SETTLE:

@@ -1,7 +1,7 @@
 """Atomic words, and waiting for one to change. The only file that knows processors and operating systems.
 
-A waiter spins for 2 µs, then offers its core to others, and after 1 ms sleeps in the kernel: two spinners on
-one core would hold each other up for a whole time slice per barrier. Every word that is waited for is followed by
+A waiter spins for 2 µs, then offers its core to others, and after 1 ms sleeps in the kernel: two spinners of a team
+on one core would hold each other up for a whole time slice per barrier. Every word that is waited for is followed by
 the count of its sleepers, so that waking costs nothing when nobody sleeps.
 """
 
@@ -18,6 +18,7 @@ from numba.extending import register_jitable
 from netlang.simd.emitted import INT32, INT64, constant, emits, extern, pointer
 
 SPIN_NANOSECONDS = 2_000  # even loads meet within 1 µs; 20 µs cost 20.8 µs a barrier on a shared core, this 3.7
+SPIN_ALONE = 200_000  # of who shares no core with its team: strangers keep for milliseconds what they are offered
 PARK_NANOSECONDS = 1_000_000
 SLEEPERS = 8  # bytes from a word to the count of its sleepers
 
@@ -147,10 +148,10 @@ def _(builder, word):
 
 
 @register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
-def wait_while(word, value, park=PARK_NANOSECONDS):
+def wait_while(word, value, spin=SPIN_NANOSECONDS, park=PARK_NANOSECONDS):
     """Return when the word, an address, no longer holds the value. Followed by its count of sleepers.
 
-    park: nanoseconds after which to sleep
+    spin, park: nanoseconds after which to offer the core to others, and to sleep
     """
     started = nanoseconds()
     while True:
@@ -163,7 +164,7 @@ def wait_while(word, value, park=PARK_NANOSECONDS):
             atomic_add(word + SLEEPERS, 1)
             sleep_while(word, value)
             atomic_add(word + SLEEPERS, -1)
-        elif waited > SPIN_NANOSECONDS:
+        elif waited > spin:
             give_way()
 
 

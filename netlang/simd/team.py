@@ -9,7 +9,17 @@ from llvmlite import ir
 from numba import types
 from numba.extending import register_jitable
 
-from netlang.simd.atomics import PARK_NANOSECONDS, atomic_add, atomic_load, atomic_store, core, publish, wait_while
+from netlang.simd.atomics import (
+    PARK_NANOSECONDS,
+    SPIN_ALONE,
+    SPIN_NANOSECONDS,
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    core,
+    publish,
+    wait_while,
+)
 from netlang.simd.block import (
     ARRIVED,
     CORES,
@@ -21,6 +31,7 @@ from netlang.simd.block import (
     LAUNCHES,
     RATE,
     SEED,
+    SHARES,
     STATUS,
     STEP,
     STOP,
@@ -29,7 +40,6 @@ from netlang.simd.block import (
     THREADS,
 )
 from netlang.simd.emitted import INT64, constant, emits, pointer
-from netlang.simd.vector import store_i64
 
 
 def _word(team: int, index: int) -> int:
@@ -149,13 +159,14 @@ def barrier(team, thread):
             atomic_store(team + 8 * STOPPED, 1)
         publish(team + 8 * GENERATION, generation + 1)
     else:
-        wait_while(team + 8 * GENERATION, generation)
+        shared = atomic_load(team + 8 * (SHARES + 2 * thread)) != 0
+        wait_while(team + 8 * GENERATION, generation, SPIN_NANOSECONDS if shared else SPIN_ALONE, PARK_NANOSECONDS)
 
 
 @register_jitable(forceinline=True)
 def run_launches(team, thread):
     """One thread's part of a run: all launches of the table, then a barrier. All leave after the same one."""
-    store_i64(team + 8 * (CORES + thread), core(thread))
+    atomic_store(team + 8 * (CORES + 2 * thread), core(thread))
     row = atomic_load(team + 8 * TABLE)
     count = atomic_load(team + 8 * LAUNCHES)
     done = 0
@@ -170,6 +181,22 @@ def run_launches(team, thread):
     if thread == 0:
         atomic_store(team + 8 * DONE, done)
     barrier(team, thread)
+    atomic_store(team + 8 * (SHARES + 2 * thread), _shares(team, thread))
+
+
+@register_jitable(forceinline=True)
+def _shares(team, thread):
+    """1 if the thread began its run on the core of another one, else 0.
+
+    Linux leaves two there for as long as neither sleeps: it moves nobody who ran just now. Who sleeps is woken on a
+    free core, if there is one. Who is alone need not offer its core to strangers at every barrier.
+    """
+    mine = atomic_load(team + 8 * (CORES + 2 * thread))
+    found = 0
+    for other in range(threads(team)):
+        if other != thread and atomic_load(team + 8 * (CORES + 2 * other)) == mine:
+            found = 1
+    return found
 
 
 @register_jitable(forceinline=True)
@@ -182,27 +209,12 @@ def lead(team):
 
 
 @register_jitable(forceinline=True)
-def _crowded(team, thread):
-    """Whether the thread began its run on the core of one before it.
-
-    Linux leaves two there for as long as neither sleeps: it moves nobody who ran just now. Who sleeps is woken on a
-    free core, if there is one.
-    """
-    mine = atomic_load(team + 8 * (CORES + thread))
-    shared = False
-    for other in range(thread):
-        shared = shared or atomic_load(team + 8 * (CORES + other)) == mine
-    return shared
-
-
-@register_jitable(forceinline=True)
 def follow(team, thread, job):
     """The other threads: take part in every run after the job number `job`, asleep in between."""
-    crowded = False
     while True:
-        wait_while(team + 8 * JOB, job, 0 if crowded else PARK_NANOSECONDS)
+        shared = atomic_load(team + 8 * (SHARES + 2 * thread)) != 0
+        wait_while(team + 8 * JOB, job, SPIN_NANOSECONDS, 0 if shared else PARK_NANOSECONDS)
         job += 1
         if atomic_load(team + 8 * LAUNCHES) < 0:
             return
         run_launches(team, thread)
-        crowded = _crowded(team, thread)
