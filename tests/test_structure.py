@@ -78,3 +78,13 @@ def test_files_and_functions_stay_short(path):
 
 def test_nothing_is_called_utils_or_helpers():
     assert not [path for path in SOURCES if path.stem in ("utils", "helpers", "common", "misc")]
+
+
+def test_the_tour_names_every_file_and_folder_of_the_package_and_no_other():
+    table = (ROOT / "docs" / "tour.md").read_text(encoding="utf8").split("## The files")[1].split("\n## ")[0]
+    named_there = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)
+    }
+    here = {p.name if p.is_file() else f"{p.name}/" for p in (ROOT / "netlang").iterdir()}
+
+    assert named_there == {name for name in here if not name.startswith(("__pycache__", "__init__", "."))}
