@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pictures import assert_clear
 
 from netlang.check import check
 from netlang.cli import main
-from netlang.draw.changes import dot
+from netlang.draw.changes import scene
+from netlang.draw.scene import Box, Line, Words, flat
 from netlang.expand import expanded
 from netlang.report.compare import compared
 from netlang.source import Source
@@ -116,10 +118,16 @@ def test_json_has_both_sides():
 
 
 def test_the_drawing_folds_what_is_the_same_and_colours_the_rest(tmp_path):
-    text = dot(compared(example("resnet.net:50"), example("resnet-v1.5.net:50")), ("one", "other"))
+    found = scene(compared(example("resnet.net:50"), example("resnet-v1.5.net:50")), ("one", "other"))
+    colours = [item.fill for item in flat(found.items) if isinstance(item, Box)]
+    lines = [item.role for item in found.items if isinstance(item, Line)]
+    texts = [item.text for item in flat(found.items) if isinstance(item, Words)]
 
-    assert text.count("layers the same") == 4
-    assert (text.count("#f7d4d2"), text.count("#d5ecd4")) == (6, 6)
+    assert_clear(found)
+    assert len([text for text in texts if text.endswith("layers the same")]) == 4
+    assert (colours.count("old"), colours.count("new")) == (6 + 1, 6 + 1)  # of six layers, and of the legend
+    assert (lines.count("old line"), lines.count("new line")) == (9, 9)
+    assert {"only in one", "only in other", "in both"} <= set(texts)
     assert run(EXAMPLES / "lenet.net", EXAMPLES / "lenet5.net", "-o", tmp_path / "x.svg").exit_code == 0
     assert (tmp_path / "x.svg").read_text().count("<svg") == 1
 

@@ -25,7 +25,7 @@ def test_the_report_names_versions_processor_threads_and_tools(cache: Path):
     assert report["threads"]["used"] >= 1
     assert report["processor"]["name"]
     assert report["cache"]["entries"] == 1
-    assert set(report) == {"python", "system", "packages", "processor", "threads", "cache", "graphviz", "cuda"}
+    assert set(report) == {"python", "system", "packages", "processor", "threads", "cache", "cuda"}
 
 
 def test_the_text_says_plainly_that_cuda_is_not_used(cache: Path):

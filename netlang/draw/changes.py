@@ -3,50 +3,67 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import graphviz
-
-from netlang.draw.dot import FONT, INK, LINE, QUIET
-from netlang.draw.letters import ascii_only
+from netlang.draw.boxes import HIGH, PAD, SIZE
+from netlang.draw.layered import Vertex, layered
+from netlang.draw.letters import ascii_only, widest
+from netlang.draw.page import MARGIN
+from netlang.draw.placed import LABEL
+from netlang.draw.scene import Box, Group, Item, Line, Rect, Scene, Words, bounds, fitted
 from netlang.types import shown
 
 if TYPE_CHECKING:
     from netlang.report.compare import Comparison, Pair, Place
 
-OLD, NEW, BOTH = ("#f7d4d2", "#b3261e"), ("#d5ecd4", "#2e7d32"), ("#eef1f4", LINE)  # background, edges
 RUN = 3  # layers the same below one another that are still drawn one by one
+SIDES = ("old", "new")
 
 
-def dot(found: "Comparison", titles: tuple[str, str]) -> str:
-    """The DOT text of a comparison. titles: what the two nets are called."""
-    graph = graphviz.Digraph("diff")
-    legend = f"red: only in {titles[0]}     green: only in {titles[1]}"
-    graph.attr(bgcolor="white", pad="0.15", nodesep="0.3", ranksep="0.25", fontname=FONT, fontsize="11",
-               label=ascii_only(legend), labelloc="t", fontcolor=QUIET)  # fmt: skip
-    graph.attr("node", shape="box", style="filled,rounded", color="#ffffff00", fontname=FONT, fontsize="12",
-               fontcolor=INK, height="0.3", margin="0.12,0.04")  # fmt: skip
-    graph.attr("edge", fontname=FONT, fontsize="10.5", fontcolor=QUIET, arrowsize="0.6", penwidth="1.2")
-    _Drawing(graph, found).all()
-    return str(graph.source)
+def scene(found: "Comparison", titles: tuple[str, str]) -> Scene:
+    """A comparison laid out. titles: what the two nets are called."""
+    drawing = _Drawing(found)
+    drawing.all()
+    items = drawing.placed()
+    return fitted((*items, *_legend(titles, bounds(items))), MARGIN)
 
 
 class _Drawing:
-    """The drawing so far. of: the box of each layer of the old net, and of the new one, by its number."""
+    """The drawing so far. boxes: colour and text, by name; edges: the sides that each is on, 0 and 1
 
-    def __init__(self, graph: graphviz.Digraph, found: "Comparison") -> None:
-        self.graph, self.found = graph, found
+    of: the box of each layer of the old net, and of the new one, by its number
+    """
+
+    def __init__(self, found: "Comparison") -> None:
+        self.found = found
         self.of: tuple[dict[int, str], dict[int, str]] = ({}, {})
+        self.boxes: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.edges: dict[tuple[str, str], set[int]] = {}
 
     def all(self) -> None:
+        """Every box, and what leads from one to another."""
         for number, group in enumerate(self._groups()):
             self._box(number, group)
         for pair in self.found.pairs:
             for side, place in enumerate((pair.old, pair.new)):
                 if place is not None:
                     self._arrows(side, place)
-        for (source, to), sides in self.edges.items():
-            colour = LINE if len(sides) == 2 else (OLD, NEW)[sides.copy().pop()][1]
-            self.graph.edge(source, to, color=colour)
+
+    def placed(self) -> tuple[Item, ...]:
+        """All of it in its place."""
+        vertices = [
+            Vertex(name, widest(rows, SIZE) + 2 * PAD, HIGH + 13 * (len(rows) - 1))
+            for name, (_, rows) in self.boxes.items()
+        ]
+        found = layered(vertices, list(self.edges))
+        items: list[Item] = []
+        for points, sides in zip(found.lines, self.edges.values(), strict=True):
+            items.append(Line(points, "line" if len(sides) == 2 else f"{SIDES[min(sides)]} line"))
+        for name, (colour, rows) in self.boxes.items():
+            r = found.places[name]
+            x, y = r.centre
+            words = [Words(rows[0], x, y - 6.5 * (len(rows) - 1), SIZE)]
+            words += [Words(text, x, y + 7.5, LABEL, "quiet") for text in rows[1:]]
+            items.append(Group((Box(r, colour), *words)))
+        return tuple(items)
 
     def _groups(self) -> Iterator[list["Pair"]]:
         """Layers that are the same and pass on one tensor share a box, if they are many."""
@@ -84,24 +101,21 @@ class _Drawing:
     def _box(self, number: int, group: list["Pair"]) -> None:
         pair = group[0]
         if pair.same:
-            text = _text(pair.old) if len(group) == 1 else f"{len(group)} layers the same"
-            self._node(f"same{number}", text, BOTH)
+            rows = _rows(pair.old) if len(group) == 1 else (f"{len(group)} layers the same",)
+            self.boxes[f"same{number}"] = ("same", rows)
             for each in group:
                 self._holds(f"same{number}", each)
             return
-        for side, (place, colours) in enumerate(((pair.old, OLD), (pair.new, NEW))):
+        for side, place in enumerate((pair.old, pair.new)):
             if place is not None:
-                name = f"{('old', 'new')[side]}{number}"
-                self._node(name, _text(place), colours)
+                name = f"{SIDES[side]}{number}"
+                self.boxes[name] = (SIDES[side], _rows(place))
                 self.of[side][place.at] = name
 
     def _holds(self, name: str, pair: "Pair") -> None:
         for side, place in enumerate((pair.old, pair.new)):
             if place is not None:
                 self.of[side][place.at] = name
-
-    def _node(self, name: str, text: str, colours: tuple[str, str]) -> None:
-        self.graph.node(name, text, fillcolor=colours[0])
 
     def _arrows(self, side: int, place: "Place") -> None:
         to = self.of[side][place.at]
@@ -111,7 +125,16 @@ class _Drawing:
                 self.edges.setdefault((source, to), set()).add(side)
 
 
-def _text(place: "Place | None") -> str:
+def _rows(place: "Place | None") -> tuple[str, ...]:
     assert place is not None
     row = place.row
-    return ascii_only(f"{row.layer} {row.activation or ''}".strip() + f"\n{shown(('n', *row.output))}")
+    return ascii_only(f"{row.layer} {row.activation or ''}".strip()), ascii_only(shown(("n", *row.output)))
+
+
+def _legend(titles: tuple[str, str], r: Rect) -> Iterator[Item]:
+    """Whose colours these are, above the drawing."""
+    texts = (("old", f"only in {titles[0]}"), ("new", f"only in {titles[1]}"), ("same", "in both"))
+    for k, (colour, text) in enumerate(texts):
+        y = r.y - 20 * (len(texts) - k) - 6
+        yield Box(Rect(r.x, y, 16, 12), colour, radius=3)
+        yield Words(ascii_only(text), r.x + 22, y + 6, LABEL, "quiet", "start")

@@ -134,8 +134,11 @@ class _Layers:
     def straighten(self, chain: list[_Spot]) -> None:
         """Take the bends out of an edge where there is room: move where it passes, or its only reader."""
         first, *middle, last = chain
-        if not middle and len(first.below) == len(last.above) == 1 and self.free(last, first.x):
-            last.x = first.x
+        if not middle and len(first.below) == len(last.above) == 1:
+            if self.free(last, first.x):
+                last.x = first.x
+            elif self.free(first, last.x):
+                first.x = last.x
         tries = {first.x, _port(chain[-2], last), *(s.x for s in middle)}
         free = [x for x in tries if all(self.free(s, x) for s in middle)]
         best = min(free, key=lambda x: (abs(x - first.x) + abs(x - last.x), x), default=None)

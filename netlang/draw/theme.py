@@ -38,6 +38,9 @@ LIGHT = Theme(
         "input": "#ffffff",
         "other": "#eef1f4",
         "gradient": "#fde2d3",
+        "old": "#f7d4d2",
+        "new": "#d5ecd4",
+        "same": "#eef1f4",
     },
     {
         "ground": "#ffffff",
@@ -47,6 +50,8 @@ LIGHT = Theme(
         "skip": "#5b7aa8",
         "frame": "#9aa5b1",
         "panel": "#fafbfc",
+        "old line": "#b3261e",
+        "new line": "#2e7d32",
     },
 )
 DARK = Theme(
@@ -61,6 +66,9 @@ DARK = Theme(
         "input": "#14191f",
         "other": "#39424c",
         "gradient": "#6a3a1f",
+        "old": "#662d2a",
+        "new": "#21502f",
+        "same": "#39424c",
     },
     {
         "ground": "#14191f",
@@ -70,6 +78,8 @@ DARK = Theme(
         "skip": "#8fb4ea",
         "frame": "#566370",
         "panel": "#1a2129",
+        "old line": "#f28b82",
+        "new line": "#81c995",
     },
 )
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}

@@ -15,7 +15,7 @@ from netlang.draw.placed import Placed, Want
 from netlang.draw.scene import Face, Group, Item, Point, Rect, Words, bounds, shifted
 from netlang.graph import NodeId
 from netlang.sizes import fixed, letters
-from netlang.types import Dim
+from netlang.types import Dim, shown
 
 TALL, LEAST = 170.0, 3.0  # points of the most pixels of a drawing, and of the fewest
 PER_CHANNEL = 1.6  # points of width per square root of channels
@@ -70,16 +70,17 @@ class Volumes:
         wide = max(r.width, widest(texts, SIZE))
         body = shifted(body, (wide - r.width) / 2 - r.x, -r.y - r.height / 2)
         half = r.height / 2
-        looks = [(SIZE, "ink")] * (len(texts) - 1) + [(SMALL, "quiet")]
+        below = len(_shape(step))
+        looks = [(SIZE, "ink")] * (len(texts) - below) + [(SMALL, "quiet")] * below
         words = tuple(
             Words(text, wide / 2, half + 10 + 13 * k, *look)
             for k, (text, look) in enumerate(zip(texts, looks, strict=True))
         )
-        below = half + 10 + 13 * len(texts)
+        low = half + 10 + 13 * len(texts)
         bare = (wide - r.width) / 2
-        rect = Rect(bare, -half, r.width, half + below - 6)
+        rect = Rect(bare, -half, r.width, half + low - 6)
         wants = tuple(Want(tap, rect, entry=False) for tap in step.also)
-        return Placed((Group((*body, *words), step),), wide, half, below, {step.id: rect}, wants, bare=(bare, bare))
+        return Placed((Group((*body, *words), step),), wide, half, low, {step.id: rect}, wants, bare=(bare, bare))
 
 
 def _times(part: Part) -> int:
@@ -91,8 +92,14 @@ def caption(part: Part) -> tuple[str, ...]:
     step = step_of(part)
     times = [f"  x{_times(part)}"] if _times(part) > 1 else []
     words = [word + " " for word in step.text.split(" ")] + times
-    lines = [*_wrapped(words), *_wrapped([f"{option}  " for option in step.options]), step.shape]
-    return tuple(ascii_only(line) for line in lines)
+    options = _wrapped([f"{option}  " for option in step.options])
+    return tuple(ascii_only(line) for line in (*_wrapped(words), *options, *_shape(step)))
+
+
+def _shape(step: Step) -> list[str]:
+    """The shape, in several lines where it is made of letters."""
+    axes = [shown((size,)) for size in step.sizes]
+    return _wrapped([f"{axis}x" for axis in axes[:-1]] + axes[-1:]) or [step.shape]
 
 
 def _wrapped(words: list[str]) -> list[str]:
