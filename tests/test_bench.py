@@ -1,6 +1,7 @@
 """Timing, limits, floors and rows of `netlang bench`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from logistic import LogisticNet
 
 import netlang
-from netlang.bench import compare, floor, limits, measure, peers, runtime
+from netlang.bench import alone, compare, floor, history, kernels, limits, measure, peers, runtime
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing
 from netlang.cli import bench, main
@@ -151,13 +152,110 @@ def test_rows_are_appended_to_a_table_and_what_was_there_stays(tmp_path: Path):
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
+def test_only_a_row_that_is_worse_than_one_before_is_told(tmp_path: Path):
+    path = tmp_path / "m.md"
+    slower = replace(RESULT, netlang=Timing((2.3e-3,) * 3))
+    compare.append(path, COMPARISON, "2026-01-01")
+    compare.append(path, replace(COMPARISON, batch=8, results=(slower,)), "2026-01-02")
+    assert history.dropped(history.rows(path)) == []
+
+    compare.append(path, replace(COMPARISON, results=(slower,)), "2026-01-03")
+
+    said = "lenet, 64, train, against b: 1.74 on 2026-01-03, 13% below 2.00 on 2026-01-01"
+    assert history.dropped(history.rows(path)) == [said]
+    assert CliRunner().invoke(main, ["bench", "--history", str(path)]).exit_code == 1
+    compare.append(path, COMPARISON, "2026-01-04")
+    assert history.dropped(history.rows(path)) == []
+    assert CliRunner().invoke(main, ["bench", "--history", str(path)]).output.startswith("none of 4 rows")
+
+
+def test_without_a_peer_the_floor_is_the_measure(tmp_path: Path):
+    path = tmp_path / "m.md"
+    for took, day in ((2e-3, "2026-01-01"), (4e-3, "2026-01-02")):
+        alone_ = replace(RESULT, netlang=Timing((took,) * 3), peers={})
+        compare.append(path, replace(COMPARISON, results=(alone_,)), day)
+
+    (said,) = history.dropped(history.rows(path))
+
+    assert said == "lenet, 64, train, against the floor: 0.25 on 2026-01-02, 50% below 0.50 on 2026-01-01"
+
+
+def test_a_table_of_something_else_is_not_read_and_a_spoilt_row_is_named(tmp_path: Path):
+    path = tmp_path / "m.md"
+    compare.append(path, COMPARISON, "2026-01-01")
+    whole = path.read_text()
+    path.write_text("| a | b |\n|---|---|\n| 1 | 2 |\n\n" + whole)
+    assert len(history.rows(path)) == 1
+
+    path.write_text(whole.replace("| 2.00 |", "| fast |"))
+
+    result = CliRunner().invoke(main, ["bench", "--history", str(path)])
+    assert result.exit_code == 1
+    assert "a row is not one that" in result.stderr
+
+
+@pytest.mark.parametrize("asked", [[], ["x.net", "--kernels"], ["--kernels", "--history", "m.md"]])
+def test_one_thing_is_measured_at_a_time(asked: list[str]):
+    result = CliRunner().invoke(main, ["bench", *asked])
+
+    assert result.exit_code == 2
+    assert "give one of FILE, --kernels and --history" in result.stderr
+
+
+def test_memory_is_what_a_process_of_its_own_takes_and_a_failure_is_a_note(tmp_path: Path):
+    file = tmp_path / "a.net"
+    file.write_text(f"input 64\nFC-{1 << 16}, tanh\nFC-3, softmax\n")
+    request = alone.Request(str(file), None, {}, 2, "infer", 1)
+    notes: list[str] = []
+
+    found = alone._asked(request, notes.append)
+
+    assert found is not None
+    assert found["peak"] > 4 * 64 * (1 << 16) / 1e6  # the weights alone
+    assert alone._asked(replace(request, path="nowhere.net", contender="onnxruntime"), notes.append) is None
+    assert len(notes) == 1
+    assert notes[0].startswith("onnxruntime: its memory was not measured: ")
+
+
+def test_memory_and_both_ways_to_compile_are_in_json_and_table():
+    measured = alone.Measured({"netlang": 10.5}, {"cold": 3.0, "warm": 0.5})
+    result = replace(RESULT, peaks=measured.peaks, compiled=measured.compiled)
+
+    found = result.as_json()
+
+    assert (found["peak_mb"], found["compile_s"]) == ({"netlang": 10.5}, {"cold": 3, "warm": 0.5})
+    text = compare.table(replace(COMPARISON, results=(result,)))
+    assert "memory: netlang 10 MB" in text
+    assert "compiled in 3.0 s cold, 0.5 s warm" in text
+
+
+def test_a_product_is_timed_beside_the_peak_of_a_core(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "SAMPLE", 1e-4)
+
+    found = kernels._product("spread_f32_1x1", 100.0)
+
+    assert found.gflops > 0
+    assert found.share == pytest.approx(found.gflops / 100, abs=1e-3)
+
+
+def test_kernels_are_told_with_their_share():
+    moving = kernels.Moving("map_c", "relu1", 2.0, 80.0, 40.0, 0.8)
+    found = kernels.Kernels(200, 2, Limits(400, 50), (kernels.Product("spread_f32_6x4", 190, 0.95),), (moving,))
+
+    text = kernels.table(found)
+
+    assert "spread_f32_6x4               190 GFLOP/s    95%" in text
+    assert "map_c                       40.0 GB/s       80%    2.000 ms  relu1" in text
+    assert found.as_json()["moving"][0]["gbs"] == 40
+
+
 def bench_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
     net = LogisticNet()
     net.graph = lenet_head()
     monkeypatch.setattr(bench, "opened", lambda file, settings: net)
     monkeypatch.setattr(limits, "measure", lambda threads: Limits(500, 60))
     monkeypatch.setattr(measure, "SAMPLE", 1e-4)
-    return CliRunner().invoke(bench.command, ["x.net", "--batch", "8", "--repeat", "3", *args])
+    return CliRunner().invoke(bench.command, ["x.net", "--batch", "8", "--repeat", "3", "--quick", *args])
 
 
 def test_without_pytorch_netlang_stands_alone_and_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):

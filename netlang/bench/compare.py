@@ -4,7 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 
 from netlang.backend.cache import counts
 from netlang.bench import floor, peers, runtime
+from netlang.bench.alone import Measured
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing, Work, interleaved
 
+Apart = Callable[[str, list[str], Callable[[str], None]], Measured]
 SEED = 0  # of inputs and labels
 NETLANG = "netlang"
 BUSY = 0.5  # spread beyond which a measurement says more about the machine's other work than about the net
@@ -26,6 +28,7 @@ class Result:
 
     floor: seconds; peers: by name, the fastest counts
     compiled: seconds to a ready program, "cold" if any kernel was compiled, "warm" if the cache had all of them
+    peaks: memory by contender, 10^6 bytes; empty where it was not measured
     """
 
     mode: str
@@ -33,6 +36,7 @@ class Result:
     floor: float
     peers: Mapping[str, Timing]
     compiled: Mapping[str, float]
+    peaks: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def best(self) -> str | None:
@@ -55,6 +59,7 @@ class Result:
             "peer_spreads": {name: round(timing.spread, 3) for name, timing in self.peers.items()},
             "ratio": round(self.ratio, 3) if self.ratio else None,
             "compile_s": {kind: round(seconds, 3) for kind, seconds in self.compiled.items()},
+            "peak_mb": dict(self.peaks),
         }
 
 
@@ -85,14 +90,27 @@ class Comparison:
 
 
 def compare(
-    net: Any, batch: int, modes: tuple[str, ...], against: Collection[str], threads: int, repeat: int, limits: Limits
+    net: Any,
+    batch: int,
+    modes: tuple[str, ...],
+    against: Collection[str],
+    threads: int,
+    repeat: int,
+    limits: Limits,
+    apart: Apart | None = None,
 ) -> Comparison:
-    """Measure a net of `netlang.load` in the given modes. against: of `torch` and `onnxruntime`.
+    """Measure a net of `netlang.load` in the given modes.
 
+    against: of `torch`, `onnxruntime` and `jax`
+    apart: measures the contenders of a mode, each in a process of its own
     Raises NetError or Problem.
     """
     notes: list[str] = []
     results = tuple(_measure(net, batch, mode, against, threads, repeat, limits, notes.append) for mode in modes)
+    if apart:
+        alone = [apart(result.mode, list(result.peers), notes.append) for result in results]
+        both = zip(results, alone, strict=True)
+        results = tuple(replace(r, peaks=a.peaks, compiled={**r.compiled, **a.compiled}) for r, a in both)
     if any(t.spread > BUSY for r in results for t in (r.netlang, *([r.peers[r.best]] if r.best else []))):
         notes.append(f"a spread above {BUSY:.0%}: something else was running, measure again")
     return Comparison(net.name, batch, threads, limits, results, tuple(dict.fromkeys(notes)))
@@ -156,6 +174,9 @@ def table(comparison: Comparison) -> str:
         lines += [f"  {name:<28}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
         over = result.netlang.median / result.floor if result.floor else float("nan")
         lines.append(f"  {'floor':<28}{_ms(result.floor):>10.3f} ms   netlang takes {over:.2f} times that")
+        if result.peaks:
+            lines.append("  memory: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in result.peaks.items()))
+            lines.append("  compiled in " + ", ".join(f"{s:.1f} s {kind}" for kind, s in result.compiled.items()))
         if result.ratio is not None:
             lines.append(f"  ratio {result.ratio:.2f}: {result.best} / netlang")
     limits = comparison.limits

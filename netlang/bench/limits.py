@@ -80,9 +80,9 @@ def peak(threads: int) -> float:
 
     def seconds(rounds: int) -> float:
         args = [np.array([rounds, o.ctypes.data], np.int64) for o in out]
-        return _together([partial(run, a.ctypes.data, 0, 0) for a in args])
+        return together([partial(run, a.ctypes.data, 0, 0) for a in args])
 
-    rounds = _enough(seconds)
+    rounds = enough(seconds)
     return 2.0 * LANES * count * rounds * threads / min(seconds(rounds) for _ in range(TRIES))
 
 
@@ -95,10 +95,10 @@ def bandwidth(threads: int, size: int = TRIAD_BYTES) -> float:
     part = size // threads // 64 * 64
     args = [np.array([*(a.ctypes.data + part * t for a in arrays), part], np.int64) for t in range(threads)]
     work = [partial(run, a.ctypes.data, 0, 0) for a in args]
-    return 3.0 * part * threads / min(_together(work) for _ in range(TRIES))
+    return 3.0 * part * threads / min(together(work) for _ in range(TRIES))
 
 
-def _enough(seconds: Callable[[int], float]) -> int:
+def enough(seconds: Callable[[int], float]) -> int:
     """Rounds that take at least SAMPLE."""
     rounds = 1000
     while (took := seconds(rounds)) < SAMPLE:
@@ -106,7 +106,7 @@ def _enough(seconds: Callable[[int], float]) -> int:
     return rounds
 
 
-def _together(work: Sequence[Callable[[], object]]) -> float:
+def together(work: Sequence[Callable[[], object]]) -> float:
     """Seconds from the common start of all threads to the end of the last; ctypes lets the lock go."""
     gate = threading.Barrier(len(work) + 1)
 

@@ -39,13 +39,16 @@ def available() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def inference(case: Case, note: Callable[[str], None]) -> dict[str, Work]:
-    """A call per mode that computes the output of the batch. note: told which modes do not work here, and why."""
+def inference(case: Case, note: Callable[[str], None], only: str | None = None) -> dict[str, Work]:
+    """A call per mode that computes the output of the batch.
+
+    note: told which modes do not work here, and why; only: the name of one mode, if the others are not wanted
+    """
     import torch
 
     torch.set_num_threads(case.threads)
     found: dict[str, Work] = {}
-    for name, twin, x, compiled in _modes(case, note):
+    for name, twin, x, compiled in _modes(case, note, only):
         run = compiled(twin.eval())
 
         def work(run: Any = run, x: Any = x) -> object:
@@ -57,13 +60,13 @@ def inference(case: Case, note: Callable[[str], None]) -> dict[str, Work]:
     return found
 
 
-def training(case: Case, note: Callable[[str], None]) -> dict[str, Work]:
+def training(case: Case, note: Callable[[str], None], only: str | None = None) -> dict[str, Work]:
     """A call per mode that takes one optimizer step: forward, loss, backward, update, gradients forgotten."""
     import torch
 
     torch.set_num_threads(case.threads)
     found: dict[str, Work] = {}
-    for name, twin, x, compiled in _modes(case, note):
+    for name, twin, x, compiled in _modes(case, note, only):
         loss = compiled(_loss(case, twin.train()))
         ways = {how: _step(loss, x, case, optimizer) for how, optimizer in optimizers(twin, case.train).items()}
         working = {how: work for how, work in ways.items() if _works(f"{name} ({how})", work, note)}
@@ -95,7 +98,9 @@ def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
     return ways
 
 
-def _modes(case: Case, note: Callable[[str], None]) -> Iterator[tuple[str, Any, Any, Callable[[Any], Any]]]:
+def _modes(
+    case: Case, note: Callable[[str], None], only: str | None
+) -> Iterator[tuple[str, Any, Any, Callable[[Any], Any]]]:
     """Name, twin, input, and what makes the twin's functions ready: nothing, or `torch.compile`."""
     import torch
 
@@ -106,9 +111,10 @@ def _modes(case: Case, note: Callable[[str], None]) -> Iterator[tuple[str, Any, 
         note(f"torch compiled: left out, {missing}")
     for ready in ("", "compiled ")[: 1 if missing else 2]:
         for layout in ("nchw", "nhwc"):
-            made = twin(case.net, "f32", layout).load(case.weights)
             name = f"torch {ready}{'channels-last' if layout == 'nhwc' else 'channels-first'}"
-            yield name, made, _placed(case.x, layout), torch.compile if ready else _as_it_is
+            if only in (None, name):
+                made = twin(case.net, "f32", layout).load(case.weights)
+                yield name, made, _placed(case.x, layout), torch.compile if ready else _as_it_is
         if case.x.ndim != 4:
             break  # layouts are of images
 

@@ -11,6 +11,7 @@ from netlang.bench.measure import Timing, interleaved
 from netlang.check.counts import macs_of
 from netlang.layer import Layer
 from netlang.loaded import Clock
+from netlang.passes.recompute import AGAIN
 from netlang.plan import Launch
 from netlang.sizes import fixed
 from netlang.source import Source
@@ -69,7 +70,7 @@ def profile(net: Any, batch: int, mode: str, threads: int, repeat: int, limits: 
         x, target = compare.inputs(net, batch)
         whole = interleaved({"": (lambda: program.step(x, target)) if training else (lambda: program(x))}, repeat)[""]
         loaded = program.loaded("train" if training else "evaluate")
-        found = _least(loaded, batch, repeat)
+        found = least(loaded, batch, repeat)
         lines: dict[tuple[Source, int], Spent] = {}
         rest = 0.0
         for launch, seconds in found:
@@ -77,14 +78,15 @@ def profile(net: Any, batch: int, mode: str, threads: int, repeat: int, limits: 
                 rest += seconds
                 continue
             spent = lines.setdefault((launch.span.source, launch.span.row), Spent())
-            spent.seconds[BACKWARD if launch.node.startswith("d.") else FORWARD] += seconds
+            again = launch.node.startswith("d.") or launch.node.endswith(AGAIN)
+            spent.seconds[BACKWARD if again else FORWARD] += seconds
     finally:
         program.close()
     _counted(net.graph, batch, lines)
     return Profile(net.name, batch, mode, threads, limits, whole, lines, rest)
 
 
-def _least(loaded: Any, batch: int, repeat: int) -> list[tuple[Launch, float]]:
+def least(loaded: Any, batch: int, repeat: int) -> list[tuple[Launch, float]]:
     """The launches and the least time each takes."""
     best: dict[int, float] = {}
     launches = {id(launch): launch for segment in SEGMENTS for launch in loaded.plan.segments.get(segment, ())}

@@ -20,22 +20,28 @@ def available() -> bool:
 
 def inference(case: Case) -> dict[str, Work]:
     """A call that computes the outputs of the batch. Images lie channels first, as its convolutions want them."""
-    import onnxruntime
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"
-        case.net.export(path, case.weights, channels_first=True, external=True)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = case.threads
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (entry,) = session.get_inputs()
-    x = np.ascontiguousarray(_first(case.x))
-    feeds = {entry.name: x.astype(np.int64) if "int64" in entry.type else x}
+        exported(case, path)
+        return {NAME: session(path, case.x, case.threads)}
 
-    def work() -> Any:
-        return session.run(None, feeds)
 
-    return {NAME: work}
+def exported(case: Case, path: Path) -> None:
+    """Write the net as ONNX Runtime likes it."""
+    case.net.export(path, case.weights, channels_first=True, external=True)
+
+
+def session(path: Path, x: Any, threads: int) -> Work:
+    """A call that runs an exported net on x[n, ...]."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (entry,) = made.get_inputs()
+    fed = np.ascontiguousarray(_first(x))
+    feeds = {entry.name: fed.astype(np.int64) if "int64" in entry.type else fed}
+    return lambda: made.run(None, feeds)
 
 
 def _first(x: Any) -> Any:

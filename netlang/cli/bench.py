@@ -1,13 +1,16 @@
 """`netlang bench FILE`: how fast, beside PyTorch and beside what the machine can do."""
 
 import json
+import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
 from netlang.backend.limits import thread_count
-from netlang.cli.file import file_argument, set_option
+from netlang.cli.file import completed, constants, set_option
 from netlang.cli.nets import opened, plainly
 from netlang.diagnostics import either
 from netlang.net import LARGEST_BATCH
@@ -18,48 +21,84 @@ INSTALL = "{} is not installed, and left out: pip install 'netlang[reference]'"
 
 
 @click.command("bench")
-@file_argument
+@click.argument("file", metavar="FILE[:VARIANT]", required=False, shell_complete=completed)
 @set_option
 @click.option(
     "--batch", type=click.IntRange(1, LARGEST_BATCH), default=64, show_default=True, help="Examples per call."
 )
 @click.option("--mode", default="train,infer", show_default=True, help="A training step, a forward pass, or both.")
-@click.option("--against", default="torch,onnxruntime", show_default=True, help="The peers, or none.")
+@click.option("--against", default=",".join(PEERS), show_default=True, help="The peers, or none.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of all; the processors there are, if not said.")
 @click.option("--repeat", type=click.IntRange(3), default=7, show_default=True, help="Rounds; the median counts.")
+@click.option("--quick", is_flag=True, help="Leave out memory and compiling, which are measured in processes apart.")
 @click.option("--append", "rows", type=click.Path(path_type=Path), help="Add a row to this Markdown file.")
+@click.option("--kernels", is_flag=True, help="Time products and kernels that move bytes, instead of a net.")
+@click.option("--history", type=click.Path(path_type=Path), help="Tell which rows of this file were better before.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def command(
-    file: str,
-    settings: tuple[str, ...],
-    batch: int,
-    mode: str,
-    against: str,
-    threads: int | None,
-    repeat: int,
-    rows: Path | None,
-    as_json: bool,
-) -> None:
+def command(file: str | None, threads: int | None, kernels: bool, history: Path | None, **options: Any) -> None:
     """Time a net: contenders take turns, the median counts, the fastest peer in its fastest mode is the measure.
 
     ratio = the fastest peer's median / netlang's; above 1, netlang is faster.
     """
-    modes, asked = _chosen(mode, MODES, "--mode"), () if against == "none" else _chosen(against, PEERS, "--against")
+    if (file is not None) + kernels + (history is not None) != 1:
+        raise click.UsageError("give one of FILE, --kernels and --history")
+    as_json = options["as_json"]
     with plainly(as_json):
-        from netlang.bench import compare, limits, peers, runtime
+        if history is not None:
+            _history(history, as_json)
+        elif kernels:
+            _kernels(thread_count(threads), as_json)
+        else:
+            _compared(str(file), thread_count(threads), options)
 
-        net = opened(file, settings)
-        there = {"torch": peers.available, "onnxruntime": runtime.available}
-        wanted = tuple(name for name in asked if there[name]())
-        for name in asked:
-            if name not in wanted:
-                click.echo(f"note: {INSTALL.format(name)}", err=True)
-        count = thread_count(threads)
-        machine = limits.measure(count)
-        comparison = compare.compare(net, batch, modes, wanted, count, repeat, machine)
-        if rows is not None:
-            compare.append(rows, comparison, date.today().isoformat())
-    click.echo(json.dumps(comparison.as_json()) if as_json else compare.table(comparison))
+
+def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
+    """Time a net beside its peers."""
+    modes = _chosen(options["mode"], MODES, "--mode")
+    asked = () if options["against"] == "none" else _chosen(options["against"], PEERS, "--against")
+    from netlang.bench import alone, compare, limits, peers, runtime
+    from netlang.syntax.read import divided
+
+    net = opened(file, options["settings"])
+    there = {"torch": peers.available, "onnxruntime": runtime.available}
+    for name in asked:
+        if not there[name]():
+            click.echo(f"note: {INSTALL.format(name)}", err=True)
+    wanted = tuple(name for name in asked if there[name]())
+    machine = limits.measure(threads)
+    path, variant = divided(file)
+
+    def apart(mode: str, contenders: list[str], note: Callable[[str], None]) -> alone.Measured:
+        settings = constants(options["settings"])
+        request = alone.Request(str(path), variant, settings, options["batch"], mode, threads)
+        return alone.measure(request, contenders, note)
+
+    batch, repeat = options["batch"], options["repeat"]
+    found = compare.compare(net, batch, modes, wanted, threads, repeat, machine, None if options["quick"] else apart)
+    if options["rows"] is not None:
+        compare.append(options["rows"], found, date.today().isoformat())
+    click.echo(json.dumps(found.as_json()) if options["as_json"] else compare.table(found))
+
+
+def _kernels(threads: int, as_json: bool) -> None:
+    from netlang.bench import kernels, limits
+
+    found = kernels.measure(threads, limits.measure(threads))
+    click.echo(json.dumps(found.as_json()) if as_json else kernels.table(found))
+
+
+def _history(path: Path, as_json: bool) -> None:
+    """Exit status 1 where a row has dropped."""
+    from netlang.bench import history
+
+    rows = history.rows(path)
+    dropped = history.dropped(rows)
+    if as_json:
+        click.echo(json.dumps({"rows": len(rows), "dropped": dropped}))
+    else:
+        click.echo("\n".join(dropped) or f"none of {len(rows)} rows is 10 % below one before")
+    if dropped:
+        sys.exit(1)
 
 
 def _chosen(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
