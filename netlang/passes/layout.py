@@ -16,7 +16,7 @@ from netlang.primitives.contraction.dense import suits
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Convert, Reshape, Transpose
 from netlang.primitives.launch import LANES
-from netlang.types import Tensor
+from netlang.types import BATCH, Tensor
 
 MARGIN = 1.1  # examples in the lanes must promise this much more: they cost conversions at the border of the images
 
@@ -81,6 +81,9 @@ class _Laid:
         self.now, self.other, self.lanes = dict[str, str](), dict[tuple[str, str], str](), dict[str, str]()
 
     def take(self, node: Node, lanes: str, reads: str) -> None:
+        if isinstance(node.made_by, Input) and lanes == "n":
+            self.image(node)
+            return
         made_by = replace(node.made_by, lanes=lanes) if isinstance(node.made_by, Input) else node.made_by
         inputs = tuple(self.converted(i, reads, node) for i in node.inputs)
         if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c" and not self.dense(inputs):
@@ -88,6 +91,17 @@ class _Laid:
             inputs = (inputs[0], self.transposed(inputs[1], node))
         self.graph.add(replace(node, made_by=made_by, inputs=inputs))
         self.now[node.id], self.lanes[node.id] = node.id, lanes
+
+    def image(self, node: Node) -> None:
+        """An input with examples in its lanes arrives as rows, which threads turn faster than the border can."""
+        rows = replace(node, type=node.type.with_shape(BATCH, node.type.size))
+        turned = Node(f"{node.id}.n", Convert("n"), (node.id,), rows.type, node.span, node.path)
+        image = Node(
+            f"{node.id}.image", Reshape(node.type.arrayed(0)[1:]), (turned.id,), node.type, node.span, node.path
+        )
+        for each in (rows, turned, image):
+            self.graph.add(each)
+        self.now[node.id], self.lanes[node.id] = image.id, "n"
 
     def dense(self, inputs: tuple[str, ...]) -> bool:
         """Whether few examples read many weights, as they are."""

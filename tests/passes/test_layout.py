@@ -23,9 +23,9 @@ def test_lanes_change_where_images_become_vectors_and_nowhere_else():
     after = layout(before, 64)
 
     lanes = lanes_of(after)
-    assert lanes["input"] == lanes["conv2"] == "n"
-    assert lanes["fc1"] == lanes["target"] == "c"
-    assert len(list(after.made_by(Convert))) == 2  # forward, and backward
+    assert lanes["input.image"] == lanes["conv2"] == "n"
+    assert lanes["input"] == lanes["fc1"] == lanes["target"] == "c"
+    assert len(list(after.made_by(Convert))) == 3  # of the input as rows, forward, and backward
     assert_computes_the_same(before, after)
 
 

@@ -113,42 +113,39 @@ def convert_draft(
     if inputs[0].lanes == result.lanes:
         arguments.add(vectors=by_channel.places * (by_channel.columns if result.lanes == "c" else by_channel.channels))
         return drafted("copy_converted", arguments, _copy(by_channel if result.lanes == "c" else by_example))
-    lines = _to_examples(by_channel) if result.lanes == "n" else _to_channels(by_channel)
-    return drafted(f"convert_to_{result.lanes}", arguments, lines)
+    return drafted(f"convert_to_{result.lanes}", arguments, _squares(by_channel, result.lanes))
 
 
-def _to_examples(g: Geometry) -> list[str]:
-    move = f"store_scalar_{g.dtype}(to + e * {g.size}, load_scalar_{g.dtype}(at + e * row))"
+def _squares(g: Geometry, lanes: str) -> list[str]:
+    """16 examples by 16 channels of a place at a time; where there are fewer, number by number."""
+    one = f"(first + e * row + c * {g.size})", f"(across + c * {g.vector} + e * {g.size})"  # lanes "c", and lanes "n"
+    if lanes == "n":
+        source, to, whole = one[0], one[1], f"across, {g.vector}, first, row"
+        fill = ["for c in range(wide):", f"    store_{g.dtype}(across + c * {g.vector}, splat_{g.dtype}(0.0))"]
+    else:
+        source, to, whole = one[1], one[0], f"first, row, across, {g.vector}"
+        fill = ["for e in range(real):", f"    store_{g.dtype}(first + e * row, splat_{g.dtype}(0.0))"]
+    by_channel, by_example = ("x", "y") if lanes == "n" else ("y", "x")
     return [
         "count = examples(team)",
         f"row = places * columns * {g.vector}",
-        "start, stop = split((count + 15) // 16 * places, thread, threads(team))",
+        "start, stop = split((count + 15) // 16 * places * columns, thread, threads(team))",
         "for item in range(start, stop):",
-        "    block = item // places",
-        "    place = item - block * places",
+        "    block = item // (places * columns)",
+        "    rest = item - block * places * columns",
+        "    place = rest // columns",
+        "    column = rest - place * columns",
         "    real = min_i64(16, count - block * 16)",
-        "    for c in range(channels):",
-        f"        to = y + (item * channels + c) * {g.vector}",
-        f"        at = x + (block * 16 * places + place) * columns * {g.vector} + c * {g.size}",
-        "        if real < 16:",
-        f"            store_{g.dtype}(to, splat_{g.dtype}(0.0))",
+        "    wide = min_i64(16, channels - column * 16)",
+        f"    first = {by_channel} + ((block * 16 * places + place) * columns + column) * {g.vector}",
+        f"    across = {by_example} + ((block * places + place) * channels + column * 16) * {g.vector}",
+        "    if real == 16 and wide == 16:",
+        f"        transpose_{g.dtype}({whole})",
+        "    else:",
+        *(f"        {line}" for line in fill),
         "        for e in range(real):",
-        f"            {move}",
-    ]
-
-
-def _to_channels(g: Geometry) -> list[str]:
-    move = f"store_scalar_{g.dtype}(to + c * {g.size}, load_scalar_{g.dtype}(at + c * {g.vector}))"
-    return [
-        "start, stop = split(examples(team) * places, thread, threads(team))",
-        "for item in range(start, stop):",
-        "    example = item // places",
-        "    place = item - example * places",
-        f"    to = y + item * columns * {g.vector}",
-        f"    at = x + (example // 16 * places + place) * channels * {g.vector} + example % 16 * {g.size}",
-        f"    store_{g.dtype}(to + (columns - 1) * {g.vector}, splat_{g.dtype}(0.0))",
-        "    for c in range(channels):",
-        f"        {move}",
+        "            for c in range(wide):",
+        f"                store_scalar_{g.dtype}({to}, load_scalar_{g.dtype}({source}))",
     ]
 
 
