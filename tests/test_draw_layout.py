@@ -220,3 +220,21 @@ def test_letters_that_mean_something_to_tex_are_written_out():
     text = drawn(written("input 8\nw_1 = 4\nFC-w_1 @a_b\nFC-3\nadd[identity | @a_b, FC-3], softmax\n"), "tex", Look())
 
     assert not re.search(rb"(?<!\\)[_#%&](?!\s)", text.partition(b"begin{document}")[2])
+
+
+@pytest.mark.parametrize("style", ["boxes", "volumes"])
+def test_a_long_net_stands_in_pieces_that_a_line_joins(style):
+    found = scene(net("googlenet"), style, depth=1 if style == "boxes" else 0)
+    turns = [i for i in found.items if isinstance(i, Line) and i.role == "line" and not i.dashed and len(i.points) > 4]
+
+    assert_clear(found)
+    assert len(turns) == 1
+    assert turns[0].of.endswith("concat1")
+    assert max(found.width, found.height) < 1500
+
+
+def test_a_net_with_lines_from_end_to_end_stays_in_one_piece():
+    tall = scene(net("unet"), depth=1)
+
+    assert tall.height > 1250
+    assert {item.role for item in tall.items if isinstance(item, Line) and item.dashed} == {"skip"}

@@ -5,11 +5,13 @@ from dataclasses import replace
 from netlang.draw.flow import Flow
 from netlang.draw.fold import steps
 from netlang.draw.letters import ascii_only
-from netlang.draw.parts import End, Key, Picture, Series, every, given, shape_of
+from netlang.draw.parts import End, Key, Part, Picture, Series, Tap, every, given, shape_of
 from netlang.draw.placed import LABEL, Placed, Style, Want, carrying
 from netlang.draw.route import CLEAR, Routes
 from netlang.draw.scene import Box, Item, Line, Point, Rect, Scene, Words, bounds, fitted, flat, shifted
 from netlang.draw.theme import FAMILIES
+from netlang.draw.wrap import pieces
+from netlang.graph import NodeId
 
 MARGIN = 14.0  # points around a drawing
 APART = 28.0  # from the net to the blocks beside it, and between those
@@ -31,25 +33,64 @@ def scene(picture: Picture, style: Style, *, legend: bool = False) -> Scene:
 
 
 def whole(picture: Picture, style: Style) -> Drawn:
-    """All outputs, each below what leads to it."""
+    """All outputs, each below what leads to it; the main one in pieces where it is long."""
     nodes = [step.id for end in picture.ends for step in steps(end.series)]
     flow = Flow(style, nodes)
-    items: list[Item] = []
-    boxes: dict[str, Rect] = {}
-    wants: list[Want] = []
-    for end in picture.ends:
-        placed = _ended(flow, end)
-        if items:
-            placed = placed.moved(_free(flow, placed, items, boxes))
-        items += placed.items
-        boxes |= placed.boxes
-        wants += placed.wants
-    return (*items, *routed(flow, items, boxes, wants))
+    board = _Board(flow)
+    main, *others = picture.ends
+    cut = pieces(flow, main.series)
+    for k, piece in enumerate(cut):
+        placed = flow.series(piece)
+        board.put(placed if k < len(cut) - 1 else _ended(flow, placed, main), piece)
+        for end in [end for end in others if board.holds(end)]:
+            board.add(_ended(flow, flow.series(end.series), end))
+            others.remove(end)
+    for end in others:
+        board.add(_ended(flow, flow.series(end.series), end))
+    return (*board.items, *routed(flow, board.items, board.boxes, board.wants))
 
 
-def _ended(flow: Flow, end: End) -> Placed:
+class _Board:
+    """What is drawn so far. boxes: of steps that hold a tensor; wants: the lines still to be led."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.items: list[Item] = []
+        self.boxes: dict[NodeId, Rect] = {}
+        self.wants: list[Want] = []
+        self.exit: tuple[Point, Part] | None = None  # where the last piece of the main output ends, and with what
+
+    def put(self, placed: Placed, piece: Series) -> None:
+        """A piece of the main output at the beginning, beside all there is; a line leads there from the last one."""
+        at, across = self.flow.at, 0.0
+        if self.exit is not None:
+            r = bounds(self.items)
+            across = (r.right if self.flow.style.down else r.bottom) + 2 * APART + placed.left
+            point, part = self.exit
+            entry = Rect(*at(placed.bare[0], across), 0, 0)
+            tap = Tap(given(part), "", shape_of(part))
+            self.wants.append(Want(tap, entry, entry=True, role="line", exit=point))
+        self.exit = at(placed.length - placed.bare[1], across), piece[-1]
+        self.keep(placed.moved(at(0, across)))
+
+    def add(self, placed: Placed) -> None:
+        """Another output, where it has room."""
+        self.keep(placed.moved(_free(self.flow, placed, self.items, self.boxes)) if self.items else placed)
+
+    def keep(self, placed: Placed) -> None:
+        """Something in its place."""
+        self.items += placed.items
+        self.boxes |= placed.boxes
+        self.wants += placed.wants
+
+    def holds(self, end: End) -> bool:
+        """Whether an output begins at a tensor that is drawn."""
+        first = end.series[0] if end.series else None
+        return isinstance(first, Tap) and first.id in self.boxes
+
+
+def _ended(flow: Flow, placed: Placed, end: End) -> Placed:
     """A series and its output; one of training only stands behind a dashed arrow."""
-    placed = flow.series(end.series)
     if not end.name:
         return placed
     name = f"{end.name} (training)" if end.side else end.name
@@ -97,7 +138,7 @@ def routed(flow: Flow, items: list[Item], boxes: dict[str, Rect], wants: list[Wa
         routes.keep(doors)
     order = sorted(range(len(wants)), key=lambda k: _distance(boxes[wants[k].tap.id], wants[k].target))
     for want, doors in ((wants[k], ends[k]) for k in order):
-        starts = _sides(boxes[want.tap.id], down)
+        starts = {_ahead(want.exit, down): want.exit} if want.exit else _sides(boxes[want.tap.id], down)
         way = routes.add(list(starts)[:: -1 if want.entry and not down else 1], list(doors))
         points = (starts[way[0]], *way, doors[way[-1]])
         found.append(Line(points, want.role, dashed=want.role == "skip", tail=True, of=want.tap.id))
@@ -117,6 +158,11 @@ def _sides(r: Rect, down: bool) -> dict[Point, Point]:
     if down:
         return {(r.right + far, y): (r.right, y), (r.x - far, y): (r.x, y)}
     return {(x, r.y - far): (x, r.y), (x, r.bottom + far): (x, r.bottom)}
+
+
+def _ahead(point: Point, down: bool) -> Point:
+    """Where a line is that has left the flow."""
+    return (point[0], point[1] + CLEAR) if down else (point[0] + CLEAR, point[1])
 
 
 def _entry(r: Rect, down: bool) -> dict[Point, Point]:

@@ -17,12 +17,14 @@ class Want:
     """A line to what reads a tensor that is drawn elsewhere; it is led around the boxes when they all stand.
 
     target: the box that reads it, or the point where its line begins; entry: whether it comes in along the flow
+    exit: the point where it leaves the flow; beside its box if none
     """
 
     tap: Tap
     target: Rect
     entry: bool
     role: str = "skip"
+    exit: Point | None = None
 
     def shifted(self, dx: float, dy: float) -> "Want":
         """The same elsewhere."""

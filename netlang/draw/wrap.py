@@ -1,0 +1,36 @@
+"""A series that is too long for a page, in pieces beside one another."""
+
+from itertools import groupby
+from math import ceil
+
+from netlang.draw.flow import Flow
+from netlang.draw.parts import Part, Series, Tap, line_of
+
+LONGEST = 1250.0  # points along the flow that still show well on a page: letters of 8 points on A4
+
+
+def pieces(flow: Flow, series: Series) -> list[Series]:
+    """The series in as few pieces of like length as fit; in one where lines would lead from piece to piece."""
+    groups: list[list[Part]] = []
+    for line, parts in groupby(series, key=line_of):
+        found = list(parts)
+        groups += [found] if line is not None else [[part] for part in found]
+    lengths = [flow.series(tuple(group)).length + flow.style.arrow for group in groups]
+    count = ceil(sum(lengths) / LONGEST)
+    if count == 1:
+        return [series]
+    cut: list[list[Part]] = [[] for _ in range(count)]
+    reached = 0.0
+    for group, length in zip(groups, lengths, strict=True):
+        middle = reached + length / 2
+        cut[min(int(middle * count / sum(lengths)), count - 1)] += group
+        reached += length
+    found_pieces = [tuple(piece) for piece in cut if piece]
+    return found_pieces if all(_closed(flow, piece) for piece in found_pieces) else [series]
+
+
+def _closed(flow: Flow, piece: Series) -> bool:
+    """Whether a piece reads nothing that is drawn in another one, but what leads into it."""
+    placed = flow.series(piece)
+    begins = isinstance(piece[0], Tap)
+    return not begins and all(want.tap.id in placed.boxes for want in placed.wants)
