@@ -24,7 +24,7 @@ LENGTHS = (7, 16, 32, 64)  # of a sequence
 WORK = 40e6  # multiply-adds of a batch on its way forward, up to which a net is taken as it is
 NUMBERS = 4e5  # that its layers make; every corner of a ReLU between them makes differences harder
 BATCHES = 4, 2  # examples of a net that is light, or not
-CROWD = 8  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
+CROWD = 16  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
 SPREAD = 0.2  # of the random change of each weight, relative to the weights beside it
 STILL = 0.1  # size of weights that start at zero
 
