@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from netlang.bench.measure import interleaved
 from netlang.files import Problem
+from netlang.layers.optimizer import USUAL
+from netlang.pipeline import optimizer_of
 
 Array = NDArray[Any]
 Work = Callable[[], object]
@@ -77,11 +79,11 @@ def training(case: Case, note: Callable[[str], None], only: str | None = None) -
 
 
 def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
-    """The optimizer of the settings in each implementation PyTorch has of it: loops, foreach, fused."""
+    """The optimizer of the settings, or the one netlang takes without, in two implementations PyTorch has of it."""
     import torch
 
-    word = str(train.get("optimizer", "sgd"))
-    rate, weights = float(train.get("lr", 0.01)), list(module.parameters())
+    word = str(train.get("optimizer", USUAL))
+    rate, weights = float(train.get("lr", optimizer_of(train).rate)), list(module.parameters())
     ways: dict[str, Any] = {}
     for how in ("foreach", "fused"):
         options: dict[str, Any] = {"lr": rate, how: True}
