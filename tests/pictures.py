@@ -1,6 +1,6 @@
 """Drawings are clear: text in its box, nothing on top of anything, lines around all of it."""
 
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from netlang.draw.scene import Box, Face, Group, Line, Words, flat
 
@@ -17,24 +17,30 @@ def solids(items):
             yield [item.bounds]
 
 
-def runs_through(line, rect):
-    inner = rect.grown(-TOUCH)
-    for (x, y), (to_x, to_y) in pairwise(line.points):
-        left, right = sorted((x, to_x))
-        top, bottom = sorted((y, to_y))
-        if left < inner.right and right > inner.x and top < inner.bottom and bottom > inner.y:
-            return True
-    return False
+def inner(rect):
+    """Left, top, right and bottom of what is surely inside."""
+    return rect.x + TOUCH, rect.y + TOUCH, rect.right - TOUCH, rect.bottom - TOUCH
+
+
+def runs_through(line, thing):
+    left, top, right, bottom = thing
+    return any(
+        min(x, to_x) < right and max(x, to_x) > left and min(y, to_y) < bottom and max(y, to_y) > top
+        for (x, y), (to_x, to_y) in pairwise(line.points)
+    )
 
 
 def assert_clear(found):
     """Text fits its box, nothing overlaps, no line runs through a box or a word, all lies on the page."""
-    things = list(solids(found.items))
+    things = sorted((inner(rect), k) for k, thing in enumerate(solids(found.items)) for rect in thing)
     assert_text_fits(found)
-    for one, other in combinations(things, 2):
-        assert not any(a.grown(-TOUCH).meets(b.grown(-TOUCH)) for a in one for b in other), (one, other)
+    for at, ((_, top, right, bottom), group) in enumerate(things):
+        for (left, upper, *_, lower), other in things[at + 1 :]:
+            if left >= right:
+                break
+            assert group == other or upper >= bottom or lower <= top, (things[at], (left, upper, lower))
     for line in (item for item in flat(found.items) if isinstance(item, Line)):
-        assert not [rect for thing in things for rect in thing if runs_through(line, rect)], line
+        assert not [thing for thing, _ in things if runs_through(line, thing)], line
     for r in (item.bounds for item in flat(found.items)):
         assert min(r.x, r.y) >= 0
         assert r.right <= found.width

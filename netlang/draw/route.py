@@ -50,9 +50,11 @@ class Routes:
         The first of each are where lines usually go: another pair must be cheaper by far, or right there.
         """
         grid = _Grid(self, [*starts, *ends])
-        usual, found = grid.way(starts[:1], ends[:1]), grid.way(starts, ends)
-        if usual[0] <= min(found[0] + RATHER, 3 * found[0]):
-            found = usual
+        found = grid.way(starts[:1], ends[:1])
+        least = min(_length((start, end)) for start in starts for end in ends)
+        if found[0] > min(least + RATHER, 3 * least):  # another pair may be cheaper by far
+            other = grid.way(starts, ends)
+            found = found if found[0] <= min(other[0] + RATHER, 3 * other[0]) else other
         points = found[1] or (starts[0], ends[0])
         self.drawn += pairwise(points)
         return points
