@@ -150,3 +150,15 @@ if ALL and BROWSER:
         (tmp_path / "x.svg").write_text(f'<svg xmlns="{SVG[1:-1]}"><script>throw "wrong"</script></svg>')
 
         assert complaints(tmp_path)
+
+
+def test_names_and_comments_of_any_letters_make_an_image(tmp_path):
+    source = "input 8x8x3   # <b> & \x0c \ufffe ]]> \U0001f600\nconv3-4, FC-3, softmax\n"
+    path = tmp_path / "a & <b>\n\udcff.net"
+    found = check(parse(Source(str(path), source)))
+    root = ElementTree.fromstring(drawn(found, "svg", Look(live="script")))
+    tex = drawn(found, "tex", Look()).decode()
+
+    assert root.findtext(f"{SVG}title") == "a & <b>\n?"
+    assert "# <b> & ? ? ]]> \U0001f600" in said(root)["input"]
+    assert tex.split("\n")[:2] == ["% a & <b>??", r"\documentclass{article}"]

@@ -38,7 +38,7 @@ def svg(scene: Scene, theme: Theme, title: str, live: Live | None = None) -> str
     ground = f'<rect width="100%" height="100%" fill="{theme["ground"]}"/>'
     writer = _Writer(theme, live)
     body = "\n".join([*writer.all(scene.items), *(writer.scripted() if live and live.script else ())])
-    return f"{head}\n<title>{escape(title)}</title>\n{ground}\n{body}\n</svg>\n"
+    return f"{head}\n<title>{_text(title)}</title>\n{ground}\n{body}\n</svg>\n"
 
 
 class _Writer:
@@ -71,7 +71,7 @@ class _Writer:
         number = self.panels.get(group.step.block or ()) if group.step else None
         yield '<g class="step">' if number is None else f'<g class="step" data-opens="{number}">'
         text = self.live.say(group.step) if group.step else group.said
-        yield f"<title>{escape(text)}</title>" if text else ""
+        yield f"<title>{_text(text)}</title>" if text else ""
         yield from self.all(group.items)
         yield "</g>"
 
@@ -176,6 +176,15 @@ def shaded(colour: str, by: float) -> str:
     """A colour, darker by a share."""
     parts = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return "#" + "".join(f"{round(part * (1 - by)):02x}" for part in parts)
+
+
+def _text(text: str) -> str:
+    """A text of XML 1.0, in which some characters cannot stand, however they are written."""
+    return escape("".join(letter if _known(ord(letter)) else "?" for letter in text))
+
+
+def _known(code: int) -> bool:
+    return code in (9, 10) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or code > 0xFFFF
 
 
 def _n(value: float) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import inf
 
-from netlang.draw.scene import Box, Item, Line, Point, Rect, Words, flat
+from netlang.draw.scene import Box, Item, Line, Point, Rect, Words, around, flat
 
 CLEAR = 7.0  # points between a line and what it passes
 CORNER, CROSSING, ALONG = (
@@ -19,6 +19,7 @@ CORNER, CROSSING, ALONG = (
     12.0,
 )  # what corners and crossings cost, in points, and each point on top of a line
 RATHER = 640.0  # points that a line goes further to leave and enter on the usual side
+NEAR = 400.0  # how far around its ends a line is searched first
 WIDER = 60.0  # how far around everything lines may go
 Segment = tuple[Point, Point]
 State = tuple[int, int, int]  # column, row, and 1 where it goes across
@@ -49,15 +50,31 @@ class Routes:
 
         The first of each are where lines usually go: another pair must be cheaper by far, or right there.
         """
-        grid = _Grid(self, [*starts, *ends])
+        points = [*starts, *ends]
+        near = around(points).grown(NEAR)
+        found = self.search(_Grid(self.within(near), points), starts, ends)
+        if not found[1]:
+            found = self.search(_Grid(self, points), starts, ends)
+        way = found[1] or (starts[0], ends[0])
+        self.drawn += pairwise(way)
+        return way
+
+    def within(self, window: Rect) -> "Routes":
+        """What lies in a part of the drawing."""
+        part = Routes(())
+        part.solid = [r for r in self.solid if r.meets(window)]
+        part.frames = [r for r in self.frames if r.meets(window)]
+        part.drawn = [line for line in self.drawn if crosses(line, window)]
+        return part
+
+    def search(self, grid: "_Grid", starts: list[Point], ends: list[Point]) -> tuple[float, tuple[Point, ...]]:
+        """The cheapest way, behind what it costs."""
         found = grid.way(starts[:1], ends[:1])
         least = min(_length((start, end)) for start in starts for end in ends)
         if found[0] > min(least + RATHER, 3 * least):  # another pair may be cheaper by far
             other = grid.way(starts, ends)
             found = found if found[0] <= min(other[0] + RATHER, 3 * other[0]) else other
-        points = found[1] or (starts[0], ends[0])
-        self.drawn += pairwise(points)
-        return points
+        return found
 
     def label(self, points: tuple[Point, ...], text: str, size: float) -> Words | None:
         """A place for words beside a line, clear of everything; None where there is no room."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from netlang.draw.letters import ascii_only
 from netlang.draw.markup import drawn, rounded, shaded
 from netlang.draw.scene import Box, Face, Item, Line, Point, Scene, Words, flat
 from netlang.draw.theme import Theme
@@ -19,7 +20,7 @@ def tikz(scene: Scene, theme: Theme, title: str) -> str:
     colours = sorted({colour for line in body for colour in _colours(line)})
     names = [rf"\definecolor{{{colour}}}{{HTML}}{{{colour[2:]}}}" for colour in colours]
     return "\n".join((
-        f"% {title}",
+        f"% {ascii_only(title)}",
         r"\documentclass{article}",
         rf"\usepackage[paperwidth={_n(scene.width)}bp,paperheight={_n(scene.height)}bp,margin=0pt]{{geometry}}",
         r"\usepackage[T1]{fontenc}",
