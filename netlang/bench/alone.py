@@ -106,7 +106,7 @@ def _imported(contender: str) -> None:
 
 
 def _built(net: Any, request: Request) -> Work:
-    from netlang.bench import compare, peers, runtime
+    from netlang.bench import compare, jaxed, peers, runtime
     from netlang.start import started
 
     training = request.mode == "train"
@@ -121,6 +121,8 @@ def _built(net: Any, request: Request) -> Work:
     if request.contender == EXPORT:
         runtime.exported(case, Path(request.model))
         return lambda: None
+    if request.contender == jaxed.NAME:
+        return (jaxed.training if training else jaxed.inference)(case, _silent)[jaxed.NAME]
     found = (peers.training if training else peers.inference)(case, _silent, request.contender)
     return found[request.contender]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netlang.backend.cache import counts
-from netlang.bench import floor, peers, runtime
+from netlang.bench import floor, jaxed, peers, runtime
 from netlang.bench.alone import Measured
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing, Work, interleaved
@@ -151,6 +151,8 @@ def _others(case: peers.Case, training: bool, against: Collection[str], note: Ca
         found |= (peers.training if training else peers.inference)(case, note)
     if "onnxruntime" in against and not training:
         found |= runtime.inference(case)
+    if "jax" in against:
+        found |= (jaxed.training if training else jaxed.inference)(case, note)
     return found
 
 
@@ -176,7 +178,9 @@ def table(comparison: Comparison) -> str:
         lines.append(f"  {'floor':<28}{_ms(result.floor):>10.3f} ms   netlang takes {over:.2f} times that")
         if result.peaks:
             lines.append("  memory: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in result.peaks.items()))
-            lines.append("  compiled in " + ", ".join(f"{s:.1f} s {kind}" for kind, s in result.compiled.items()))
+            lines.append(
+                "  compiled in " + ", ".join(f"{s:.1f} s {kind}" for kind, s in sorted(result.compiled.items()))
+            )
         if result.ratio is not None:
             lines.append(f"  ratio {result.ratio:.2f}: {result.best} / netlang")
     limits = comparison.limits
@@ -234,7 +238,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for name in ("netlang", "numba", "torch", "onnxruntime"):
+    for name in ("netlang", "numba", "torch", "onnxruntime", "jax"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from netlang.bench.measure import interleaved
 from netlang.files import Problem
-from netlang.layers.optimizer import USUAL
 from netlang.pipeline import optimizer_of
 
 Array = NDArray[Any]
@@ -82,16 +81,16 @@ def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
     """The optimizer of the settings, or the one netlang takes without, in two implementations PyTorch has of it."""
     import torch
 
-    word = str(train.get("optimizer", USUAL))
-    rate, weights = float(train.get("lr", optimizer_of(train).rate)), list(module.parameters())
+    chosen: Any = optimizer_of(train)  # of netlang: a file that names none is trained by its usual one
+    word, rate = chosen.word, float(train.get("lr") or chosen.rate)
+    weights = list(module.parameters())
     ways: dict[str, Any] = {}
     for how in ("foreach", "fused"):
         options: dict[str, Any] = {"lr": rate, how: True}
         if word == "adam":
-            betas = float(train.get("beta1", 0.9)), float(train.get("beta2", 0.999))
-            ways[how] = torch.optim.Adam(weights, betas=betas, eps=float(train.get("eps", 1e-8)), **options)
+            ways[how] = torch.optim.Adam(weights, betas=(chosen.beta1, chosen.beta2), eps=chosen.eps, **options)
         elif word in ("sgd", "momentum", "nesterov"):
-            momentum = float(train.get("momentum", 0.0 if word == "sgd" else 0.9))
+            momentum = getattr(chosen, "momentum", 0.0)
             ways[how] = torch.optim.SGD(weights, momentum=momentum, nesterov=word == "nesterov", **options)
         else:
             raise Problem(

@@ -16,8 +16,8 @@ from netlang.diagnostics import either
 from netlang.net import LARGEST_BATCH
 
 MODES = ("train", "infer")
-PEERS = ("torch", "onnxruntime")
-INSTALL = "{} is not installed, and left out: pip install 'netlang[reference]'"
+PEERS = {"torch": "reference", "onnxruntime": "reference", "jax": "jax"}  # and the extra that installs each
+INSTALL = "{} is not installed, and left out: pip install 'netlang[{}]'"
 
 
 @click.command("bench")
@@ -55,15 +55,15 @@ def command(file: str | None, threads: int | None, kernels: bool, history: Path 
 def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     """Time a net beside its peers."""
     modes = _chosen(options["mode"], MODES, "--mode")
-    asked = () if options["against"] == "none" else _chosen(options["against"], PEERS, "--against")
-    from netlang.bench import alone, compare, limits, peers, runtime
+    asked = () if options["against"] == "none" else _chosen(options["against"], tuple(PEERS), "--against")
+    from netlang.bench import alone, compare, jaxed, limits, peers, runtime
     from netlang.syntax.read import divided
 
     net = opened(file, options["settings"])
-    there = {"torch": peers.available, "onnxruntime": runtime.available}
+    there = {"torch": peers.available, "onnxruntime": runtime.available, "jax": jaxed.available}
     for name in asked:
         if not there[name]():
-            click.echo(f"note: {INSTALL.format(name)}", err=True)
+            click.echo(f"note: {INSTALL.format(name, PEERS[name])}", err=True)
     wanted = tuple(name for name in asked if there[name]())
     machine = limits.measure(threads)
     path, variant = divided(file)
