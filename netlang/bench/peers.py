@@ -100,7 +100,7 @@ def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
 
 
 def _modes(
-    case: Case, note: Callable[[str], None], only: str | None
+    case: Case, note: Callable[[str], None], only: str | None = None
 ) -> Iterator[tuple[str, Any, Any, Callable[[Any], Any]]]:
     """Name, twin, input, and what makes the twin's functions ready: nothing, or `torch.compile`."""
     import torch
