@@ -243,6 +243,19 @@ def test_layers_lists_settings_and_tells_about_one():
     assert json.loads(run("layers", "conf", "--json").stdout)["errors"][0]["severity"] == "error"
 
 
+def test_layers_tells_about_losses_and_optimizers_too_and_shows_examples():
+    adam = json.loads(run("layers", "adam", "--json").stdout)
+
+    assert [(s["name"], s["default"]) for s in adam["settings"]] == [
+        ("beta1", "0.9"),
+        ("beta2", "0.999"),
+        ("eps", "1e-08"),
+    ]
+    assert "margin of 1" in run("layers", "hinge").stdout
+    assert "conv3-16" in run("layers", "conv").stdout
+    assert json.loads(run("layers", "crop", "--json").stdout)["settings"][-1]["name"] == "like"
+
+
 def test_layers_shows_what_must_be_given_by_its_name():
     listed = {line.split()[0]: line.split()[1:] for line in run("layers").stdout.splitlines() if line}
 
