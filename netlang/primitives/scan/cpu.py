@@ -26,7 +26,7 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     g = Geometry(result.type, "c")
     alone = _alone(primitive, batch, g, target)
     count = -(-batch // target.threads) if alone else batch
-    parts = tuple((group, tiling(group, target, count)) for group in groups(primitive))
+    parts = tuple((group, tiling(group, target, count, alone=alone)) for group in groups(primitive))
     arguments = Arguments()
     arguments.add(y=Address(result.buffer), steps=g.places, columns=g.columns)
     for k, operand in enumerate(inputs):

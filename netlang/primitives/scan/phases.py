@@ -13,6 +13,7 @@ from netlang.primitives.launch import LANES, Target
 from netlang.primitives.scan.op import Line, Scan
 from netlang.primitives.text import SIZES
 
+SQUARE, WIDEST = (4, 4), (6, 4)  # rows x vectors; the first fits the registers where the second does
 NEAR = 512 * 1024  # bytes: half of an L2 of 1 MB
 
 
@@ -84,17 +85,21 @@ def _bundles(lines: list[Line]) -> tuple[Bundle, ...]:
     return tuple(Bundle(tuple(same)) for same in found.values())
 
 
-def tiling(group: Group, target: Target, batch: int) -> Tiling:
-    """The tile and the columns of units of a task that take the fewest cycles; without products any will do."""
+def tiling(group: Group, target: Target, batch: int, *, alone: bool = False) -> Tiling:
+    """The tile and the columns of units of a task that take the fewest cycles; without products any will do.
+
+    alone: each thread reads all matrices, from near, so that a square tile, which reads more, is as good
+    """
     if not group.bundles:
         return Tiling(1, 1, 1)
+    shapes = (*target.tiles, SQUARE) if alone and target.tiles[0] == WIDEST else target.tiles
 
     def cost(t: Tiling) -> float:
         tasks = -(-batch // t.rows) * -(-group.columns // t.units)
         return tasks * sum(t.tiles(b) for b in group.bundles) * cycles((t.rows, t.vectors))
 
     most = max(vectors for _, vectors in target.tiles)
-    return min((Tiling(r, v, u) for r, v in target.tiles for u in range(1, most + 1)), key=cost)
+    return min((Tiling(r, v, u) for r, v in shapes for u in range(1, most + 1)), key=cost)
 
 
 def near(scan: Scan, dtype: str) -> bool:
