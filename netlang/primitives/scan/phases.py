@@ -108,10 +108,13 @@ def near(scan: Scan, dtype: str) -> bool:
     return read * LANES * SIZES[dtype] <= NEAR
 
 
-def renamed(formulas: tuple[Line, ...], given: dict[str, str]) -> tuple[dict[str, Term], dict[str, Term]]:
+def renamed(
+    formulas: tuple[Line, ...], given: dict[str, str], start: str = "v"
+) -> tuple[dict[str, Term], dict[str, Term]]:
     """The formulas over local names, and how each line is called there.
 
-    given: local names of what the loop loads. A line that only gives something another name, or says what another
+    given: local names of what the loop loads; start: of all other names, since a name has one type in a kernel, and
+    parts of formulas may be vectors or masks. A line that only gives something another name, or says what another
     line says, gets no name of its own.
     """
     local: dict[str, Term] = {name: Name(said) for name, said in given.items()}
@@ -124,8 +127,8 @@ def renamed(formulas: tuple[Line, ...], given: dict[str, str]) -> tuple[dict[str
             local[line.name] = term
         else:
             if term not in made:
-                made[term] = Name(f"v{len(terms)}")
-                terms[f"v{len(terms)}"] = term
+                made[term] = Name(f"{start}{len(terms)}")
+                terms[f"{start}{len(terms)}"] = term
             local[line.name] = made[term]
     return terms, local
 

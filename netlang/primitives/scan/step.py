@@ -123,7 +123,7 @@ class _Group:
         for q, name in enumerate(read):
             given[name] = f"r{q}"
             lines += self._loaded(name, f"r{q}")
-        terms, local = renamed(self.group.formulas, given)
+        terms, local = renamed(self.group.formulas, given, f"g{self.k}v")
         lines += text("vector", terms, *terms.values(), dtype=self.g.dtype) if terms else []
         for line in self.group.lines:
             stores = self._stored(line)
