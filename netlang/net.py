@@ -195,7 +195,7 @@ class Net:
     def _repr_svg_(self) -> str:
         from netlang.draw import svg
 
-        return svg(self.checked)
+        return svg(self.checked, live="titles")
 
 
 def _whole(name: str, value: object, least: int, most: int) -> None:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import netlang
 from netlang import catalogue
 from netlang.check import check
 from netlang.draw import Look, drawn, svg
@@ -111,6 +112,12 @@ def test_an_image_with_titles_has_no_script():
     assert said(root)["maxpool3/2"].startswith("resnet.net:")
     assert not list(root.iter(f"{SVG}script"))
     assert not [g for g in root.iter() if g.get("display") == "none"]
+
+
+def test_a_notebook_shows_the_image_with_titles():
+    shown = netlang.load(catalogue.entry("lenet").path)._repr_svg_()
+
+    assert shown == svg(net("lenet"), live="titles")
 
 
 def test_an_image_loads_nothing():

@@ -1,6 +1,6 @@
 """A picture as DOT, the language of Graphviz: a frame per line of the file, shapes on the edges.
 
-Plain labels in ASCII only: the Graphviz that runs in process knows no HTML labels, and the font beside it no `×`.
+For tools that read it, and for Graphviz, which lays it out in its own way. Labels are plain and in ASCII.
 """
 
 from itertools import groupby, pairwise
