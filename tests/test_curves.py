@@ -56,6 +56,15 @@ def test_losses_of_any_kind_have_a_picture_and_a_table(losses):
     assert len(list(table(found))) == 4
 
 
+def test_epochs_and_numbers_that_cannot_be_are_left_out():
+    rows = [
+        {"epoch": e, "train_loss": v}
+        for e, v in ((0, 1.0), (1, float("inf")), (1, 10**400), (2, "a"), (None, 1.0), (3, 0.5))
+    ]
+
+    assert Curves("odd", tuple(rows)).of("train_loss") == [(3, 0.5)]
+
+
 def test_a_single_epoch_is_a_dot():
     assert svg([run(losses=(1.0,), scores=(0.5,))]).count("<circle") == 2
 

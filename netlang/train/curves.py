@@ -22,6 +22,7 @@ TITLES = {
 SHARES = ("test_accuracy", "test_iou")  # written in per cent
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by all eyes (Okabe and Ito)
 WIDTH, HEIGHT, LEFT, TOP, GAP = 330, 200, 58, 34, 74  # of a panel's frame, and around it, in pixels
+LARGEST = 1e100  # a number beyond is none: axes are drawn between the least and the largest
 DECADES = 1.3  # powers of 10 between the least and the largest loss from which on its axis is logarithmic
 EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # the rows of the table, and the last one
 
@@ -34,9 +35,10 @@ class Curves:
     rows: tuple[dict[str, Any], ...]
 
     def of(self, key: str) -> list[tuple[int, float]]:
-        """Epoch and value, where there is one."""
+        """Epoch, from 1, and value, where there is one."""
         found = ((row.get("epoch"), row.get(key)) for row in self.rows)
-        return [(e, float(v)) for e, v in found if isinstance(e, int) and isinstance(v, int | float)]
+        numbers = ((e, v) for e, v in found if isinstance(e, int) and isinstance(v, int | float))
+        return [(e, float(v)) for e, v in numbers if 0 < e < LARGEST and abs(v) <= LARGEST]
 
 
 def read(run: Run) -> Curves:
