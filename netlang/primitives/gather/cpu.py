@@ -1,10 +1,11 @@
 """Gathers on the CPU: copies."""
 
+from dataclasses import replace
 from math import prod
 
 from netlang.primitives.gather.op import Concat, Convert, Reshape, Rows, Slice, Transpose
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
-from netlang.primitives.text import Arguments, Geometry, drafted, over_positions
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
 from netlang.types import Tensor
 
 
@@ -55,22 +56,27 @@ def _copy(to: Geometry) -> list[str]:
 
 @drafts("cpu", Concat)
 def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The inputs' channels behind one another; whole vectors, then the rest one by one."""
+    """The inputs' channels behind one another; whole vectors, then the rest one by one. How many inputs is data."""
     to = Geometry(result.type, result.lanes)
     arguments = Arguments()
-    arguments.add(y=Address(result.buffer), places=to.places, columns=to.columns)
+    arguments.add(y=Address(result.buffer), places=to.places, columns=to.columns, parts=len(inputs))
     body = [f"to = y + position * columns * {to.vector}"]
     if to.lanes != "n":
         body.append(f"store_{to.dtype}(to + (columns - 1) * {to.vector}, splat_{to.dtype}(0.0))")
-    for k, operand in enumerate(inputs):
-        of = Geometry(operand.type, result.lanes)
-        count = of.channels * (LANES if to.lanes == "n" else 1)
-        arguments.add(**{f"x{k}": Address(operand.buffer)})
-        arguments.add(**{f"row{k}": of.columns, f"count{k}": count})
-        body += [f"at = x{k} + position * row{k} * {to.vector}", *_run(to, "to", "at", f"count{k}")]
-        body.append(f"to += count{k} * {to.size}")
+    body += [
+        f"part = args + {8 * len(arguments.values)}",
+        "for _ in range(parts):",
+        f"    at = load_i64(part) + position * load_i64(part + 8) * {to.vector}",
+        "    count = load_i64(part + 16)",
+        *indented(_run(to, "to", "at", "count")),
+        f"    to += count * {to.size}",
+        "    part += 24",
+    ]
     lines = [f"start, stop = split(({to.images}) * places, thread, threads(team))"]
-    return drafted(f"concat_{to.lanes}_{len(inputs)}", arguments, [*lines, *over_positions(body, images=False)])
+    made = drafted(f"concat_{to.lanes}", arguments, [*lines, *over_positions(body, images=False)])
+    each = LANES if to.lanes == "n" else 1
+    rows = ((Address(o.buffer), Geometry(o.type, to.lanes).columns, o.type.channels * each) for o in inputs)
+    return replace(made, args=(*made.args, *(argument for row in rows for argument in row)))
 
 
 @drafts("cpu", Slice)
