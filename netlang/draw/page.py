@@ -117,7 +117,7 @@ def _free(flow: Flow, placed: Placed, items: list[Item], boxes: dict[str, Rect])
     down = flow.style.down
     entry = next((want for want in placed.wants if want.entry), None)
     source = boxes.get(entry.tap.id) if entry else None
-    start = (source.bottom + 24 if down else source.right + 24) if source else 0.0
+    start = (source.bottom + 24 if down else source.right + 44) if source else 0.0
     taken = [item.bounds for item in flat(items)]
     reach = [
         r.right if down else r.bottom
@@ -133,14 +133,18 @@ def routed(flow: Flow, items: list[Item], boxes: dict[str, Rect], wants: list[Wa
     down = flow.style.down
     routes = Routes(items)
     found: list[Item] = []
-    ends = [_entry(want.target, down) if want.entry else _sides(want.target, down) for want in wants]
-    for doors in ends:
-        routes.keep(doors)
-    order = sorted(range(len(wants)), key=lambda k: _distance(boxes[wants[k].tap.id], wants[k].target))
-    for want, doors in ((wants[k], ends[k]) for k in order):
-        starts = {_ahead(want.exit, down): want.exit} if want.exit else _sides(boxes[want.tap.id], down)
-        way = routes.add(list(starts)[:: -1 if want.entry and not down else 1], list(doors))
+    taken: dict[Point, NodeId | None] = {}  # where lines meet boxes: the tensor that leaves there, if one does
+    for line in (item for item in items if isinstance(item, Line)):
+        taken |= {line.points[-1]: None, line.points[0]: line.of}
+    for want in wants:
+        routes.keep(_entry(want.target, down) if want.entry else _sides(want.target, down, taken))
+    for want in sorted(wants, key=lambda w: _distance(boxes[w.tap.id], w.target)):
+        leaves = _sides(boxes[want.tap.id], down, taken, want.tap.id)
+        starts = {_ahead(want.exit, down): want.exit} if want.exit else leaves
+        doors = _entry(want.target, down) if want.entry else _sides(want.target, down, taken)
+        way = routes.add(list(starts), list(doors), usual=not want.entry)
         points = (starts[way[0]], *way, doors[way[-1]])
+        taken |= {points[0]: want.tap.id, points[-1]: None}
         found.append(Line(points, want.role, dashed=want.role == "skip", tail=True, of=want.tap.id))
         if flow.style.labelled:
             label = routes.label(way, want.tap.shape, LABEL)
@@ -152,12 +156,27 @@ def _distance(one: Rect, other: Rect) -> float:
     return sum(abs(a - b) for a, b in zip(one.centre, other.centre, strict=True))
 
 
-def _sides(r: Rect, down: bool) -> dict[Point, Point]:
-    """Where lines may leave or enter a box beside the flow: points before it, each with the one on its side."""
+def _sides(r: Rect, down: bool, taken: dict[Point, NodeId | None], tensor: NodeId = "") -> dict[Point, Point]:
+    """Where lines may leave or enter a box beside the flow: points before it, each with the one on its side.
+
+    A little beside the middle where another line ends; lines of one tensor may leave together.
+    """
     (x, y), far = r.centre, CLEAR
-    if down:
-        return {(r.right + far, y): (r.right, y), (r.x - far, y): (r.x, y)}
-    return {(x, r.y - far): (x, r.y), (x, r.bottom + far): (x, r.bottom)}
+    doors: dict[Point, Point] = {}
+    for side in (1, -1):
+        for aside in (0.0, 6.0, -6.0):
+            if down:
+                door = (r.right if side > 0 else r.x), y + aside
+                before = door[0] + side * far, door[1]
+            else:
+                door = x + aside, (r.y if side > 0 else r.bottom)
+                before = door[0], door[1] - side * far
+            if door not in taken or taken[door] == tensor:
+                doors[before] = door
+                break
+        else:
+            doors[before] = door
+    return doors
 
 
 def _ahead(point: Point, down: bool) -> Point:

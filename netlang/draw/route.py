@@ -45,16 +45,17 @@ class Routes:
         """Lines will begin or end here: words stay away."""
         self.kept += [Rect(x - CLEAR, y - CLEAR, 2 * CLEAR, 2 * CLEAR) for x, y in points]
 
-    def add(self, starts: list[Point], ends: list[Point]) -> tuple[Point, ...]:
+    def add(self, starts: list[Point], ends: list[Point], *, usual: bool = True) -> tuple[Point, ...]:
         """The cheapest line from one of some points to one of others; straight on where all ways are closed.
 
-        The first of each are where lines usually go: another pair must be cheaper by far, or right there.
+        usual: whether lines go from the first to the first, unless another pair is cheaper by far, or right there
         """
         points = [*starts, *ends]
         near = around(points).grown(NEAR)
-        found = self.search(_Grid(self.within(near), points), starts, ends)
+        search = self.search if usual else _Grid.way
+        found = search(_Grid(self.within(near), points), starts, ends)
         if not found[1]:
-            found = self.search(_Grid(self, points), starts, ends)
+            found = search(_Grid(self, points), starts, ends)
         way = found[1] or (starts[0], ends[0])
         self.drawn += pairwise(way)
         return way
@@ -67,7 +68,8 @@ class Routes:
         part.drawn = [line for line in self.drawn if crosses(line, window)]
         return part
 
-    def search(self, grid: "_Grid", starts: list[Point], ends: list[Point]) -> tuple[float, tuple[Point, ...]]:
+    @staticmethod
+    def search(grid: "_Grid", starts: list[Point], ends: list[Point]) -> tuple[float, tuple[Point, ...]]:
         """The cheapest way, behind what it costs."""
         found = grid.way(starts[:1], ends[:1])
         least = min(_length((start, end)) for start in starts for end in ends)
