@@ -66,7 +66,7 @@ def compile_missing(kernels: Iterable[Kernel], helpers: int | None = None) -> No
     """
     jobs = {_job(kernel, arity): _path(kernel, arity) for kernel, arity in missing(kernels)}
     if helpers is None:
-        helpers = crew.helpers(list(jobs), thread_count())
+        helpers = crew.helpers(list(jobs), thread_count()) if jobs else 0
     for made in crew.compile_all(list(jobs), helpers):
         _addresses[made.job.text, made.job.arity] = _kept(made, jobs[made.job])
 

@@ -84,14 +84,14 @@ def test_a_copy_is_what_it_is_a_copy_of_and_made_when_first_read():
 
 def trained(memory):
     random = np.random.default_rng(3)
-    x, target = random.standard_normal((BATCH, 16, 16, 16), np.float32), random.integers(0, 10, BATCH)
-    program = netlang.from_text(TEXT).compile(BATCH, training=True, seed=1, threads=2, memory=memory)
+    x, target = random.standard_normal((BATCH, 8, 8, 16), np.float32), random.integers(0, 10, BATCH)
+    text = f"input 8x8x16\n{BLOCK * 3}flatten, FC-10, softmax\n"
+    program = netlang.from_text(text).compile(BATCH, training=True, seed=1, threads=2, memory=memory)
     losses = [program.step(x, target) for _ in range(3)]
     copied = len(copies(program.stages("train")))
     found = {name: program.weights[name] for name in program.weights}
-    answer = program(x)
     program.close()
-    return copied, losses, found, answer
+    return copied, losses, found
 
 
 def test_training_is_the_same_bit_for_bit(monkeypatch):
@@ -99,16 +99,15 @@ def test_training_is_the_same_bit_for_bit(monkeypatch):
         trained(1)
     assert re.search(r"a training step on 8 examples takes at least .* and may take 1 ", str(refused.value))
     bytes_ = int(re.search(r"at least ([\d,]+) bytes", str(refused.value))[1].replace(",", ""))
-    none, losses, weights, answer = trained(None)
+    none, losses, weights = trained(None)
 
     for limit, canaries in ((bytes_, "0"), (bytes_ * 9 // 8, "1")):  # with canaries no memory serves twice
         monkeypatch.setenv("NETLANG_CHECK_MEMORY", canaries)
-        copied, same_losses, same_weights, same_answer = trained(limit)
+        copied, same_losses, same_weights = trained(limit)
 
         assert copied > none == 0
         assert losses == same_losses
         assert all(np.array_equal(weights[name], same_weights[name]) for name in weights)
-        assert np.array_equal(answer, same_answer)
 
 
 @pytest.mark.parametrize("size", ["lots", "2X", "0", "-1", ""])
