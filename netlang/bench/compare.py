@@ -113,7 +113,8 @@ def compare(
         results = tuple(replace(r, peaks=a.peaks, compiled={**r.compiled, **a.compiled}) for r, a in both)
     if any(t.spread > BUSY for r in results for t in (r.netlang, *([r.peers[r.best]] if r.best else []))):
         notes.append(f"a spread above {BUSY:.0%}: something else was running, measure again")
-    return Comparison(net.name, batch, threads, limits, results, tuple(dict.fromkeys(notes)))
+    called = f"{net.name}:{net.variant}" if net.variant else net.name
+    return Comparison(called, batch, threads, limits, results, tuple(dict.fromkeys(notes)))
 
 
 def _measure(
