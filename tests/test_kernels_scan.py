@@ -18,9 +18,10 @@ def types(scan, dtype="f32", steps=4):
     return [Tensor(dtype, shape) for shape in recurrences.shapes(scan, steps)]
 
 
-@pytest.mark.parametrize(("n", "dtype"), [(8, "f32"), (1, "f64")])
+@pytest.mark.parametrize(("n", "dtype"), [(8, "f32"), (1, "f64"), (29, "f32")])
 @pytest.mark.parametrize("scan", [s for s in recurrences.SCANS if s.lengths is None], ids=str)
 def test_recurrences_agree_with_the_reference(scan, n, dtype):
+    """Of 29 examples each of two threads takes some through all steps."""
     assert_kernel_agrees(scan, types(scan, dtype), n=n)
 
 
