@@ -17,7 +17,7 @@ KEEP = Update((Name("i1"),))  # a kept tensor becomes its next value
 
 
 def differentiate(graph: Graph, of: str = "loss", wrt: Iterable[NodeId] | None = None) -> Graph:
-    """The graph, and behind it the gradients of the scalar output `of`: outputs `d.conv1.w`, ...
+    """The graph, and behind it the gradients of the scalar output `of`: outputs `d:conv1.w`, ...
 
     wrt: the ids of the nodes to differentiate by; all weights that are trained if None
     Only what leads to an output is built. A gradient node has the span and path of the node it is the gradient of.
@@ -25,7 +25,7 @@ def differentiate(graph: Graph, of: str = "loss", wrt: Iterable[NodeId] | None =
     wanted = [n.id for n in graph.made_by(Weight) if not n.made_by.frozen] if wrt is None else list(wrt)
     backward = _Backward(graph, _depending(graph, wanted))
     backward.run(graph.outputs[of])
-    results = {f"d.{node}": backward.gradient(graph[node]).id for node in wanted}
+    results = {f"d:{node}": backward.gradient(graph[node]).id for node in wanted}
     return _pruned(graph, backward.nodes, results)
 
 
@@ -38,7 +38,7 @@ def updates(graph: Graph, optimizer: Optimizer) -> Graph:
     for node in graph:
         updated.add(node)
     for weight in graph.made_by(Weight):
-        gradient = graph.outputs.get(f"d.{weight.id}")
+        gradient = graph.outputs.get(f"d:{weight.id}")
         if gradient is None:
             continue
         states = [f"{weight.id}.{name}" for name in optimizer.states]
@@ -46,10 +46,10 @@ def updates(graph: Graph, optimizer: Optimizer) -> Graph:
             updated.add(Node(state, State(weight.id, name), (), weight.type, weight.span, weight.path))
         rule = Update(optimizer.update(weight.made_by.rate, weight.made_by.l2))
         inputs = (weight.id, gradient, *states)
-        updated.add(Node(f"update.{weight.id}", rule, inputs, weight.type, weight.span, weight.path))
+        updated.add(Node(f"update:{weight.id}", rule, inputs, weight.type, weight.span, weight.path))
     for kept in graph.made_by(Kept):
         inputs = (kept.id, graph.outputs[NEXT + kept.id])
-        updated.add(Node(f"update.{kept.id}", KEEP, inputs, kept.type, kept.span, kept.path))
+        updated.add(Node(f"update:{kept.id}", KEEP, inputs, kept.type, kept.span, kept.path))
     return updated
 
 
@@ -89,7 +89,7 @@ class _Backward:
         raise TypeError("a gradient keeps nothing")
 
     def _add(self, primitive: Primitive, inputs: list[Handle], type_: Tensor) -> Handle:
-        name = f"?d.{self.at.id}.{self.made[self.at.id]}"
+        name = f"?d:{self.at.id}.{self.made[self.at.id]}"
         self.made[self.at.id] += 1
         made = Node(name, primitive, tuple(x.id for x in inputs), type_, self.at.span, self.at.path)
         self.nodes.append(made)

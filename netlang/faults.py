@@ -124,7 +124,7 @@ def _finite(loaded: Loaded, buffer: str, n: int) -> bool:
 
 
 def _diagnostic(launch: Launch | None, net: Net) -> Diagnostic:
-    backward = launch is not None and launch.node.startswith("d.")
+    backward = launch is not None and launch.node.startswith("d:")
     what = "a gradient here" if backward else "the result of this layer"
     span = launch.span if launch is not None and launch.span != NOWHERE else _whole(net)
     return Diagnostic(

@@ -54,6 +54,8 @@ class Given:
 def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array | Mapping[str, Array] | None) -> Given:
     """Examples for the inputs of a net. Raises ValueError."""
     values = x if isinstance(x, Mapping) else {nodes[0].id: x}
+    if missing := [node.id for node in nodes if node.id not in values]:
+        raise ValueError(f"nothing is given for the input `{missing[0]}`, only for {', '.join(values) or 'none'}")
     shared = _shared(nodes, lengths)
     found: dict[NodeId, Array] = {}
     by_input = {}
@@ -61,10 +63,10 @@ def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array |
         if (of := shared.get(node.id)) is not None:
             if of not in found:
                 of_one = lengths[of] if isinstance(lengths, Mapping) else lengths
-                n = np.shape(values.get(node.id, ()))[:1]
+                n = np.shape(values[node.id])[:1]
                 found[of] = ragged.checked(of, of_one, n[0] if n else 0, node.type.arrayed(0)[1])
             by_input[node.id] = found[of]
-    inputs = {node.id: checked_input(node, values.get(node.id), by_input.get(node.id)) for node in nodes}
+    inputs = {node.id: checked_input(node, values[node.id], by_input.get(node.id)) for node in nodes}
     return Given(inputs, by_input, tuple(shared.items()))
 
 

@@ -39,7 +39,7 @@ class Loaded:
         self.plan, self.team, self.store = plan, team, store
         drafts = [launch.draft for launches in plan.segments.values() for launch in launches]
         own, shared = scratch_sizes(drafts, team.threads)
-        apart = {b.id: b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
+        apart = {_apart(b.id): b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
         sizes = {name: size for name, size in plan.arenas.items() if name not in store.addresses}
         if guarded:
             del sizes["values"]
@@ -58,7 +58,7 @@ class Loaded:
             return self.store, self.store.addresses[buffer.arena] + buffer.offset
         if buffer.arena in self.arena.addresses:
             return self.arena, self.arena.addresses[buffer.arena] + buffer.offset
-        return self.arena, self.arena.addresses[buffer.id]
+        return self.arena, self.arena.addresses[_apart(buffer.id)]
 
     def view(self, buffer: NodeId) -> Array:
         """The elements of a buffer, padding included, flat; they are the memory itself."""
@@ -102,6 +102,11 @@ class Loaded:
     def damaged(self) -> list[str]:
         """The buffers behind whose ends something was written (guarded only)."""
         return [*self.arena.damaged(), *self.store.damaged()]
+
+
+def _apart(buffer: NodeId) -> str:
+    """What memory of its own for a value is called: a tensor of the file may have the name of an arena."""
+    return f"`{buffer}`"
 
 
 def store(arenas: Mapping[str, int], guarded: bool) -> Arena:

@@ -125,7 +125,8 @@ class Memory:
         found = [self.buffers[b] for b in of] if of is not None else []
         start = min((b.offset for b in found), default=0)
         end = max((b.offset + b.size for b in found), default=self.arenas[arena])
-        name = arena if (start, end) == (0, self.arenas[arena]) else f"{arena}[{start}:{end}]"
+        whole = (start, end) == (0, self.arenas[arena])
+        name = f"{arena}[:]" if whole else f"{arena}[{start}:{end}]"  # no tensor of a file is called so
         type_ = Tensor(dtype, ((end - start) // ITEM[dtype],))
         self.buffers[name] = Buffer(name, type_, "w", arena, start, end - start)
         return Operand(name, type_, "w")

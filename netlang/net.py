@@ -87,6 +87,8 @@ class Net:
         """The net for these sizes of the letters in its shapes, {"T": 64}. Raises NetError where they do not suit."""
         from netlang.check import sized
 
+        if not isinstance(sizes, Mapping):
+            raise TypeError(f'`sizes` holds whole numbers by letter, {{"T": 64}}, not {sizes!r}')
         return Net(sized(self.checked, sizes), self.identity)
 
     def summary(self, batch: int = 1) -> "Summary":

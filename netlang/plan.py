@@ -17,7 +17,7 @@ from netlang.source import NOWHERE, Span
 from netlang.together import reading, together
 from netlang.types import Tensor
 
-NORM = "gradients.norm2"  # the buffer of the squared norm of all gradients
+NORM = "gradients:norm2"  # the buffer of the squared norm of all gradients
 SCRATCH, SHARED = "scratch", "shared scratch"  # arenas of the launches themselves: a thread's own, and the team's
 _SHARED = Buffer(SHARED, Tensor("f32", ()), "w", SHARED, 0, 1)
 
@@ -179,7 +179,8 @@ def _stepped(memory: Memory, nodes: list[Node], target: Target) -> Launch:
 def _keep(memory: Memory, node: Node, target: Target) -> Launch:
     whole = tuple(memory.stretch(arena, target.dtype) for arena in ("kept", "next"))
     made = draft(node.made_by, whole, whole[0], target, memory.batch)
-    return Launch("keep", made, ("kept", "next"), ("kept",), NOWHERE)
+    kept, following = (o.buffer for o in whole)
+    return Launch("keep", made, (kept, following), (kept,), NOWHERE)
 
 
 def _with_barriers(launches: list[Launch], buffers: Mapping[str, Buffer]) -> tuple[Launch, ...]:

@@ -292,9 +292,9 @@ class Program:
         loaded, n, given = self._fed("gradients", x, target, lengths)
         self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
         grads = {
-            name.removeprefix("d."): self._public(name.removeprefix("d."), loaded.read(buffer, n))
+            name.removeprefix("d:"): self._public(name.removeprefix("d:"), loaded.read(buffer, n))
             for name, buffer in loaded.plan.outputs.items()
-            if name.startswith("d.")
+            if name.startswith("d:")
         }
         grads |= {name: cut(grads[name], steps) for name, steps in given.lengths.items() if name in grads}
         return float(loaded.view(loaded.plan.outputs["loss"])[0]), grads

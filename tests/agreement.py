@@ -59,7 +59,7 @@ def launch_errors(prog, x, target, n):
     """How far each launch is from the reference in float64, given the reference's inputs: (node, error)."""
     loaded = prog.loaded("train")
     graph, values = reference_values(prog, "train", x, target, Run(examples=n, step=1, seed=0, rate=prog.rate))
-    gradients = [values[of] for name, of in graph.outputs.items() if name.startswith("d.")]
+    gradients = [values[of] for name, of in graph.outputs.items() if name.startswith("d:")]
     floor = FLOOR * max(map(np.linalg.norm, gradients), default=0)
     for segment in ("prepare", "step"):
         for launch in loaded.plan.segments[segment]:
@@ -72,7 +72,7 @@ def launch_errors(prog, x, target, n):
             loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
 
             wanted = values.get(launch.node, values[launch.reads[0]])  # the planner's copies have no node
-            least = max(floor if launch.node.startswith("d.") else 0, cancelled(graph, launch.node, values, n))
+            least = max(floor if launch.node.startswith("d:") else 0, cancelled(graph, launch.node, values, n))
             yield launch.node, error(loaded.read(launch.node, n), wanted, least)
 
 

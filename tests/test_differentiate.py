@@ -4,6 +4,7 @@ import cases
 import numpy as np
 import pytest
 
+import netlang
 from netlang.differentiate import differentiate, updates
 from netlang.graph import Graph, Input, Node, State
 from netlang.interpret import interpret, stepped
@@ -28,7 +29,7 @@ def test_every_weight_has_a_gradient_of_its_type():
     graph = differentiate(lower(SMALL, training=True))
 
     for weight in ("conv1.w", "conv1.b", "fc1.w", "fc1.b"):
-        assert graph[graph.outputs[f"d.{weight}"]].type == graph[weight].type
+        assert graph[graph.outputs[f"d:{weight}"]].type == graph[weight].type
     assert graph.outputs["loss"] == "loss"
 
 
@@ -37,14 +38,14 @@ def test_no_gradient_by_the_input_is_built_unless_asked_for():
     asked = differentiate(lower(SMALL, training=True), wrt=["input"])
 
     assert sum(n.made_by.role == "data" for n in plain.made_by(Contraction)) == 1
-    assert asked[asked.outputs["d.input"]].type == asked["input"].type
+    assert asked[asked.outputs["d:input"]].type == asked["input"].type
     assert not any(n.made_by.role == "weight" for n in asked.made_by(Contraction))
 
 
 def test_gradients_read_the_output_of_an_activation_and_not_its_input():
     for word in ("relu", "tanh", "sigmoid"):
         graph = differentiate(lower(net(find("fc")(4), word, find("fc")(3), "softmax"), training=True))
-        reads = graph[f"d.{word}1.0"].inputs
+        reads = graph[f"d:{word}1.0"].inputs
         assert f"{word}1" in reads, word
         assert "fc1" not in reads, word
 
@@ -59,9 +60,9 @@ def test_gradient_nodes_lead_to_the_line_of_their_layer():
     made = type(SMALL)("a", None, layers, {}, {}, "")
 
     graph = differentiate(lower(made, training=True))
-    assert graph["d.conv1.w"].span == span
-    assert graph["d.conv1.w"].path == ("conv1",)
-    assert graph["d.fc1.w"].path == ("fc1",)
+    assert graph["d:conv1.w"].span == span
+    assert graph["d:conv1.w"].path == ("conv1",)
+    assert graph["d:fc1.w"].path == ("fc1",)
 
 
 def test_a_value_read_twice_adds_up_its_gradients():
@@ -75,7 +76,7 @@ def test_a_value_read_twice_adds_up_its_gradients():
     feeds = cases.feeds(lowered)
     y = np.tanh(feeds["input"])
     values = interpret(lowered, feeds)
-    np.testing.assert_allclose(values[lowered.outputs["d.input"]], feeds["dy"] * 2 * y * (1 - y * y), rtol=1e-12)
+    np.testing.assert_allclose(values[lowered.outputs["d:input"]], feeds["dy"] * 2 * y * (1 - y * y), rtol=1e-12)
 
 
 def test_a_weight_that_the_loss_does_not_depend_on_has_the_gradient_zero():
@@ -83,8 +84,8 @@ def test_a_weight_that_the_loss_does_not_depend_on_has_the_gradient_zero():
     graph = differentiate(lower(made, training=True))
     values = interpret(graph, cases.feeds(graph))
 
-    assert not values[graph.outputs["d.fc1.w"]].any()
-    assert values[graph.outputs["d.fc2.w"]].any()
+    assert not values[graph.outputs["d:fc1.w"]].any()
+    assert values[graph.outputs["d:fc2.w"]].any()
 
 
 def test_the_perceptron_loss_gives_rosenblatts_rule():
@@ -107,8 +108,19 @@ def test_updates_add_a_state_for_each_weight_and_keep_the_outputs():
 
     assert [n.id for n in graph.made_by(State)][:2] == ["conv1.w.mean", "conv1.w.square"]
     assert len({n.made_by for n in graph.made_by(Update)}) == 1
-    assert graph["update.fc1.b"].inputs == ("fc1.b", "d.fc1.b", "fc1.b.mean", "fc1.b.square")
+    assert graph["update:fc1.b"].inputs == ("fc1.b", "d:fc1.b", "fc1.b.mean", "fc1.b.square")
     assert "loss" in graph.outputs
+
+
+def test_gradients_and_updates_share_no_name_with_a_label():
+    """A block called `d` has weights `d.fc1.w`, and what is stored of a layer called `update` is `update.w`."""
+    text = "block b: fc-3\ninput 2 @w\nfc-4, fc-4 @update\nb @d\nb @next\nfc-3 @weights\nfc-2, softmax"
+    primitives = lower(netlang.from_text(text).checked, training=True)
+
+    graph = updates(differentiate(primitives, wrt=["w", "update.w", "fc1.w", "d.fc1.w"]), optimizer.find("sgd")())
+
+    assert set(graph.outputs) > {"d:w", "d:update.w", "d:fc1.w", "d:d.fc1.w"}
+    assert not {node.id for node in primitives} & {node.id for node in graph if node.id not in primitives}
 
 
 def test_a_whole_net_agrees_with_a_central_difference():
@@ -124,5 +136,5 @@ def test_a_whole_net_agrees_with_a_central_difference():
     for weight in ("conv1.w", "conv1.b", "fc1.w", "fc1.b", "fc2.w", "fc2.b"):
         along = rng.standard_normal(feeds[weight].shape)
         up, down = (interpret(graph, feeds | {weight: feeds[weight] + s * along})["loss"] for s in (1e-6, -1e-6))
-        found = np.sum(values[graph.outputs[f"d.{weight}"]] * along)
+        found = np.sum(values[graph.outputs[f"d:{weight}"]] * along)
         assert found == pytest.approx((up - down) / 2e-6, rel=1e-6)  # 1e-12 of curvature, 1e-10 of rounding

@@ -130,9 +130,9 @@ def test_each_trained_weight_has_its_gradient_in_one_box():
     found = net("googlenet")
     told = backward.Gradients(found)
     shown = [step for end in picture(found, 9).ends for step in steps(end.series)]
-    made = [f"d.{'.'.join(step.layers[0])}.{name}" for step in shown for name in told.of(step).gradients if name != "x"]
+    made = [f"d:{'.'.join(step.layers[0])}.{name}" for step in shown for name in told.of(step).gradients if name != "x"]
 
-    assert sorted(made) == sorted(f"d.{weight.id}" for weight in found.graph.made_by(Weight))
+    assert sorted(made) == sorted(f"d:{weight.id}" for weight in found.graph.made_by(Weight))
 
 
 def test_gradients_say_what_they_are_made_from():

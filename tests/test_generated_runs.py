@@ -98,7 +98,7 @@ def test_programs_are_lowered_differentiated_and_planned():
 
         assert stages.plan.segments["step"], seed
         assert {
-            f"d.{node.id}" for node in net.graph.made_by(Input) if not node.type.classes
+            f"d:{node.id}" for node in net.graph.made_by(Input) if not node.type.classes
         } <= stages.plan.outputs.keys(), seed
 
 
@@ -135,6 +135,6 @@ def test_what_is_compiled_computes_what_is_written_with_one_thread_and_two(batch
 
         for name, found in results[0][1].items():
             np.testing.assert_array_equal(found, results[1][1][name], err_msg=f"{seed}: {name}")
-            of = wanted[f"d.{name}"] if f"d.{name}" in wanted else wanted[lowered(net).outputs[f"d.{name}"]]
+            of = wanted[f"d:{name}"] if f"d:{name}" in wanted else wanted[lowered(net).outputs[f"d:{name}"]]
             scale = max(1.0, np.abs(of).max(initial=0))
             np.testing.assert_allclose(found, of, atol=1e-12 * SLACK * scale, err_msg=f"{seed}: {name}")

@@ -143,7 +143,7 @@ def test_the_gradient_agrees_with_a_central_difference(case):
             for s in (STEP, -STEP)
         )
         expected = (up - down) / (2 * STEP)
-        found = np.sum(values[graph.outputs[f"d.{node}"]] * along)
+        found = np.sum(values[graph.outputs[f"d:{node}"]] * along)
         assert found == pytest.approx(expected, rel=1e-6, abs=1e-7), node
 
 

@@ -86,7 +86,7 @@ def test_a_transposed_weight_is_no_weight_of_its_own_and_shares_its_gradient():
     feeds = cases.feeds(graph)
     assert {name for name in feeds if name.endswith(".w")} == {"fc1.w"}
 
-    found = interpret(graph, feeds)[graph.outputs["d.fc1.w"]]
+    found = interpret(graph, feeds)[graph.outputs["d:fc1.w"]]
 
     step = np.zeros((20, 3))
     step[4, 1] = 1e-5
@@ -113,7 +113,7 @@ def test_gradients_and_loss_agree_with_the_interpreter_in_float64(name, batch, n
     assert loss == pytest.approx(float(values[graph.outputs["loss"]]), rel=1e-10)
     largest = max(np.linalg.norm(g) for g in grads.values())
     for weight, grad in grads.items():
-        wanted = values[graph.outputs[f"d.{weight}"]].reshape(grad.shape)
+        wanted = values[graph.outputs[f"d:{weight}"]].reshape(grad.shape)
         assert np.linalg.norm(grad - wanted) <= 1e-9 * max(np.linalg.norm(wanted), 1e-6 * largest), weight
     prog.close()
 

@@ -140,10 +140,10 @@ def test_an_example_is_what_it_is_alone_and_a_loss_the_mean_over_what_is_real(na
         real = single[single.outputs["output"]].type.positions
         places += real
         for w in totals:
-            totals[w] = totals[w] + real * found[single.outputs["loss" if w == "loss" else f"d.{w}"]]
+            totals[w] = totals[w] + real * found[single.outputs["loss" if w == "loss" else f"d:{w}"]]
 
     for w, total in totals.items():
-        of = graph.outputs["loss" if w == "loss" else f"d.{w}"]
+        of = graph.outputs["loss" if w == "loss" else f"d:{w}"]
         np.testing.assert_allclose(values[of], total / places, rtol=1e-9, atol=1e-12, err_msg=w)
 
 
@@ -211,7 +211,7 @@ def test_a_compiled_program_agrees_with_the_referee_whatever_stands_beyond_the_e
     assert loss == pytest.approx(float(values["loss"]), rel=1e-5)
     assert program.loss(*examples(name), lengths=LENGTHS) == loss
     for w, gradient in gradients.items():
-        wanted = values[stages.gradient.outputs[f"d.{w}"]]
+        wanted = values[stages.gradient.outputs[f"d:{w}"]]
         if w == "input":  # beyond the ends nothing is read, and the gradient is 0
             wanted = np.where(beyond[..., None], 0, wanted)
         np.testing.assert_allclose(gradient, wanted, atol=2e-5 * np.abs(wanted).max(), err_msg=w)  # float32 sums
@@ -255,7 +255,7 @@ def test_a_bidirectional_lstm_agrees_with_packed_sequences():
     for suffix, way in (("", ""), ("_reverse", "back.")):
         parts = [theirs[f"{kind}_l0{suffix}"].grad.numpy() for kind in ("weight_ih", "weight_hh")]
         for k, gate in enumerate("ifgo"):
-            own = values[graph.outputs[f"d.lstm1.{way}{gate}.W"]]
+            own = values[graph.outputs[f"d:lstm1.{way}{gate}.W"]]
             wanted = np.concatenate([part[4 * k : 4 * k + 4].T for part in parts])
             np.testing.assert_allclose(own, wanted, rtol=1e-8, atol=1e-13, err_msg=gate)
 

@@ -168,6 +168,41 @@ def test_a_wrong_array_is_told_what_is_wanted(images, x, y, message):
         images.step(x, y)
 
 
+@pytest.mark.parametrize("guarded", [False, True])
+def test_tensors_may_be_called_as_parts_of_the_plan_are(guarded):
+    text = (
+        "block b: FC-3 bn\ninput 4 @weights\nFC-3, FC-3 bn @kept, FC-3 @gradients, FC-3 @values, FC-3 @scratch\n"
+        "FC-3 @next\nb @d, b @update\nFC-2, soft-max"
+    )
+    x, labels = np.random.default_rng(0).normal(size=(8, 4)), np.arange(8) % 2
+    strange, plain = (
+        netlang.from_text(each).compile(8, training=True, check_memory=guarded)
+        for each in (text, text.replace("@", "@my_"))
+    )
+    for name in plain.weights:
+        plain.weights[name] = strange.weights[name.replace("my_", "")]
+
+    losses = [[prog.step(x, labels) for _ in range(3)] for prog in (strange, plain)]
+
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(strange(x), plain(x))
+    strange.close()
+    plain.close()
+
+
+def test_a_missing_input_is_named():
+    prog = netlang.from_text("input 2 @left\ninput 2 @right\nconcat[@left | @right], FC-1").compile(2)
+
+    with pytest.raises(ValueError, match="nothing is given for the input `right`, only for left, rigth"):
+        prog({"left": POINTS[:2], "rigth": POINTS[:2]})
+    prog.close()
+
+
+def test_sizes_that_are_no_mapping_are_refused():
+    with pytest.raises(TypeError, match="`sizes` holds whole numbers by letter"):
+        netlang.from_text("input Tx2\nconv3-4, last").compile(1, sizes=3)
+
+
 def test_nan_in_the_data_names_the_example(images):
     x, y = image_batch()
     x[5, 2, 3, 0] = np.nan

@@ -64,7 +64,7 @@ def test_a_cell_of_ones_own_and_its_gradients_agree_with_autograd(name, use):
     loss.backward()
     assert float(values[graph.outputs["loss"]]) == pytest.approx(float(loss.detach()), rel=1e-10)
     for weight, gradient in theirs.gradients().items():
-        found = values[graph.outputs[f"d.{weight}"]]
+        found = values[graph.outputs[f"d:{weight}"]]
         assert np.linalg.norm(found - gradient) <= 1e-8 * max(1e-3, np.linalg.norm(gradient)), weight
 
 
@@ -81,5 +81,5 @@ def test_compiled_gradients_of_a_cell_agree_with_the_interpreted_ones(name):
     loss, grads = prog.gradients(x, target)
     assert loss == pytest.approx(float(values[graph.outputs["loss"]]), rel=1e-10)
     for weight in prog.weights:
-        np.testing.assert_allclose(grads[weight], values[graph.outputs[f"d.{weight}"]], atol=1e-10, err_msg=weight)
+        np.testing.assert_allclose(grads[weight], values[graph.outputs[f"d:{weight}"]], atol=1e-10, err_msg=weight)
     prog.close()

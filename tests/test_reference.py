@@ -95,12 +95,12 @@ def test_each_layer_and_its_gradients_agree_with_pytorch(case, layout):
 
     assert_close(y.detach(), values[graph.outputs["output"]])
     for name, source in zip(inputs, x, strict=True):
-        if f"d.{name}" not in graph.outputs:
+        if f"d:{name}" not in graph.outputs:
             continue
         grad = np.zeros(source.shape) if source.grad is None else source.grad
-        assert_close(grad, values[graph.outputs[f"d.{name}"]])
+        assert_close(grad, values[graph.outputs[f"d:{name}"]])
     for name, gradient in made.gradients().items():
-        assert_close(gradient, values[graph.outputs[f"d.{name}"]])
+        assert_close(gradient, values[graph.outputs[f"d:{name}"]])
     assert set(made.gradients()) == {n for n in feeds if n not in (*inputs, "dy")}
 
 
@@ -120,8 +120,8 @@ def test_loss_and_all_gradients_of_a_net_agree_with_pytorch(name):
     gradients = made.gradients()
     floor = max(np.linalg.norm(g) for g in gradients.values()) * 1e-6
     for weight in gradients:
-        assert_close(values[graph.outputs[f"d.{weight}"]], gradients[weight], floor)
-    assert len(gradients) == sum(output.startswith("d.") for output in graph.outputs)
+        assert_close(values[graph.outputs[f"d:{weight}"]], gradients[weight], floor)
+    assert len(gradients) == sum(output.startswith("d:") for output in graph.outputs)
 
 
 def hand_over_masks(made, values):
@@ -147,7 +147,7 @@ def test_each_loss_agrees_with_pytorch(case):
     score = made.score(case.what, tensor(feeds["target"]), x)
     score.backward()
     assert_close(score.detach(), values["loss"])
-    assert_close(x.grad, values[graph.outputs["d.x0"]])
+    assert_close(x.grad, values[graph.outputs["d:x0"]])
 
 
 @pytest.mark.parametrize("rule", cases.OPTIMIZERS, ids=lambda rule: rule.word)

@@ -94,7 +94,7 @@ class Gradients:
         layers = [node for node in self.net.graph.made_by(Layer) if _within(node, inside)]
         ids = {node.id for node in layers}
         outside = {i.id for node in layers for i in data(self.net.graph, node)} - ids
-        weights = [name[2:] for name in self.graph.outputs if name.startswith("d.")]
+        weights = [name[2:] for name in self.graph.outputs if name.startswith("d:")]
         own = [w for w in weights if _within(self.graph[w], inside)]
         dx = ["x"] if outside & self.active else []
         return Made((*dx, *(w.rpartition(".")[2] for w in own)), self.reads(step, nodes, ids), nodes)

@@ -67,7 +67,7 @@ def page(found: list[Equations], *, document: bool) -> str:
 
 
 def _backward(node: Node) -> bool:
-    return node.id.startswith("d.")
+    return node.id.startswith("d:")
 
 
 def _tex(word: str, *arguments: str) -> str:
@@ -90,7 +90,7 @@ def _plain(name: str) -> str:
 
 def symbol(node: Node) -> str:
     """How a value is called."""
-    name = node.id.removeprefix("d.")
+    name = node.id.removeprefix("d:")
     bar = name != node.id
     part = re.fullmatch(r"(.+)\.(\d+)", name)
     owner, below = (part[1], part[2]) if part else (name, "")

@@ -21,8 +21,8 @@ def kinds(graph, kind):
 def test_wide_convolutions_of_large_images_change_their_form_in_all_roles():
     after = winograd(layout(trained(WIDE), 8), 8)
 
-    assert kinds(after, Winograd) == ["conv1.0", "conv2.0", "d.conv2.0.0"]
-    assert kinds(after, WinogradGradient) == ["d.conv2.w", "d.conv1.w"]
+    assert kinds(after, Winograd) == ["conv1.0", "conv2.0", "d:conv2.0.0"]
+    assert kinds(after, WinogradGradient) == ["d:conv2.w", "d:conv1.w"]
     assert len(kinds(after, WinogradWeights)) == 3
 
 
