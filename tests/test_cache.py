@@ -174,6 +174,27 @@ def test_the_folder_is_for_its_owner_only(empty):
     assert empty.stat().st_mode & 0o777 == 0o700
 
 
+def refused(self, *args, **kwargs):
+    raise PermissionError(13, "Permission denied", str(self))
+
+
+def test_a_damaged_entry_that_cannot_be_deleted_is_passed_over(empty, monkeypatch):
+    cache.compiled(ADD)
+    entries(empty)[0].write_bytes(b"garbage")
+    cache.forget()
+    monkeypatch.setattr(Path, "unlink", refused)
+
+    assert_adds(cache.compiled(ADD))
+
+
+def test_entries_that_nobody_may_look_at_are_missing(empty, monkeypatch):
+    cache.compiled(ADD)
+    cache._addresses.clear()
+    monkeypatch.setattr(Path, "stat", refused)
+
+    assert cache.missing([(ADD, 3)]) == [(ADD, 3)]
+
+
 def test_a_full_disk_is_a_warning_and_the_kernel_runs(empty, monkeypatch):
     def full(self, data):
         raise OSError(28, "No space left on device")

@@ -23,6 +23,7 @@ import netlang.simd
 from netlang.backend import crew, folder
 from netlang.backend.features import processor
 from netlang.backend.limits import thread_count
+from netlang.files import there
 from netlang.primitives.launch import KernelText
 
 _GENERATORS = (
@@ -56,7 +57,7 @@ def compiled(kernel: KernelText, arity: int = 3) -> int:
 def missing(kernels: Iterable[Kernel]) -> list[Kernel]:
     """Those of the kernels that would have to be compiled, each once."""
     new = ((kernel, arity) for kernel, arity in dict.fromkeys(kernels) if (kernel.text, arity) not in _addresses)
-    return [(kernel, arity) for kernel, arity in new if not _path(kernel, arity).exists()]
+    return [(kernel, arity) for kernel, arity in new if not there(_path(kernel, arity))]
 
 
 def compile_missing(kernels: Iterable[Kernel], helpers: int | None = None) -> None:
@@ -87,7 +88,7 @@ def _from_file(kernel: KernelText, arity: int) -> int:
     try:
         address = _load(*entry)
     except Exception:  # whatever is wrong with a file of the cache, making it again is right
-        path.unlink(missing_ok=True)
+        folder.discard(path)
         return 0
     counts.loaded += 1
     return address

@@ -96,10 +96,16 @@ def read(path: Path) -> tuple[str, bytes] | None:
         os.utime(path)  # used now
     head, _, body = data.partition(b"\n")
     if head != _MAGIC + b" " + hashlib.sha256(body).hexdigest().encode():
-        path.unlink(missing_ok=True)
+        discard(path)
         return None
     symbol, _, code = body.partition(b"\n")
     return symbol.decode(), code
+
+
+def discard(path: Path) -> None:
+    """Delete a file of the cache, as far as the folder lets us: one that stays is not used."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def write(path: Path, symbol: str, code: bytes) -> None:
@@ -121,8 +127,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        discard(temporary)
         if not _refused:
             _refused = True
             warnings.warn(f"compiled kernels cannot be kept for the next run: {error}", CacheWarning, stacklevel=2)
@@ -153,7 +158,7 @@ def trim(limit: int) -> None:
     for file, status in files:
         if total <= limit:
             return
-        file.unlink(missing_ok=True)
+        discard(file)
         total -= status.st_size
 
 
@@ -167,5 +172,5 @@ def clear() -> Summary:
     """Remove all kernels from the cache; returns what was there."""
     before = summary()
     for child in _environments(before.path):
-        shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
+        shutil.rmtree(child, ignore_errors=True) if child.is_dir() else discard(child)
     return before
