@@ -214,6 +214,8 @@ def test_what_there_was_no_time_for_is_named_and_is_no_success(file):
         (["--size", "4y4"], 2, "--size 4y4: it is HxW in pixels"),
         (["--size", "9"], 1, "--size 9: the input is 2x2x2; HxW is for images, T for sequences"),
         (["--tolerance", "0"], 2, "--tolerance"),
+        (["--tolerance", "nan"], 2, "--tolerance is a number, not NaN"),
+        (["--time", "nan"], 2, "--time is a number, not NaN"),
     ],
 )
 def test_a_wrong_option_is_told(file, arguments, status, said):

@@ -1,6 +1,7 @@
 """`netlang gradcheck FILE`: every gradient beside central differences."""
 
 import json
+import math
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -45,6 +46,8 @@ def command(
 
     Inputs, targets and weights are random. Exit status 1 says that a gradient is wrong, or could not be judged.
     """
+    if math.isnan(tolerance) or math.isnan(seconds):  # no range of numbers refuses it
+        raise click.UsageError(f"{'--tolerance' if math.isnan(tolerance) else '--time'} is a number, not NaN")
     places = _places(size)
     with plainly(as_json):
         found = _found(opened(file, settings), batch, places, seed, tolerance, seconds, threads, lengths)
