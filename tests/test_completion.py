@@ -1,11 +1,13 @@
 """What a shell is told when somebody presses the tab key."""
 
+import subprocess
+
 import pytest
 from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 from netlang.cli import main
-from netlang.cli.completion import SHELLS, VARIABLE
+from netlang.cli.completion import COLONS, SHELLS, VARIABLE
 
 
 def completed(*args, begun=""):
@@ -51,3 +53,26 @@ def test_variants_stand_behind_a_colon(here):
 
 def test_an_unknown_shell_is_a_wrong_command_line():
     assert CliRunner().invoke(main, ["completion", "tcsh"]).exit_code == 2
+
+
+def test_behind_an_unknown_command_a_shell_is_offered_the_commands():
+    assert completed("nosuch") == completed()
+
+
+def test_lines_layers_and_nets_of_the_zoo_begin_with_a_completed_name(here):
+    assert completed("explain", begun="le") == ["lenet.net"]
+    assert completed("fmt", "vgg.net", begun="le") == ["lenet.net"]
+    assert "conv" in completed("layers", begun="con")
+    assert completed("new", "x.net", "--from", begun="resnet-v1") == ["resnet-v1.5"]
+
+
+def test_bash_ends_words_at_colons_and_gets_the_variant_alone():
+    asks = r"""
+    _netlang_completion() { COMPREPLY=("vgg.net:A" "vgg.net:ALRN"); asked="$COMP_CWORD ${COMP_WORDS[*]}"; }
+    COMP_WORDS=(netlang diff lenet.net : D vgg.net : A) COMP_CWORD=7; _netlang_colons netlang
+    echo "$asked > ${COMPREPLY[*]}"
+    COMP_WORDS=(netlang diff lenet.net vgg.net) COMP_CWORD=3; _netlang_colons netlang; echo "$asked"
+    """
+    told = subprocess.run(["bash", "-c", f"{COLONS}\n{asks}"], capture_output=True, text=True, check=True)
+
+    assert told.stdout.splitlines() == ["3 netlang diff lenet.net:D vgg.net:A > A ALRN", "3 netlang diff lenet.net vgg.net"]

@@ -152,3 +152,10 @@ def test_a_cell_of_other_equations_is_another_layer():
 
     assert not changed(cell.format(""), cell.format(""))
     assert changed(cell.format(""), cell.format(" + h")) == [("mine1", "mine1")]
+
+
+def test_differences_that_depend_on_a_length_are_written_like_the_figures():
+    page = run("zoo/lstm.net", "zoo/gru.net").stdout
+
+    assert "-19,968*T" in page
+    assert "+19,968*T" in run("zoo/gru.net", "zoo/lstm.net").stdout

@@ -95,3 +95,12 @@ def test_a_wrong_file_is_told(tmp_path):
     done = run(tmp_path / "a.net")
     assert done.exit_code == 1
     assert "did you mean" in done.stderr
+
+
+def test_letters_that_latex_reads_are_written_as_letters(tmp_path):
+    file = tmp_path / r"a~b^c\d_e.net"
+    file.write_text("input 3\nFC-2\n")
+
+    page = run(file, "--as", "latex").stdout
+
+    assert r"a\textasciitilde{}b\textasciicircum{}c\textbackslash{}d\_e" in page

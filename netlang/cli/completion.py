@@ -9,6 +9,20 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_NETLANG_COMPLETE"  # in which click finds what a shell asks
+# bash takes a colon for the end of a word: FILE:VARIANT is put together before the question and taken apart after it.
+COLONS = r"""_netlang_colons() {
+    local words=() word colon= k
+    for ((k = 0; k <= COMP_CWORD; k++)); do
+        word=${COMP_WORDS[k]}
+        if [[ k -gt 1 && ( $word == :* || $colon ) ]]; then words[-1]+=$word; else words+=("$word"); fi
+        [[ $word == *: ]] && colon=yes || colon=
+    done
+    local COMP_WORDS=("${words[@]}") COMP_CWORD=$((${#words[@]} - 1))
+    _netlang_completion "$1"
+    word=${words[-1]}
+    if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then COMPREPLY=("${COMPREPLY[@]#"${word%:*}:"}"); fi
+}
+complete -o nosort -F _netlang_colons netlang"""
 VARIANT = re.compile(r"^variant\s+(\w+)", re.MULTILINE)
 
 
@@ -24,6 +38,8 @@ def command(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None, shell
     click.echo(kind(ctx.find_root().command, {}, "netlang", VARIABLE).source())
+    if shell == "bash":
+        click.echo(COLONS)
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:

@@ -145,5 +145,5 @@ def _change(figure: "Figure") -> str:
         return "none"
     if isinstance(figure.old, tuple) or isinstance(figure.new, tuple) or None in (figure.old, figure.new):
         return ""
-    difference = figure.new - figure.old
-    return f"{difference:+,}" if isinstance(difference, int) else str(difference)
+    change = f"{figure.new - figure.old:,}"
+    return change if change.startswith("-") else f"+{change}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlang.cli.file import json_option, opened, set_option, told
+from netlang.cli.file import completed, json_option, opened, set_option, told
 from netlang.files import Problem
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("place", metavar="FILE[:VARIANT]:LINE")
+@click.argument("place", metavar="FILE[:VARIANT]:LINE", shell_complete=completed)
 @set_option
 @json_option
 def command(place: str, settings: tuple[str, ...], as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlang.cli.file import as_data, complain, json_option
+from netlang.cli.file import as_data, complain, completed, json_option
 from netlang.diagnostics import NetError
 from netlang.files import Problem, there
 
@@ -38,7 +38,7 @@ class Outcome:
 
 
 @click.command("fmt")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=completed)
 @click.option("--check", is_flag=True, help="Write nothing; name the files that would change, and exit with 1.")
 @click.option("--stdout", "shown", is_flag=True, help="Write to the terminal instead of the file.")
 @json_option

@@ -13,8 +13,15 @@ from netlang.cli.file import json_option, told
 from netlang.files import Problem
 
 
+def _begun(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The layers that begin so, for a shell."""
+    from netlang.check import words
+
+    return [word for word in sorted(words.names()) if word.startswith(incomplete)]
+
+
 @click.command("layers")
-@click.argument("word", required=False)
+@click.argument("word", required=False, shell_complete=_begun)
 @json_option
 def command(word: str | None, as_json: bool) -> None:
     """List the layers with their settings; with a WORD, tell all about one."""

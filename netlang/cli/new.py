@@ -8,9 +8,23 @@ import click
 from netlang.cli.file import json_option, told
 
 
+def _begun(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The nets of the zoo that begin so, for a shell."""
+    from netlang.catalogue import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 @click.command("new")
 @click.argument("file", metavar="NAME.net", type=click.Path(path_type=Path))
-@click.option("--from", "source", metavar="NET", required=True, help="A net of the zoo; `netlang zoo` lists them.")
+@click.option(
+    "--from",
+    "source",
+    metavar="NET",
+    required=True,
+    shell_complete=_begun,
+    help="A net of the zoo; `netlang zoo` lists them.",
+)
 @json_option
 def command(file: Path, source: str, as_json: bool) -> None:
     """Copy a net of the zoo to a new file. A file that is there is never overwritten."""

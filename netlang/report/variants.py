@@ -18,6 +18,7 @@ from netlang.types import Count, Dim, shown
 
 SHORTCUT = "shortcut"  # in the path of a residual's projection, which papers do not print or count
 MOST = 6  # layers of a block that are written out; of a larger one its call is
+WORDS = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}  # LaTeX has no `\~`
 
 
 @dataclass(frozen=True)
@@ -253,4 +254,4 @@ def _ending(parts: Sequence[str]) -> str:
 
 
 def _escaped(said: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", said)
+    return re.sub(r"[&%$#_{}~^\\]", lambda found: WORDS.get(found[0], "\\" + found[0]), said)
