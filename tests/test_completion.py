@@ -75,4 +75,7 @@ def test_bash_ends_words_at_colons_and_gets_the_variant_alone():
     """
     told = subprocess.run(["bash", "-c", f"{COLONS}\n{asks}"], capture_output=True, text=True, check=True)
 
-    assert told.stdout.splitlines() == ["3 netlang diff lenet.net:D vgg.net:A > A ALRN", "3 netlang diff lenet.net vgg.net"]
+    assert told.stdout.splitlines() == [
+        "3 netlang diff lenet.net:D vgg.net:A > A ALRN",
+        "3 netlang diff lenet.net vgg.net",
+    ]
