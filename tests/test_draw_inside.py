@@ -160,6 +160,14 @@ def test_what_they_are_made_from_is_what_the_graph_of_primitives_reads():
     assert {"conv1.relu"} == {i for i in read if i in graph}
 
 
+def test_a_sum_hands_its_gradient_on_as_it_is():
+    found = written("input 8\nFC-8\nresidual[ FC-8, FC-8 ]\nFC-2, softmax\n")
+    said = rows(backward.scene(found, picture(found)))
+
+    assert ("dx = dy",) in said
+    assert ("no gradient",) not in said
+
+
 def test_nothing_leads_to_layers_below_the_last_that_is_trained():
     found = written("input 8\nFC-6 freeze=yes, FC-5 freeze=yes\nFC-4\nFC-3, softmax\n")
     drawn = backward.scene(found, picture(found))

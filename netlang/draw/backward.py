@@ -58,7 +58,7 @@ class Made:
     def rows(self) -> tuple[str, str]:
         """The text of its box."""
         if not self.nodes:
-            return "no gradient", ""
+            return "dx = dy" if self.gradients else "no gradient", ""  # a sum hands its gradient on as it is
         said = [f"d{name}" for name in self.gradients]
         weights = [name for name in said if name != "dx"]
         if len(weights) > MOST:
