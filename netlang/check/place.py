@@ -42,6 +42,7 @@ def placed(cls: type[Layer], step: ast.Step, kernel: Kernel, here: Place, label:
     for tensor in tensors:
         tensor.skips += 1  # a setting reads its size: no next thing (RULINGS 1)
     if tie := settings.said.get(shared.TIE):
+        shared.alone(step.options, tie)
         tie_all([op], tie, "", here.labelled(tie.value.label, step))
     return op
 

@@ -1,6 +1,6 @@
 """Settings of all layers with weights, and of uses of blocks: `freeze lr l2 init weights tie` (RULINGS 53, 54)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
@@ -81,6 +81,16 @@ def _value(word: str, value: ast.Value, names: Names, copy: Copy) -> Any:
             )
         return File(value)
     return kinds.read(KINDS[word], word, value, names, copy)
+
+
+def alone(options: Sequence[ast.Option | ast.Arguments], tie: Said) -> None:
+    """What becomes of a tied step's weights is said where they are made; a transposed one has a bias of its own."""
+    label = tie.value.label.text
+    for option in options:
+        word = option.name.text.lower() if isinstance(option, ast.Option) and option.name is not None else ""
+        if word in (*KINDS, FILE) and not tie.value.transposed:
+            what = f"`{word}` is for the weights of `@{label}`, which these are"
+            raise error("tie", what, option.span, help=f"say it at `@{label}`")
 
 
 def below(said: Mapping[str, Said], names: int) -> dict[str, Said]:
