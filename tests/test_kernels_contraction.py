@@ -64,7 +64,6 @@ def test_dense_products_agree_with_the_reference(n, c, f, role, lanes, dtype):
 def test_dense_products_of_few_examples_by_many_weights_agree_with_the_reference(n, c, f, form, dtype):
     role, *transposed = form.split(", ")
     primitive = Contraction(role, transposed=bool(transposed))
-    tolerance = {"f32": 5e-6, "f64": 1e-13}[dtype]  # 2000 products in a row, most of which cancel
 
     types = operands(primitive, dtype, ("n", c), (c, f), ("n", f))
-    assert_kernel_agrees(primitive, types, n=n, tolerance=tolerance)
+    assert_kernel_agrees(primitive, types, n=n)

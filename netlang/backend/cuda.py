@@ -5,6 +5,7 @@ not find the compiler of the `nvidia` wheels. Numba loads here only.
 """
 
 from importlib.util import find_spec
+from typing import Any
 
 from netlang.files import Problem
 from netlang.primitives.launch import Address, Draft, Target
@@ -35,10 +36,10 @@ def _compiled(draft: Draft, capability: tuple[int, int]) -> str:
     from numba import cuda, types
 
     kernel = draft.kernel
-    scope: dict[str, object] = {}
+    scope: dict[str, Any] = {}
     exec(compile(kernel.text, f"<{kernel.name}>", "exec"), scope)  # the text is ours: netlang.primitives printed it
     function = scope["kernel"]
-    function.__name__ = function.__qualname__ = kernel.name  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = kernel.name
     numbers = types.Array(types.float32 if "f32" in scope else types.float64, 1, "C")
     arguments = [numbers if isinstance(argument, Address) else types.int64 for argument in draft.args]
     arguments += [numbers] if draft.scratch[1] else []

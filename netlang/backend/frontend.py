@@ -42,7 +42,7 @@ class _Typing:
         return _signatures[key]
 
 
-class _Lower(Lower):  # type: ignore[misc]
+class _Lower(Lower):  # type: ignore[misc]  # Numba has no types
     def lower_binop(self, result: Any, expression: Any, operation: Any) -> Any:
         """By the signature that typing found: Numba looks for one of constant operands too, which no vector has."""
         function = self.context.typing_context.resolve_value_type(operation)
@@ -70,7 +70,7 @@ class _Lower(Lower):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _KernelLowering(BaseNativeLowering):  # type: ignore[misc]
+class _KernelLowering(BaseNativeLowering):  # type: ignore[misc]  # Numba has no types
     _name = "kernel_lowering"
 
     @property
@@ -78,7 +78,7 @@ class _KernelLowering(BaseNativeLowering):  # type: ignore[misc]
         return _Lower
 
 
-class KernelCompiler(CompilerBase):  # type: ignore[misc]
+class KernelCompiler(CompilerBase):  # type: ignore[misc]  # Numba has no types
     """For `cfunc(pipeline_class=)`."""
 
     def define_pipelines(self) -> list[PassManager]:

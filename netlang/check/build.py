@@ -1,6 +1,6 @@
 """Steps in their places to the graph: weights and shapes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -209,9 +209,9 @@ class _Pool:
         return next(self.shared, None)
 
 
-def replace_at(op: Op, span: Span, at: "dict[str, Span] | object", path: tuple[str, ...] | None = None) -> Op:
+def replace_at(op: Op, span: Span, at: Mapping[str, Span], path: tuple[str, ...] | None = None) -> Op:
     """A step as it stands behind another: its norm, its activation, its shortcut."""
-    return replace(op, span=span, word=span, at=at, path=path or op.path)  # type: ignore[arg-type]
+    return replace(op, span=span, word=span, at=at, path=path or op.path)
 
 
 def trained(weight: Weight, said: Training) -> Weight:

@@ -65,11 +65,12 @@ def _shapes(net: Net, size: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     for node in net.graph.made_by(Input):
         places = _places(node.type)
         if len(places) == len(size):
-            found[node.id] = (*size, *node.type.shape[1 + len(places) :])
+            channels = (d for d in node.type.shape[1 + len(places) :] if isinstance(d, int))  # tokens have none
+            found[node.id] = (*size, *channels)
     if not found:
         there = " and ".join(shown(node.type.shape) for node in net.graph.made_by(Input))
         raise Problem(f"--size {'x'.join(map(str, size))}: the input is {there}; HxW is for images, T for sequences")
-    return found  # type: ignore[return-value]  # channels are numbers
+    return found
 
 
 def _places(type_: Tensor) -> tuple[Any, ...]:

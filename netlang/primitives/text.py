@@ -83,6 +83,11 @@ class Arguments:
         return f"load_i64(args + {behind}) + thread * load_i64(args + {behind + 8})"
 
 
+def spaced(*sizes: int) -> int:
+    """Bytes of stretches of scratch, one behind the other, each of which begins on a line of the cache."""
+    return sum(-(-size // 64) * 64 for size in sizes)
+
+
 def indented(lines: list[str], depth: int = 1) -> list[str]:
     """Lines as the body of a block."""
     return ["    " * depth + line for line in lines]

@@ -15,7 +15,7 @@ from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, Weights, axes, image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, After, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
 
 
 def cover(
@@ -142,7 +142,7 @@ class Cover:
         """Bytes per thread."""
         taps, tile = taps_h * taps_w, self.positions * self.columns * self.formula.geometry.vector
         copies = taps_h * self.positions * tap_line if self.whole_lines else 0
-        return sum(-(-p // 64) * 64 for p in (self.spots, 8 * taps, self.entry * taps, tile, tap_line, copies))
+        return spaced(self.spots, 8 * taps, self.entry * taps, tile, tap_line, copies)
 
     def lines(self, shared: str) -> list[str]:
         """Everything behind the unpacking of the arguments. shared: the text of the shared scratch's address"""

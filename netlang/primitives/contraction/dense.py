@@ -8,7 +8,7 @@ weights and of dy are multiplied vector by vector, and the lanes added up at the
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import LANES, Address, After, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
 from netlang.types import Tensor
 
 FEW = 48  # examples
@@ -43,7 +43,7 @@ def dense(
     formula.add_arguments(arguments)
     lines = [f"sums = {arguments.shared()}", f"table = {arguments.own()}", *_streamed(formula)]
     shared = tiles * blocks * rows * vectors * to.vector
-    return drafted("contraction_dense", arguments, lines, (-(-8 * (rows + vectors) // 64) * 64, shared))
+    return drafted("contraction_dense", arguments, lines, (spaced(8 * (rows + vectors)), shared))
 
 
 def _streamed(formula: Formula) -> list[str]:
@@ -100,7 +100,7 @@ def _by_rows(arguments: Arguments, formula: Formula, channels: int, target: Targ
     formula.add_arguments(arguments)
     sizes = (8 * (rows + vectors), batch * g.vector, parts * tiles * rows * vectors * g.vector)
     lines = [f"table = {arguments.own()}", *_dotted(formula, sizes)]
-    return drafted("contraction_dense_data", arguments, lines, (sum(-(-s // 64) * 64 for s in sizes), 0))
+    return drafted("contraction_dense_data", arguments, lines, (spaced(*sizes), 0))
 
 
 def _dotted(formula: Formula, sizes: tuple[int, ...]) -> list[str]:

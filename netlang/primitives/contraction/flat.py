@@ -4,10 +4,9 @@ A thread has some columns of tiles, or some rows of them, and goes through them 
 column of tiles after the other, whose part of dy stays near. Nothing is added across threads.
 """
 
-from netlang.primitives.contraction.packed import added
-from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.contraction.tiles import added, tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 HIGH, WIDE = 96, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB (6x4 in f32)
 CHUNK = 256  # pixels between two visits of a tile
@@ -22,7 +21,7 @@ def flat(inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
     row_blocks, blocks = -(-of.channels // rows), -(-by.columns // vectors)
     high, wide = min(HIGH, row_blocks), min(WIDE, blocks)
     by_rows = -(-row_blocks // target.threads) * blocks < row_blocks * -(-blocks // target.threads)
-    table = -(-8 * (rows + vectors) // 64) * 64
+    table = spaced(8 * (rows + vectors))
     arguments = Arguments()
     arguments.add(
         dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),

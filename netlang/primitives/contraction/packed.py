@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.contraction.tiles import added, tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 FEWEST = 256  # pixels of a batch; fewer are not worth copying
 PIXELS = 196  # about, between two visits of a tile: 64 filters of them are 50 KB
@@ -57,7 +57,7 @@ def packed(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         **cut.arguments(primitive),
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", *_lines(of)]
-    return drafted("contraction_weight_packed", arguments, lines, (sum(-(-s // 64) * 64 for s in sizes), 0))
+    return drafted("contraction_weight_packed", arguments, lines, (spaced(*sizes), 0))
 
 
 def _by_rows(rows: int, blocks: int, of: Geometry, by: Geometry, parts: int) -> bool:
@@ -223,15 +223,6 @@ def _product(g: Geometry) -> list[str]:
         f"call_product(product, table, segments, wide, stride_w * {g.vector}, y_step, made_at, 1)",
         *added(g.dtype, g.vector),
         "sum_at += tile_bytes",
-    ]
-
-
-def added(dtype: str, vector: int) -> list[str]:
-    """What a chunk of pixels made, added to its sums: one sum of 70,000 products in float32 would lose a digit."""
-    return [
-        "for z in range(tile_rows * tile_columns):",
-        f"    term = load_{dtype}(made_at + z * {vector})",
-        f"    store_{dtype}(sum_at + z * {vector}, load_{dtype}(sum_at + z * {vector}) + term)",
     ]
 
 

@@ -9,11 +9,10 @@ So nothing is added across threads, and the order of additions depends on the sh
 from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.packed import added
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.contraction.tiles import added, tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
 CHUNK = 96 * 1024  # bytes of x and dy between two visits of a tile; 192 KB: 177 for 145 µs on LeNet's conv5-16
@@ -76,7 +75,7 @@ class Reduce:
     def scratch(self, lines: int, zeros: int) -> int:
         """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
         sums = (GROUP + 1) * self.tile
-        return sum(-(-p // 64) * 64 for p in (16 * self.rows, self.entry * lines, 8 * lines, zeros, sums))
+        return spaced(16 * self.rows, self.entry * lines, 8 * lines, zeros, sums)
 
     def lines(self) -> list[str]:
         """Everything behind the unpacking of the arguments."""

@@ -1,4 +1,4 @@
-"""Which product tile wastes least on a shape."""
+"""Which product tile wastes least on a shape, and how the sums of its chunks are joined."""
 
 from netlang.primitives.launch import Target
 
@@ -15,3 +15,12 @@ def cycles(tile: tuple[int, int], a: str = "spread") -> float:
     r, v = tile
     loads = r + v if a == "dot" else v + r * 0.75
     return max(r * v, 8, loads) + 0.25 * (r + v)  # the rest is the table's share
+
+
+def added(dtype: str, vector: int) -> list[str]:
+    """What a chunk of pixels made, added to its sums: one sum of 70,000 products in float32 would lose a digit."""
+    return [
+        "for z in range(tile_rows * tile_columns):",
+        f"    term = load_{dtype}(made_at + z * {vector})",
+        f"    store_{dtype}(sum_at + z * {vector}, load_{dtype}(sum_at + z * {vector}) + term)",
+    ]

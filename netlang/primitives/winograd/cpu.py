@@ -7,7 +7,7 @@ and scatter (M -> pixels, through the formula). A tile that crosses the border i
 from math import ceil
 
 from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Product, Target, drafts
-from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
 from netlang.primitives.winograd.op import AT, SPAN, TILE, WINDOW, G, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
 from netlang.primitives.winograd.tiles import POINTS, gathered, place, twice
@@ -53,7 +53,7 @@ def winograd_draft(
         POINTS * pixel,
         TILE * TILE * to.vector,
     )
-    scratch = sum(-(-size // 64) * 64 for size in sizes)
+    scratch = spaced(*sizes)
     lines = [f"own = {arguments.own()}", *_lines(formula)]
     return drafted("winograd_c", arguments, lines, (scratch, 0))
 

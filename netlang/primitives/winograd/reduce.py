@@ -5,7 +5,7 @@ A block of tiles is transformed by all threads together; behind a barrier each t
 """
 
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 from netlang.primitives.winograd.op import AT, SPAN, TILE, WINDOW, G, Matrix, WinogradGradient
 from netlang.primitives.winograd.tiles import POINTS, gathered, place, twice
 
@@ -38,7 +38,7 @@ def reduce(
     shared = (POINTS * row_blocks * column_blocks * tile, POINTS * block * (of.columns + by.columns) * of.vector)
     own = (8 * (rows + vectors), POINTS * of.columns * of.vector)
     lines = [f"sums = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of)]
-    return drafted("winograd_weight_c", arguments, lines, (sum(-(-s // 64) * 64 for s in own), sum(shared)))
+    return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
 
 
 def _lines(g: Geometry) -> list[str]:
