@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,15 @@ def pytest_report_header() -> str:
     if TORCH:
         return "PyTorch: takes part"
     return f"PyTorch is not installed: tests marked `reference` are left out, with {', '.join(collect_ignore)}"
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache for this test."""
+    from netlang.backend import cache  # after NETLANG_CACHE is set
+
+    path = tmp_path / "cache"
+    monkeypatch.setenv("NETLANG_CACHE", str(path))
+    cache.forget()
+    yield path
+    cache.forget()
