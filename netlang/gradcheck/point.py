@@ -27,6 +27,7 @@ BATCHES = 4, 2  # examples of a net that is light, or not
 CROWD = 16  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
 SPREAD = 0.2  # of the random change of each weight, relative to the weights beside it
 STILL = 0.1  # size of weights that start at zero
+ASIDE = 3.0  # standard deviations that a norm moves its channels, up or down, so that few numbers lie at a ReLU's corner
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,17 @@ def _input(type_: Tensor, batch: int, rng: np.random.Generator) -> Array:
     return rng.integers(0, type_.classes, shape) if type_.classes else rng.normal(size=shape)
 
 
-def moved(name: str, weight: Array, seed: int) -> Array:
-    """A weight away from where it starts: biases of 0 and scales of 1 hide what is wrong with them."""
+def moved(net: Net, name: str, weight: Array, seed: int) -> Array:
+    """A weight away from where it starts: biases of 0 and scales of 1 hide what is wrong with them.
+
+    The shift of a norm takes each channel ASIDE, half of them up and half of them down on average: behind a norm with
+    no shift, numbers crowd at the corner of a ReLU, and in a deep net every step carries some of them across.
+    """
     rng = initial.generator(seed, f"{name} moved")
     size = float(np.sqrt(np.mean(weight**2)))
-    return weight + rng.normal(size=weight.shape) * (SPREAD * size if size else STILL)
+    noise = rng.normal(size=weight.shape)
+    if size:
+        return weight + noise * SPREAD * size
+    if any(isinstance(reader.made_by, Layer) and reader.made_by.norm for reader in net.graph.readers(name)):
+        return noise * STILL + ASIDE * rng.choice((-1.0, 1.0), weight.shape)
+    return noise * STILL
