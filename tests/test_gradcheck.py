@@ -160,10 +160,16 @@ def test_of_a_large_net_fewer_examples_are_taken():
 
 
 def test_weights_move_away_from_where_they_start():
-    biases, scales = moved("fc1.b", np.zeros(50), 0), moved("bn1.scale", np.ones(50), 0)
+    net = netlang.from_text("input 8x8x1\nconv3-50 bn\nFC-50\n").checked
+    biases, scales, shifts = (
+        moved(net, name, start, 0)
+        for name, start in (("fc1.b", np.zeros(50)), ("conv1.bn.scale", np.ones(50)), ("conv1.bn.shift", np.zeros(50)))
+    )
 
     assert 0.05 < np.abs(biases).mean() < 0.15
     assert 0.1 < np.abs(scales - 1).mean() < 0.3
+    assert 2.5 < np.abs(shifts).min() < np.abs(shifts).max() < 3.5
+    assert 10 < (shifts > 0).sum() < 40
 
 
 def run(*args):

@@ -109,7 +109,7 @@ class _At:
         self.program, self.seed = program, seed
         self.inputs, self.targets = dict(where.inputs), where.targets
         for name in program.weights:
-            program.weights[name] = moved(program.net, name, program.weights[name], seed)
+            program.weights[name] = moved(program.net.checked, name, program.weights[name], seed)
         self.told: dict[str, int] = {}
         self.lengths = where.lengths or None
         self.loss, self.gradients = program.gradients(self.inputs, self._targets(), self.lengths)

@@ -142,14 +142,17 @@ def _input(type_: Tensor, batch: int, rng: np.random.Generator) -> Array:
 def moved(net: Net, name: str, weight: Array, seed: int) -> Array:
     """A weight away from where it starts: biases of 0 and scales of 1 hide what is wrong with them.
 
-    The shift of a norm takes each channel ASIDE, half of them up and half of them down on average: behind a norm with
-    no shift, numbers crowd at the corner of a ReLU, and in a deep net every step carries some of them across.
+    The shift of a norm takes each channel ASIDE, up or down: where it is 0, numbers crowd at the corner of a ReLU behind
+    the norm, and in a deep net every step carries some of them across.
     """
     rng = initial.generator(seed, f"{name} moved")
     size = float(np.sqrt(np.mean(weight**2)))
     noise = rng.normal(size=weight.shape)
     if size:
         return weight + noise * SPREAD * size
-    if any(isinstance(reader.made_by, Layer) and reader.made_by.norm for reader in net.graph.readers(name)):
-        return noise * STILL + ASIDE * rng.choice((-1.0, 1.0), weight.shape)
-    return noise * STILL
+    return noise * STILL + (ASIDE * rng.choice((-1.0, 1.0), weight.shape) if _shifts(net, name) else 0.0)
+
+
+def _shifts(net: Net, name: str) -> bool:
+    """Whether a norm adds this weight to its channels."""
+    return name in net.graph and any(n.made_by.norm for n in net.graph.readers(name) if isinstance(n.made_by, Layer))
