@@ -27,7 +27,9 @@ BATCHES = 4, 2  # examples of a net that is light, or not
 CROWD = 16  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
 SPREAD = 0.2  # of the random change of each weight, relative to the weights beside it
 STILL = 0.1  # size of weights that start at zero
-ASIDE = 3.0  # standard deviations that a norm moves its channels, up or down, so that few numbers lie at a ReLU's corner
+ASIDE = (
+    3.0  # standard deviations that a norm moves its channels, up or down, so that few numbers lie at a ReLU's corner
+)
 
 
 @dataclass(frozen=True)
