@@ -144,8 +144,8 @@ def _input(type_: Tensor, batch: int, rng: np.random.Generator) -> Array:
 def moved(net: Net, name: str, weight: Array, seed: int) -> Array:
     """A weight away from where it starts: biases of 0 and scales of 1 hide what is wrong with them.
 
-    The shift of a norm takes each channel ASIDE, up or down: where it is 0, numbers crowd at the corner of a ReLU behind
-    it, and in a deep net every step carries some of them across.
+    The shift of a norm takes each channel ASIDE, up or down: where it is 0, numbers crowd at the corner of a ReLU
+    behind it, and in a deep net every step carries some of them across.
     """
     rng = initial.generator(seed, f"{name} moved")
     size = float(np.sqrt(np.mean(weight**2)))
