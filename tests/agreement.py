@@ -14,6 +14,7 @@ import numpy as np
 
 import netlang
 from netlang.formula import absolute
+from netlang.formula.term import Call, call
 from netlang.gradcheck.alone import alone
 from netlang.gradcheck.point import point, small
 from netlang.graph import Input
@@ -25,6 +26,7 @@ from netlang.net import Net
 from netlang.pipeline import compile_plan
 from netlang.plan import NORM
 from netlang.primitives.launch import Target
+from netlang.primitives.map.op import Map
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.winograd.op import Winograd, WinogradGradient
@@ -79,11 +81,18 @@ def launch_errors(prog, x, target, n):
 def cancelled(graph, node, values, n):
     """What is left of a sum whose numbers cancel is rounding: a share of the sum of their sizes, 0 for other nodes."""
     made_by = graph[node].made_by if node in graph else None
-    if not isinstance(made_by, Sum) or made_by.how != "sum":
+    if isinstance(made_by, Sum) and made_by.how != "sum" or not isinstance(made_by, Sum | Map):
         return 0.0
-    sizes = replace(made_by, term=absolute(made_by.term))
+    all_sizes = replace(made_by, term=sizes(made_by.term))
     inputs = tuple(values[i] for i in graph[node].inputs)
-    return LEFT * np.linalg.norm(reference(sizes, inputs, graph[node].type, Run(examples=n, step=1)))
+    return LEFT * np.linalg.norm(reference(all_sizes, inputs, graph[node].type, Run(examples=n, step=1)))
+
+
+def sizes(term):
+    """A bound of |term| without cancellation: |a| + |b| for a + b and a - b, |a| |b| for a b, |a| / |b| for a / b."""
+    if isinstance(term, Call) and term.name in ("add", "sub", "mul", "div"):
+        return call("add" if term.name == "sub" else term.name, *map(sizes, term.args))
+    return absolute(term)
 
 
 def error(value, wanted, floor=0.0):
