@@ -81,7 +81,7 @@ def launch_errors(prog, x, target, n):
 def cancelled(graph, node, values, n):
     """What is left of a sum whose numbers cancel is rounding: a share of the sum of their sizes, 0 for other nodes."""
     made_by = graph[node].made_by if node in graph else None
-    if isinstance(made_by, Sum) and made_by.how != "sum" or not isinstance(made_by, Sum | Map):
+    if (isinstance(made_by, Sum) and made_by.how != "sum") or not isinstance(made_by, Sum | Map):
         return 0.0
     all_sizes = replace(made_by, term=sizes(made_by.term))
     inputs = tuple(values[i] for i in graph[node].inputs)
