@@ -12,12 +12,13 @@ from netlang.memory import lanes_of
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.map.op import Update
 from netlang.primitives.winograd.op import SPAN, TILE, WINDOW, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.reduce import MOST
 
 GAIN = 1.2  # how much faster it must promise to be: the promise is rough
 NARROWEST = 16  # channels and filters
 TRANSFORMS = 500, 400  # vector operations of a tile for 16 channels, and for 16 filters
 STREAM = 20, 40  # those that reading a vector of transformed weights takes, and writing one: in training, each step
-SUMS = 60  # those that a vector of the sums of a gradient takes: added to, read again, transformed
+SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
 
 
 def winograd(graph: Graph, batch: int) -> Graph:
@@ -29,7 +30,8 @@ def winograd(graph: Graph, batch: int) -> Graph:
     made, transformed = Graph(dict(graph.outputs)), dict[str, str]()
     for node in graph:
         role = node.made_by.role if _shaped(node.made_by) and lanes[node.inputs[0]] == "c" else ""
-        if not role or not _work(graph, node, batch).worth(SUMS if role == "weight" else stream):
+        work = _work(graph, node, batch) if role else None
+        if work is None or not work.worth(SUMS[work.tiles > MOST] if role == "weight" else stream):
             made.add(node)
             continue
         x, other = node.inputs

@@ -1,15 +1,17 @@
 """The weight gradient by Winograd: sums over tiles of V[36][c] by Z[36][f], then back to 3x3 windows.
 
-A block of tiles is transformed by all threads together; behind a barrier each thread adds products of its own
-(point, channels, filters) to the sums, which lie as the product writes them. Nothing is added across threads.
+Few tiles are transformed and multiplied at once (`whole.py`). Of more, a block is transformed by all threads together;
+behind a barrier each thread adds products of its own (point, channels, filters) to the sums, which lie as the product
+writes them. Nothing is added across threads.
 """
 
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.winograd import whole
 from netlang.primitives.winograd.op import AT, SPAN, TILE, WINDOW, G, Matrix, WinogradGradient
 from netlang.primitives.winograd.tiles import POINTS, gathered, place, twice
 
-MOST = 200  # tiles of a block: each reads and writes all sums, 38 MB at 512 channels; 32: 104 for 47 ms at 28x28x512
+MOST = 200  # tiles of a block: of several each adds to all sums, 38 MB at 512 channels; 32: 104 for 47 ms at 28x28x512
 ROWS, VECTORS = 6, 4  # of the product: channels by vectors of 16 filters
 
 
@@ -22,7 +24,8 @@ def reduce(
     rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
     _, high, wide, _ = dy.type.arrayed(0)
     tiles = batch * -(-high // TILE) * -(-wide // TILE)
-    block = -(-tiles // -(-tiles // MOST))
+    once = tiles <= MOST
+    block = tiles | 1 if once else -(-tiles // -(-tiles // MOST))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
     arguments = Arguments()
@@ -35,30 +38,60 @@ def reduce(
         height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
         high=high, wide=wide, tiles_h=-(-high // TILE), tiles_w=-(-wide // TILE), tiles_block=block,
     )  # fmt: skip
-    shared = (POINTS * row_blocks * column_blocks * tile, POINTS * block * (of.columns + by.columns) * of.vector)
     own = (8 * (rows + vectors), POINTS * of.columns * of.vector)
-    lines = [f"sums = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of)]
-    return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
+    transformed = POINTS * block * (of.columns + by.columns) * of.vector
+    if once:
+        groups = -(-row_blocks // whole.HIGH)
+        arguments.add(groups=groups, point=-(-row_blocks // groups) * tile)
+        own = (*own, POINTS * -(-row_blocks // groups) * tile)
+        lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_at_once(of)]
+        return drafted("winograd_weight_whole", arguments, lines, (spaced(*own), transformed))
+    sums = POINTS * row_blocks * column_blocks * tile
+    lines = [f"sums = {arguments.shared()}", f"own = {arguments.own()}", *_in_blocks(of)]
+    return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sums + transformed))
 
 
-def _lines(g: Geometry) -> list[str]:
+_BEGIN = [
+    "table = own",
+    "patch = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+    "v_row, z_row = tiles_block * pixel, tiles_block * y_pixel",
+    f"z_at = v_at + {POINTS} * v_row",
+]
+
+
+def _transformed(g: Geometry) -> list[str]:
+    """V and Z of the tiles from `start` on, `some` of them, threads over the tiles."""
     return [
-        "table = own",
-        "patch = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
-        f"v_at = sums + {POINTS} * row_blocks * column_blocks * tile_bytes",
-        "v_row, z_row = tiles_block * pixel, tiles_block * y_pixel",
-        f"z_at = v_at + {POINTS} * v_row",
         f"column_step = tiles_block * {g.vector}",
+        "begin, end = split(some, thread, threads(team))",
+        "for t in range(begin, end):",
+        *indented(place()),
+        *indented(gathered(g, f"v_at + t * {g.vector}", "column_step")),
+        *indented(_spread(g)),
+        "barrier(team, thread)",
+    ]
+
+
+def _at_once(g: Geometry) -> list[str]:
+    return [
+        *_BEGIN,
+        f"sums = patch + {POINTS} * pixel",
+        "tiles = examples(team) * tiles_h * tiles_w",
+        "start, some = 0, tiles",
+        *_transformed(g),
+        *whole.lines(g, _windows(g, "point")),
+    ]
+
+
+def _in_blocks(g: Geometry) -> list[str]:
+    return [
+        f"v_at = sums + {POINTS} * row_blocks * column_blocks * tile_bytes",
+        *_BEGIN,
         "tiles = examples(team) * tiles_h * tiles_w",
         "start = 0",
         "while start < tiles:",
         "    some = min_i64(tiles_block, tiles - start)",
-        "    begin, end = split(some, thread, threads(team))",
-        "    for t in range(begin, end):",
-        *indented(place(), 2),
-        *indented(gathered(g, f"v_at + t * {g.vector}", "column_step"), 2),
-        *indented(_spread(g), 2),
-        "    barrier(team, thread)",
+        *indented(_transformed(g)),
         *indented(_products(g)),
         "    barrier(team, thread)",
         "    start += tiles_block",
@@ -110,17 +143,7 @@ def _products(g: Geometry) -> list[str]:
 
 
 def _back(g: Geometry) -> list[str]:
-    """Gt S G: the sums of a channel and 16 filters as a 3x3 window."""
-    loads = [
-        f"d{a}_{b} = load_{g.dtype}(at + {a * SPAN + b} * row_blocks * column_blocks * tile_bytes)"
-        for a in range(SPAN)
-        for b in range(SPAN)
-    ]
-    stores = [
-        f"store_{g.dtype}(to + {a * WINDOW + b} * channels * y_pixel, r{a}_{b})"
-        for a in range(WINDOW)
-        for b in range(WINDOW)
-    ]
+    """The sums of all channels and filters as 3x3 windows."""
     return [
         "item, stop = split(channels * columns, thread, threads(team))",
         "while item < stop:",
@@ -129,10 +152,20 @@ def _back(g: Geometry) -> list[str]:
         "    rest = c // tile_rows * column_blocks + column // tile_columns",
         "    slot = (c - c // tile_rows * tile_rows) * tile_columns + column - column // tile_columns * tile_columns",
         f"    at = sums + rest * tile_bytes + slot * {g.vector}",
-        f"    to = dw + c * y_pixel + column * {g.vector}",
-        *indented([*loads, *twice(_turned(G), g.dtype), *stores]),
+        *indented(_windows(g, "row_blocks * column_blocks * tile_bytes")),
         "    item += 1",
     ]
+
+
+def _windows(g: Geometry, point: str) -> list[str]:
+    """Gt S G: the sums of channel `c` and 16 filters at `at`, `point` bytes from point to point, as a 3x3 window."""
+    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * SPAN + b} * {point})" for a in range(SPAN) for b in range(SPAN)]
+    stores = [
+        f"store_{g.dtype}(to + {a * WINDOW + b} * channels * y_pixel, r{a}_{b})"
+        for a in range(WINDOW)
+        for b in range(WINDOW)
+    ]
+    return [f"to = dw + c * y_pixel + column * {g.vector}", *loads, *twice(_turned(G), g.dtype), *stores]
 
 
 def _turned(matrix: Matrix) -> Matrix:
