@@ -38,7 +38,7 @@ def reduce(
         height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
         high=high, wide=wide, tiles_h=-(-high // TILE), tiles_w=-(-wide // TILE), tiles_block=block,
     )  # fmt: skip
-    own = (8 * (rows + vectors), POINTS * of.columns * of.vector)
+    own: tuple[int, ...] = (8 * (rows + vectors), POINTS * of.columns * of.vector)
     transformed = POINTS * block * (of.columns + by.columns) * of.vector
     if once:
         groups = -(-row_blocks // whole.HIGH)
