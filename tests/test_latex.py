@@ -1,7 +1,10 @@
 """`netlang latex`: the equations of what is compiled."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,10 @@ from click.testing import CliRunner
 
 from netlang.cli import main
 from netlang.formula import Channel, Name, Number, Runtime, exp, maximum, sigmoid, sqrt, where
+from netlang.formula.breaks import PAGE, lines, measure
 from netlang.formula.latex import latex
 
+ALL = os.environ.get("NETLANG_ZOO") == "all"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 a, b = Name("a"), Name("b")
 
@@ -30,6 +35,7 @@ def run(*args):
         (sqrt(a) * sigmoid(b), r"\sqrt{a} \, \sigma\left(b\right)"),
         (maximum(a, 1e-5), r"\max\left(a, 10^{-5}\right)"),
         (where(a > Channel(), a, 0), r"\begin{cases} a & \text{if } a > f \\ 0 & \text{otherwise} \end{cases}"),
+        ((a + b) * (a + b), r"\left(a + b\right)^{2}"),
         (Number(-2.5) * a / Runtime("examples"), r"\frac{\left(-2.5\right) \, a}{N}"),
     ],
 )
@@ -41,10 +47,11 @@ def test_a_convolution_has_its_sum_with_the_numbers_put_in(tmp_path):
     (tmp_path / "a.net").write_text("input 8x8x3\nconv5-4/2\nflatten, FC-2, softmax\n")
     text = run(tmp_path / "a.net").stdout
 
-    x, w = r"\mathrm{input}_{n,\,2i + u - 2,\,2j + v - 2,\,c}", r"w^{\text{conv1}}_{u,v,c,f}"
-    assert rf"z^{{\text{{conv1}}}}_{{(0),n,i,j,f}} &= \sum_{{u<5,\,v<5,\,c<3}} {x}\, {w} \\" in text
-    assert r"y^{\text{conv1.relu}}_{n,i,j,f} &= \max\left(y^{\text{conv1}}_{n,i,j,f}, 0\right)" in text
-    assert r"\bar{w}^{\text{conv1}}_{u,v,c,f} &= \sum_{n,i,j} " + x in text
+    x = r"\mathrm{input}_{n,\,2i + u - 2,\,2j + v - 2,\,c}"
+    assert rf"z_{{(0),n,i,j,f}} &= \sum_{{u<5,\,v<5,\,c<3}} {x}\, w_{{u,v,c,f}} \\" in text
+    assert r"y^{\text{relu}}_{n,i,j,f} &= \max\left(y_{n,i,j,f}, 0\right)" in text
+    assert r"\mathrm{reshape}" in text or r"\left(y^{\text{conv1.relu}}\right)" in text  # a value of another layer
+    assert r"\bar{w}_{u,v,c,f} &= \sum_{n,i,j} " + x in text
     assert "L &= " in text
     assert text.index("Forward") < text.index("L &= ") < text.index("Backward")
 
@@ -55,6 +62,70 @@ def test_a_cell_has_its_own_equations(tmp_path):
     text = run(tmp_path / "a.net", "--pass", "forward").stdout
     assert r"h_{t} &= z_{t} \, h_{t-1} + \left(1 - z_{t}\right) \, g_{t}" in text
     assert "Backward" not in text
+
+
+WIDE = ["lenet", "xor-mlp", "lstm-peephole", "resnet-basic", "alexnet", "mobilenet-v2"]
+EVERY = sorted(path.stem for path in EXAMPLES.glob("*.net"))
+
+
+def document(name, folder):
+    """A document with the equations of an example, its open sizes set to 16."""
+    text = (EXAMPLES / f"{name}.net").read_text()
+    sizes = [f"--set={letter}=16" for letter in "HWT" if re.search(rf"^input .*\b{letter}|x{letter}x", text, re.M)]
+    done = run(EXAMPLES / f"{name}.net", "--document", *sizes, "-o", folder / "x.tex")
+    assert done.exit_code == 0, done.stderr
+    return (folder / "x.tex").read_text()
+
+
+@pytest.mark.parametrize("name", EVERY if ALL else WIDE)
+def test_no_equation_is_wider_than_the_page(name, tmp_path):
+    for block in re.findall(r"begin.align..\n(.*?)\n.end.align", document(name, tmp_path), re.S):
+        halves = [line.strip().removesuffix(r" \\").partition("&") for line in block.split("\n")]
+        left, right = (max(measure(half[k]) for half in halves) for k in (0, 2))
+        assert left + right < PAGE, block
+
+
+if ALL and shutil.which("pdflatex"):
+
+    @pytest.mark.parametrize("name", EVERY)
+    def test_tex_says_that_no_equation_is_wider_than_the_page(name, tmp_path):
+        document(name, tmp_path)
+        done = subprocess.run(["pdflatex", "-halt-on-error", "x.tex"], cwd=tmp_path, capture_output=True, text=True)
+
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert [
+            width for width in map(float, re.findall(r"Overfull .hbox .([.\d]+)pt", done.stdout)) if width > 2
+        ] == []
+
+
+LONG = [
+    r"\left(a_{f} - \frac{b_{f} + \left(c_{n,f} - d_{f}\right) \, e_{f} \, g_{f}}{N \cdot 49}\right) \, h_{f} \, k_{f}",
+    r"\operatorname{concat}\left(a, b_{1}, c^{\text{one}}_{2}, d, e, g\right)",
+    r"a \, \begin{cases} b + \frac{c}{d} & \text{if } e > 0 \\ g & \text{otherwise} \end{cases} - h",
+    r"-a + \left(-0.75\right) \, \exp\left(-b\right)",
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+@pytest.mark.parametrize("room", [30.0, 60.0, 90.0, 400.0])
+def test_an_equation_in_lines_has_all_its_parts_in_their_order(text, room):
+    found = list(lines(text, room))
+
+    said = re.sub(r"\\(left|right)\.|\{\} ", "", " ".join(found))
+    letters = re.findall(r"[a-z0-9.]+", re.sub(r"\\[a-z]+", "", said))
+    assert letters == re.findall(r"[a-z0-9.]+", re.sub(r"\\[a-z]+", "", text)) or "where" in said
+    assert (len(found) == 1) == (room == 400.0)
+    for line in found:
+        balanced(line)
+
+
+def test_lines_break_at_the_outer_signs_first():
+    text = r"\left(a_{f} + b_{f}\right) \, c_{f} + \left(d_{f} + e_{f}\right) \, g_{f}"
+
+    assert list(lines(text, 115.0)) == [
+        r"\left(a_{f} + b_{f}\right) \, c_{f}",
+        r"{} + \left(d_{f} + e_{f}\right) \, g_{f}",
+    ]
 
 
 def balanced(text):

@@ -1,12 +1,14 @@
 """`netlang table`: the papers' tables from their files."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from netlang.cli import main
+from netlang.report.tabular import LETTER
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # Simonyan and Zisserman 2015, table 1: between the pools, the columns A, A-LRN, B, C, D, E
@@ -84,9 +86,10 @@ def test_other_pages_have_every_row(form):
         assert set(cells) == {8}
         assert len(cells) == len(found["rows"]) + 5
     else:
-        assert page.startswith(r"\begin{tabular}{l|c|c|c|c|c|c}")
+        assert r"\begin{tabular}{l|c|c|c|c|c|c}" in page
         assert r"\multicolumn{6}{c}{maxpool}" in page
         assert page.count(r"\hline") == len(found["rows"]) + 3
+        assert "138.4 & 143.7" in page  # six columns of all digits are wider than a page
 
 
 def test_a_wrong_file_is_told(tmp_path):
@@ -104,3 +107,37 @@ def test_letters_that_latex_reads_are_written_as_letters(tmp_path):
     page = run(file, "--as", "latex").stdout
 
     assert r"a\textasciitilde{}b\textasciicircum{}c\textbackslash{}d\_e" in page
+
+
+WIDE = ["resnet", "resnet-v2", "fcn", "vgg", "densenet121", "inception-v3"]
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_rows_of_latex_are_no_wider_than_the_page(name):
+    page = run(EXAMPLES / f"{name}.net", "--as", "latex").stdout
+    size = next((size for size in LETTER if page.startswith(rf"{{\{size}\tabcolsep=3pt")), "normalsize")
+    sides = 12 if size == "normalsize" else 6
+
+    inner = re.compile(r"\\begin\{tabular\}\[c\]\{@\{\}c@\{\}\}(.*?)\\end\{tabular\}")
+    for row in re.findall(r"^.*&.*$", page, re.M):
+        cells = [re.sub(r"\\multicolumn\{\d+\}\{c\}|[{}]", "", cell) for cell in widest(inner, row).split(" & ")]
+        assert sum(len(cell.split(r" \\")[0]) * LETTER[size] + sides for cell in cells) < 345, row
+
+
+def widest(inner, row):
+    """The row with the longest line of each stack in its place."""
+    return inner.sub(lambda found: max(found[1].split(r" \\ "), key=len), row)
+
+
+def test_a_stack_of_lines_that_begin_with_brackets_has_no_distances():
+    page = run(EXAMPLES / "resnet.net", "--as", "latex").stdout
+
+    assert r" \\ {}[conv1-128" in page
+    assert not re.search(r"\\\\ ?\[", page)
+
+
+def test_what_is_longer_than_a_page_goes_on_on_the_next():
+    page = run(EXAMPLES / "densenet121.net", "--as", "latex").stdout
+
+    assert page.startswith("% \\usepackage{longtable}\n")
+    assert page.count("{longtable}") == 3

@@ -29,7 +29,7 @@ def command(files: tuple[str, ...], settings: tuple[str, ...], form: str, as_jso
     from netlang.check import check
     from netlang.check import files as written
     from netlang.layer import Weight
-    from netlang.report import variants
+    from netlang.report import tabular, variants
     from netlang.syntax.parse import parse
     from netlang.syntax.read import divided, read
 
@@ -43,7 +43,7 @@ def command(files: tuple[str, ...], settings: tuple[str, ...], form: str, as_jso
             made = [check(tree, variant=name, settings=constants(settings)) for name in chosen]
             nets += sorted(made, key=lambda net: sum(node.type.size for node in net.graph.made_by(Weight)))
         found = variants.side_by_side(nets, [_name(net, alone=len(files) == 1) for net in nets])
-    page = {"text": variants.text, "markdown": variants.markdown, "latex": variants.latex}[form]
+    page = {"text": variants.text, "markdown": variants.markdown, "latex": tabular.latex}[form]
     click.echo(json.dumps(_data(found)) if as_json else page(found))
 
 

@@ -6,12 +6,7 @@ from netlang.draw.letters import ascii_only
 from netlang.draw.markup import drawn, rounded, shaded
 from netlang.draw.scene import Box, Face, Item, Line, Point, Scene, Words, flat
 from netlang.draw.theme import Theme
-
-LETTERS = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "$": r"\$", "&": r"\&", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}",
-}  # fmt: skip
+from netlang.formula.latex import plain
 
 
 def tikz(scene: Scene, theme: Theme, title: str) -> str:
@@ -73,7 +68,7 @@ def _style(fill: str, line: str, dashed: bool = False) -> str:
 def _words(words: Words, theme: Theme) -> str:
     anchor = {"start": "base west", "middle": "base", "end": "base east"}[words.anchor]
     size = rf"\fontsize{{{_n(words.size)}bp}}{{{_n(1.2 * words.size)}bp}}\selectfont "
-    text = "".join(LETTERS.get(letter, letter) for letter in words.text)
+    text = plain(words.text).replace('"', r"\textquotedbl{}")
     while "  " in text:
         text = text.replace("  ", "~ ")
     at = _p((words.x, words.y + 0.35 * words.size))

@@ -10,12 +10,25 @@ FUNCTIONS = {
     "maximum": r"\max", "minimum": r"\min",
 }  # fmt: skip
 RELATIONS = {"gt": ">", "lt": "<", "ge": r"\ge", "le": r"\le", "equal": "="}
+LETTERS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "$": r"\$", "&": r"\&", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}  # fmt: skip
 SUM, PRODUCT, ATOM = 1, 2, 3  # how strongly a text binds
 
 
-def latex(term: Term, named: Callable[[str], str], channel: str = "f") -> str:
-    """The term; `named` writes an operand, `channel` is the letter of the channel's index."""
-    return _Printer(named, channel).text(term)[0]
+def latex(term: Term, named: Callable[[str], str], channel: str = "f", least: int = 0) -> str:
+    """The term; `named` writes an operand, `channel` is the letter of the channel's index.
+
+    least: it stands in brackets where it binds less: SUM, PRODUCT, ATOM
+    """
+    return _Printer(named, channel).within(term, least)
+
+
+def plain(text: str) -> str:
+    """A text in which no letter is read as a command."""
+    return "".join(LETTERS.get(letter, letter) for letter in text)
 
 
 def number(value: float) -> str:
@@ -58,6 +71,8 @@ class _Printer:
             return f"-{self.within(args[0], PRODUCT)}", SUM
         if name == "mul":
             factors = [self.within(a, PRODUCT) for a in args]
+            if args[0] is args[1] and factors[0].endswith(")"):
+                return f"{factors[0]}^{{2}}", PRODUCT
             dot = r"\cdot" if factors[1][:1].isdigit() else r"\,"
             return f"{factors[0]} {dot} {factors[1]}", PRODUCT
         if name == "div":

@@ -1,8 +1,9 @@
 r"""What is compiled as LaTeX: an equation for every primitive, forward and backward, layer by layer.
 
-Values are y, weights by their own letters, both with their layer above: y^{\text{conv1}}, w^{\text{conv1}}. A bar is
-the gradient of the loss by what stands under it. Indices: n example; i, j row and column of what is made; h, w of what
-is read; t step; u, v place in a window; c channel read, f channel made; all from 0.
+Values are y, weights by their own letters, both with their layer above: y^{\text{conv1}}, w^{\text{conv1}}; those of
+the layer that is told of stand without. A bar is the gradient of the loss by what stands under it. Indices: n example;
+i, j row and column of what is made; h, w of what is read; t step; u, v place in a window; c channel read, f channel
+made; all from 0.
 """
 
 import re
@@ -11,8 +12,9 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
 
-from netlang.formula import Name, Term
-from netlang.formula.latex import latex
+from netlang.formula import Term
+from netlang.formula.breaks import aligned
+from netlang.formula.latex import PRODUCT, latex, plain
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept, Weight
 from netlang.primitives.contraction.op import Contraction
@@ -45,9 +47,9 @@ def equations(graph: Graph) -> Iterator[Equations]:
     wanted = [node for node in graph if isinstance(node.made_by, Primitive)]
     for (path, backward), nodes in groupby(wanted, key=lambda node: (node.path, _backward(node))):
         group = list(nodes)
-        lines = tuple(_Equation(graph, node).text() for node in group)
-        first = group[0]
         title = ".".join(path) or "the net"
+        lines = tuple(line for node in group for line in _Equation(graph, node, title).lines())
+        first = group[0]
         yield Equations(title, first.span.row if first.span.source.text else 0, backward, lines)
 
 
@@ -57,8 +59,9 @@ def page(found: list[Equations], *, document: bool) -> str:
     for backward, group in groupby(found, key=lambda each: each.backward):
         lines += [rf"\section*{{{'Backward' if backward else 'Forward'}}}", ""]
         for each in group:
-            lines += [rf"\paragraph{{{_plain(each.title)}}}" + (f" % line {each.line}" if each.line else "")]
-            lines += [r"\begin{align*}", *(f"  {line} \\\\" for line in each.lines[:-1]), f"  {each.lines[-1]}"]
+            lines += [rf"\paragraph{{{plain(each.title)}}}" + (f" % line {each.line}" if each.line else "")]
+            *above, last = aligned(each.lines)
+            lines += [r"\begin{align*}", *(f"  {line} \\\\" for line in above), f"  {last}"]
             lines += [r"\end{align*}", ""]
     if document:
         head = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}", r"\allowdisplaybreaks", ""]
@@ -79,31 +82,28 @@ def _barred(said: str, *, bar: bool) -> str:
     return _tex("bar", said) if bar else said
 
 
-def _of(letter: str, owner: str) -> str:
-    """A letter with the layer it belongs to above."""
-    return f"{letter}^{{{_tex('text', _plain(owner))}}}"
+def _of(letter: str, owner: str, here: str) -> str:
+    """A letter with the layer it belongs to above, unless it belongs to the layer that is told of."""
+    owner = "" if owner == here else owner.removeprefix(f"{here}.")
+    return f"{letter}^{{{_tex('text', plain(owner))}}}" if owner else letter
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"([_#%&$])", r"\\\1", name)
-
-
-def symbol(node: Node) -> str:
-    """How a value is called."""
+def symbol(node: Node, here: str) -> str:
+    """How a value is called in the equations of a layer."""
     name = node.id.removeprefix("d:")
     bar = name != node.id
     part = re.fullmatch(r"(.+)\.(\d+)", name)
     owner, below = (part[1], part[2]) if part else (name, "")
     if isinstance(node.made_by, Input):
-        base = _tex("mathrm", _plain(node.made_by.name))
+        base = _tex("mathrm", plain(node.made_by.name))
     elif isinstance(node.made_by, Weight | Kept) or (bar and not below and "." in owner):
         owner, _, letter = owner.rpartition(".")
-        return _of(_barred(letter if len(letter) == 1 else _tex("mathrm", _plain(letter)), bar=bar), owner)
+        return _of(_barred(letter if len(letter) == 1 else _tex("mathrm", plain(letter)), bar=bar), owner, here)
     elif name == "loss":
         base = "L"
     else:
         letter = _barred("y", bar=bar) if not below else _tex("delta") if bar else "z"
-        return _of(letter, owner) + (f"_{{({below})}}" if below else "")
+        return _of(letter, owner, here) + (f"_{{({below})}}" if below else "")
     return _barred(base, bar=bar)
 
 
@@ -119,31 +119,36 @@ def indexed(base: str, index: str) -> str:
 class _Equation:
     """One node of the graph."""
 
-    def __init__(self, graph: Graph, node: Node) -> None:
-        self.node, self.made_by = node, node.made_by
+    def __init__(self, graph: Graph, node: Node, here: str) -> None:
+        self.node, self.made_by, self.here = node, node.made_by, here
         self.inputs = [graph[i] for i in node.inputs]
 
-    def text(self) -> str:
-        """Left side &= right side."""
-        for kind, rule in RULES.items():
-            if isinstance(self.made_by, kind):
-                index, right = rule(self)
-                return f"{indexed(symbol(self.node), index)} &= {right}"
-        names = ", ".join(symbol(source) for source in self.inputs)
-        return rf"{symbol(self.node)} &= {_word(self.made_by)}\left({names}\right)"
+    def lines(self) -> Iterator[str]:
+        """Left side &= right side; a recurrence has its own lines behind it."""
+        index, right = next((rule(self) for kind, rule in RULES.items() if isinstance(self.made_by, kind)), ("", ""))
+        if not right:
+            names = ", ".join(self.named(k) for k in range(len(self.inputs)))
+            right = rf"{_word(self.made_by)}\left({names}\right)"
+        yield f"{indexed(symbol(self.node, self.here), index)} &= {right}"
+        if isinstance(self.made_by, Scan):
+            yield from _steps(self)
+
+    def named(self, k: int) -> str:
+        """An input."""
+        return symbol(self.inputs[k], self.here)
 
     def operand(self, k: int, index: str) -> str:
         """An input with an index of its own."""
-        return indexed(symbol(self.inputs[k]), index)
+        return indexed(self.named(k), index)
 
-    def formula(self, term: Term) -> str:
-        """A formula; its operands are spread over the axes they lack."""
+    def formula(self, term: Term, least: int = 0) -> str:
+        """A formula, in brackets where it binds less; its operands are spread over the axes they lack."""
 
         def named(name: str) -> str:
-            source = self.inputs[int(name[1:])]
-            return indexed(symbol(source), own(source.type))
+            k = int(name[1:])
+            return self.operand(k, own(self.inputs[k].type))
 
-        return latex(term, named)
+        return latex(term, named, least=least)
 
 
 def _apart(*parts: str) -> str:
@@ -170,9 +175,7 @@ def _sum(e: _Equation) -> tuple[str, str]:
     left = own(e.node.type)
     over = [part for part in own(full).split(",") if part not in left.split(",")]
     sign = r"\max" if e.made_by.how == "max" else r"\sum"
-    term = e.formula(e.made_by.term)
-    summed = term if isinstance(e.made_by.term, Name) else rf"\left({term}\right)"
-    return left, f"{sign}_{{{','.join(over)}}} {summed}"
+    return left, f"{sign}_{{{','.join(over)}}} {e.formula(e.made_by.term, PRODUCT)}"
 
 
 def _window(e: _Equation) -> tuple[str, str]:
@@ -246,6 +249,13 @@ def _lookup(e: _Equation) -> tuple[str, str]:
 
 
 def _scan(e: _Equation) -> tuple[str, str]:
+    """What a recurrence leaves of each step."""
+    p: Scan = e.made_by
+    put = ",\\; ".join(indexed(_letter(name), "t") for name in (*p.outputs, *p.saved))
+    return "t", rf"\left[{put}\right]"
+
+
+def _steps(e: _Equation) -> Iterator[str]:
     """The equations of a step; a state of the step before has its index."""
     p: Scan = e.made_by
     before = "t+1" if p.reverse else "t-1"
@@ -257,21 +267,18 @@ def _scan(e: _Equation) -> tuple[str, str]:
         if name in states:
             return indexed(_letter(states[name]), before)
         if name in shared:
-            return symbol(e.inputs[shared[name].operand])
+            return e.named(shared[name].operand)
         if name in given:
             at = given[name]
-            return indexed(symbol(e.inputs[at.operand]), f"t{at.shift:+d}" if at.shift else "t") + _columns(at)
+            return e.operand(at.operand, f"t{at.shift:+d}" if at.shift else "t") + _columns(at)
         return indexed(_letter(name), "t")
 
-    rows = []
     for line in p.lines:
         if line.term is not None:
             right = latex(line.term, named)
         else:
-            right = " + ".join(f"{named(q.value)}\\, {symbol(e.inputs[q.operand])}" for q in line.products)
-        rows.append(f"{indexed(_letter(line.name), 't')} &= {right}")
-    put = ",\\; ".join(indexed(_letter(name), "t") for name in (*p.outputs, *p.saved))
-    return "t", rf"\left[{put}\right] \\ " + r" \\ ".join(rows)
+            right = " + ".join(f"{named(q.value)}\\, {e.named(q.operand)}" for q in line.products)
+        yield f"{indexed(_letter(line.name), 't')} &= {right}"
 
 
 def _columns(at: Any) -> str:
@@ -282,7 +289,7 @@ def _letter(name: str) -> str:
     """What a line of a scan is called: a letter of the cell, or the adjoint of one."""
     bars = len(re.match(r"(d )*", name)[0]) // 2  # type: ignore[index]
     bare = name[2 * bars :].rstrip("'")
-    said = bare if len(bare) == 1 else _tex("mathrm", _plain(bare).replace(" ", r"\ "))
+    said = bare if len(bare) == 1 else _tex("mathrm", plain(bare).replace(" ", r"\ "))
     for _ in range(bars):
         said = _tex("bar", said)
     return said

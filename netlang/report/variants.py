@@ -18,7 +18,6 @@ from netlang.types import Count, Dim, shown
 
 SHORTCUT = "shortcut"  # in the path of a residual's projection, which papers do not print or count
 MOST = 6  # layers of a block that are written out; of a larger one its call is
-WORDS = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}  # LaTeX has no `\~`
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def text(found: Variants) -> str:
     outputs = [shown(("n", *band.output)) if band.output else "" for band in found.bands]
     first = max(len("weight layers"), *map(len, outputs))
     cells = [band.cells for band in found.bands if not band.whole]
-    foot = _foot(found)
+    foot = footing(found)
     widths = [
         max(len(name), *(len(line) for row in cells for line in row[k]), *(len(row[1][k]) for row in foot))
         for k, name in enumerate(found.names)
@@ -207,7 +206,8 @@ def _stacked(output: str, band: Band) -> Iterator[tuple[str, str]]:
         yield output if k == 0 else "", said
 
 
-def _foot(found: Variants) -> list[tuple[str, list[str]]]:
+def footing(found: Variants) -> list[tuple[str, list[str]]]:
+    """The rows below the layers."""
     return [
         ("weight layers", [str(depth) for depth in found.depths]),
         ("parameters", [f"{count:,}" for count in found.parameters]),
@@ -222,36 +222,5 @@ def markdown(found: Variants) -> str:
     for band in found.bands:
         cells = ["<br>".join(cell) for cell in band.cells]
         rows.append([shown(("n", *band.output)) if band.output else "", *(cells * count if band.whole else cells)])
-    rows += [[head, *parts] for head, parts in _foot(found)]
+    rows += [[head, *parts] for head, parts in footing(found)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def latex(found: Variants) -> str:
-    r"""A `tabular` for LaTeX (no packages): \multicolumn where all nets have the same, \shortstack for stacks."""
-    count = len(found.names)
-    lines = [
-        rf"\begin{{tabular}}{{l|{'|'.join('c' * count)}}}",
-        r"\hline",
-        _ending(["output", *found.names]),
-        r"\hline",
-    ]
-    for band in found.bands:
-        size = shown(("n", *band.output)) if band.output else ""
-        if band.whole:
-            lines.append(rf"{_escaped(size)} & \multicolumn{{{count}}}{{c}}{{{_stack(band.cells[0])}}} \\ \hline")
-        else:
-            lines.append(rf"{_escaped(size)} & {' & '.join(map(_stack, band.cells))} \\ \hline")
-    return "\n".join([*lines, *(_ending([head, *parts]) for head, parts in _foot(found)), r"\hline", r"\end{tabular}"])
-
-
-def _stack(cell: tuple[str, ...]) -> str:
-    said = r" \\ ".join(map(_escaped, cell))
-    return rf"\shortstack{{{said}}}" if len(cell) > 1 else said
-
-
-def _ending(parts: Sequence[str]) -> str:
-    return rf"{' & '.join(map(_escaped, parts))} \\"
-
-
-def _escaped(said: str) -> str:
-    return re.sub(r"[&%$#_{}~^\\]", lambda found: WORDS.get(found[0], "\\" + found[0]), said)
