@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from netlang.diagnostics import Diagnostic, Label, NetError
 from netlang.graph import Node
-from netlang.loaded import Clock, Loaded
+from netlang.loaded import Clock, Loaded, fetched, on_gpu
 from netlang.net import Net
 from netlang.plan import Launch
 from netlang.ragged import cut
@@ -21,9 +21,10 @@ Array = NDArray[Any]
 def checked_input(node: Node, value: Any, steps: Array | None = None) -> Array:
     """An input's array, of numbers and in its shape, zero beyond the real steps of each example.
 
+    One on a GPU stays there, unless its numbers have to be looked at: tokens, and sequences with lengths.
     Raises ValueError that shows both shapes.
     """
-    array = np.asarray(value)
+    array = value if on_gpu(value) and not node.type.classes and steps is None else np.asarray(fetched(value))
     wanted = node.type.shape[1:]
     if array.dtype.kind not in "fiub":
         raise ValueError(f"`{node.id}` takes numbers, not {array.dtype}")
@@ -60,7 +61,7 @@ def target_of(target: Any, output: str) -> Any:
 
 def checked_target(node: Node, target: Any, n: int, output: Tensor, steps: Array | None = None) -> Array:
     """A target's array in the shape of its buffer, zero beyond the real steps of each example. Raises ValueError."""
-    array = np.asarray(target)
+    array = np.asarray(fetched(target))
     if steps is not None and array.size == n * node.type.size:
         array = cut(array.reshape(node.type.arrayed(n)), steps)
     if node.made_by.kind == "labels":

@@ -1,19 +1,19 @@
-"""A plan in memory: its arenas, the tables of its launches, and its buffers as arrays."""
+"""A plan in the memory of a device, and what programs ask of the device they run on.
 
-from collections.abc import Callable, Mapping
+`on_cpu.py` and `on_gpu.py` answer.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang.backend.arena import Arena, arena
-from netlang.backend.cpu import bind, scratch_sizes
-from netlang.backend.executor import Team
-from netlang.border import pack, unpack
 from netlang.graph import NodeId
-from netlang.memory import Buffer
-from netlang.plan import SCRATCH, SHARED, Launch, Plan, shared
+from netlang.plan import Launch, Plan
+from netlang.primitives.launch import Draft, Target
 
 Array = NDArray[Any]
 NUMPY = {"f32": np.float32, "f64": np.float64}
@@ -28,88 +28,94 @@ class Clock:
     rate: float = 0.0
 
 
-class Loaded:
-    """One plan, ready to run.
+class Loaded(ABC):
+    """One plan, ready to run on a device.
 
-    store: the arenas it shares with other plans of the same net: weights and optimizer states
-    guarded: canaries behind every buffer
+    prepared: the version of the weights that the segment "prepare" ran for
     """
 
-    def __init__(self, plan: Plan, store: Arena, team: Team, *, guarded: bool) -> None:
-        self.plan, self.team, self.store = plan, team, store
-        drafts = [launch.draft for launches in plan.segments.values() for launch in launches]
-        own, shared = scratch_sizes(drafts, team.threads)
-        apart = {_apart(b.id): b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
-        sizes = {name: size for name, size in plan.arenas.items() if name not in store.addresses}
-        if guarded:
-            del sizes["values"]
-        self.arena = arena({**sizes, **apart, SCRATCH: own, SHARED: shared}, guarded)
-        self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
-        self.prepared = -1  # the version of the weights that the segment "prepare" ran for
+    plan: Plan
+    prepared: int = -1
 
-    def _bound(self, launches: tuple[Launch, ...]) -> Array:
-        places = {b: self._place(buffer)[1] for b, buffer in self.plan.buffers.items()}
-        scratch, shared = self.arena.addresses[SCRATCH], self.arena.addresses[SHARED]
-        return bind([(launch.draft, launch.barrier) for launch in launches], places, scratch, shared)
-
-    def _place(self, buffer: Buffer) -> tuple[Arena, int]:
-        """The arena a buffer lies in, and its address."""
-        if buffer.arena in self.store.addresses:
-            return self.store, self.store.addresses[buffer.arena] + buffer.offset
-        if buffer.arena in self.arena.addresses:
-            return self.arena, self.arena.addresses[buffer.arena] + buffer.offset
-        return self.arena, self.arena.addresses[_apart(buffer.id)]
-
+    @abstractmethod
     def view(self, buffer: NodeId) -> Array:
-        """The elements of a buffer, padding included, flat; they are the memory itself."""
-        at = self.plan.buffers[buffer]
-        home, address = self._place(at)
-        start = address - home.memory.ctypes.data
-        return home.memory[start : start + at.size].view(NUMPY[at.type.dtype])
+        """The elements of a buffer, padding included, flat; on the CPU they are the memory itself."""
 
-    def write(self, buffer: NodeId, value: Array) -> None:
+    @abstractmethod
+    def write(self, buffer: NodeId, value: Any) -> None:
         """Copy an array in the public shape into a buffer."""
-        pack(self.plan.buffers[buffer], self.view(buffer), value)
 
+    @abstractmethod
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""
-        return unpack(self.plan.buffers[buffer], self.view(buffer), n)
 
+    def read_there(self, buffer: NodeId, n: int) -> Any:
+        """The same where the plan lies."""
+        return self.read(buffer, n)
+
+    @abstractmethod
     def run(
         self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
     ) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""
-        launches = self.plan.segments[segment]
-        if not launches:
-            return
-        after = (lambda k: each(launches[k])) if each else None
-        table = self.tables[segment]
-        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=after)
 
+    @abstractmethod
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
-        k = self.plan.segments[segment].index(launch)
-        table = self.tables[segment][k : k + 1]
-        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate)
 
+    @abstractmethod
     def poison(self) -> None:
         """NaN in every value but the inputs: what is read before it was written will show."""
-        kept = {node.id for node in self.plan.inputs}
-        for buffer in self.plan.buffers.values():
-            if buffer.arena == "values" and buffer.id not in kept:
-                self.view(buffer.id)[:] = np.nan
 
+    @abstractmethod
     def damaged(self) -> list[str]:
         """The buffers behind whose ends something was written (guarded only)."""
-        return [*self.arena.damaged(), *self.store.damaged()]
 
 
-def _apart(buffer: NodeId) -> str:
+class Device(ABC):
+    """What programs run on. target: as the planner sees it"""
+
+    target: Target
+
+    @abstractmethod
+    def missing(self, drafts: Iterable[Draft]) -> bool:
+        """Whether kernels of these launches would have to be compiled, so that it is worth while to do many at once."""
+
+    @abstractmethod
+    def compile_missing(self, drafts: Iterable[Draft]) -> None:
+        """Compile the kernels of these launches that are not kept."""
+
+    @abstractmethod
+    def store(self, arenas: Mapping[str, int], guarded: bool) -> Any:
+        """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
+
+    @abstractmethod
+    def load(self, plan: Plan, store: Any, *, guarded: bool) -> Loaded:
+        """A plan in memory, its kernels compiled. guarded: canaries behind every buffer. Raises OutOfMemoryError."""
+
+    @abstractmethod
+    def received(self, value: Any) -> Any:
+        """An array of a caller's, such as the device takes."""
+
+    def joined(self, parts: list[Any]) -> Any:
+        """Arrays of examples one behind the other."""
+        return np.concatenate(parts)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what runs; programs cannot run after."""
+
+
+def apart(buffer: NodeId) -> str:
     """What memory of its own for a value is called: a tensor of the file may have the name of an arena."""
     return f"`{buffer}`"
 
 
-def store(arenas: Mapping[str, int], guarded: bool) -> Arena:
-    """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
-    kept = {name: size for name, size in arenas.items() if shared(name)}
-    return arena(kept, guarded, "the weights")
+def on_gpu(value: Any) -> bool:
+    """Whether an array is one of Numba's on a GPU."""
+    return bool(getattr(value, "__cuda_ndarray__", False))
+
+
+def fetched(value: Any) -> Any:
+    """The same on the host."""
+    return value.copy_to_host() if on_gpu(value) else value

@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang import checkpoint, faults
-from netlang.backend import cache
-from netlang.backend.arena import Arena
-from netlang.backend.cpu import host_target, kernels
-from netlang.backend.executor import BusyError, Team
+from netlang.backend.executor import BusyError
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
 from netlang.given import Given, Shared, given_of, steps_behind
 from netlang.graph import Input, Node, State
 from netlang.layer import Kept, Weight
-from netlang.loaded import NUMPY, Clock, Loaded, store
+from netlang.loaded import NUMPY, Clock, Device, Loaded, on_gpu
 from netlang.net import Net
+from netlang.on_cpu import Cpu
+from netlang.on_gpu import Gpu
 from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.plan import NORM
+from netlang.primitives.launch import Draft
 from netlang.ragged import cut
 from netlang.report import summary
 from netlang.start import started
@@ -40,6 +40,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
 LOST = 1e18  # a weight whose square float32 cannot hold
+DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fast", "strict")  # "strict" computes convolutions as they are written, with no fewer products
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
@@ -140,8 +141,8 @@ class Program:
     """
 
     def __init__(self, net: Net, settings: Mapping[str, Any], options: Options) -> None:
-        if options.device != "cpu" or options.dtype not in NUMPY:
-            raise ValueError(f"this version compiles for the CPU in f32 and f64, not {options.device} {options.dtype}")
+        if options.device not in DEVICES or options.dtype not in NUMPY:
+            raise ValueError(f"programs run on {either(DEVICES)} in f32 and f64, not {options.device} {options.dtype}")
         if options.precision not in PRECISIONS:
             raise ValueError(f"a precision is {either(PRECISIONS)}, not `{options.precision}`")
         self.net, self.options = net, options
@@ -151,14 +152,14 @@ class Program:
         self.norm = math.nan
         self.caller = threading.Lock()
         _PROGRAMS.add(self)
-        self.target = host_target(options.dtype, options.threads)
-        self.team = Team(self.target.threads)
+        self.device: Device = Gpu(options.dtype) if options.device == "cuda" else Cpu(options.dtype, options.threads)
+        self.target = self.device.target
         self._version = 0
-        self._store: Arena | None = None
+        self._store: Any = None
         self._loaded: dict[Purpose, Loaded] = {}
         self._stages: dict[Purpose, Stages] = {}
-        if options.training and cache.missing(self._kernels("train")):  # it will be evaluated too: faster at once
-            cache.compile_missing([*self._kernels("train"), *self._kernels("evaluate")])
+        if options.training and self.device.missing(self._drafts("train")):  # it will be evaluated too: faster at once
+            self.device.compile_missing([*self._drafts("train"), *self._drafts("evaluate")])
         home = self.loaded("train" if options.training else "evaluate")
         graph = self.stages("train" if options.training else "evaluate").optimised
         self.weights = Tensors(self, [*graph.made_by(Weight), *graph.made_by(Kept)], home)
@@ -197,13 +198,14 @@ class Program:
         if (purpose, lengths) not in self._loaded:
             plan = self.stages(purpose, lengths).plan
             if self._store is None:
-                self._store = store(plan.arenas, self.options.check_memory)
-            self._loaded[purpose, lengths] = Loaded(plan, self._store, self.team, guarded=self.options.check_memory)
+                self._store = self.device.store(plan.arenas, self.options.check_memory)
+            guarded = self.options.check_memory
+            self._loaded[purpose, lengths] = self.device.load(plan, self._store, guarded=guarded)
         return self._loaded[purpose, lengths]
 
-    def _kernels(self, purpose: str) -> list[cache.Kernel]:
+    def _drafts(self, purpose: str) -> list[Draft]:
         segments = self.stages(purpose).plan.segments.values()
-        return list(kernels(launch.draft for launches in segments for launch in launches))
+        return [launch.draft for launches in segments for launch in launches]
 
     def changed(self) -> None:
         """The weights are others than those the plans prepared for."""
@@ -215,17 +217,19 @@ class Program:
 
         lengths: of the examples of a sequence, [n]; by input if there are several with lengths of their own. What
             stands in x beyond them does not matter, and outputs are zero there
+        Where x lies on the GPU (`__cuda_array_interface__`), so does the answer.
         """
         given = self._given(x, lengths)
         loaded = self.loaded("evaluate", given.shared)
         parts = [self._evaluate(loaded, given.part(k, k + self.batch)) for k in range(0, given.n, self.batch)]
-        outputs = {name: np.concatenate([part[name] for part in parts]) for name in loaded.plan.outputs}
+        outputs = {name: self.device.joined([part[name] for part in parts]) for name in loaded.plan.outputs}
         return outputs if len(outputs) > 1 else outputs.popitem()[1]
 
     def _evaluate(self, loaded: Loaded, given: Given) -> dict[str, Array]:
         given.write(loaded)
         self._run(loaded, given.n, Clock(self.steps, self.options.seed))
-        found = {name: loaded.read(buffer, given.n) for name, buffer in loaded.plan.outputs.items()}
+        read = loaded.read_there if any(map(on_gpu, given.inputs.values())) else loaded.read
+        found = {name: read(buffer, given.n) for name, buffer in loaded.plan.outputs.items()}
         return {name: self._public(self.net.graph.outputs[name], value) for name, value in found.items()}
 
     @alone
@@ -265,12 +269,11 @@ class Program:
     def _update(self, loaded: Loaded, n: int, clock: Clock, norm: float) -> None:
         """New weights. Raises NetError where they would be lost; they are then as before."""
         far = self.rate * self._factor * max(norm, 1.0) > FAR
-        before = self._store.memory.copy() if far and self._store is not None else None
+        before = self._store.saved() if far else None
         loaded.run("update", n, clock, each=self._checks(loaded, n))
         if before is None or self._kept():
             return
-        assert self._store is not None
-        self._store.memory[:] = before
+        self._store.restore(before)
         raise faults.lost(self.net, self.rate)
 
     def _kept(self) -> bool:
@@ -338,7 +341,7 @@ class Program:
 
     def _fed(self, purpose: str, x: Batch, target: Batch, lengths: Batch | None) -> tuple[Loaded, int, Given]:
         """The plan for a purpose with examples and targets in its buffers, and how many."""
-        given = self._given(x, lengths)
+        given, target = self._given(x, lengths), self._received(target)
         if given.n > self.batch:
             raise ValueError(f"this program takes {self.batch} examples at a time, not {given.n}")
         loaded = self.loaded(purpose, given.shared)
@@ -359,11 +362,17 @@ class Program:
         return steps_behind(self.checked, next(iter(self.net.graph.outputs.values())), lengths)
 
     def _given(self, x: Batch, lengths: Batch | None) -> Given:
-        return given_of(list(self.net.graph.made_by(Input)), x, lengths)
+        return given_of(list(self.net.graph.made_by(Input)), self._received(x), lengths)
+
+    def _received(self, value: Any) -> Any:
+        """Arrays of the caller's as the device takes them."""
+        if isinstance(value, Mapping):
+            return {name: self.device.received(array) for name, array in value.items()}
+        return self.device.received(value)
 
     def close(self) -> None:
         """Let the threads go; the program cannot run after."""
-        self.team.close()
+        self.device.close()
 
 
 _PROGRAMS: "weakref.WeakSet[Program]" = weakref.WeakSet()

@@ -6,19 +6,18 @@ A program of its own, because NUMBA_ENABLE_CUDASIM=1 switches the whole process;
 import os
 import re
 import sys
-import threading
 import warnings
 from functools import partial
 from math import prod
-from types import SimpleNamespace
 
 import cases
 import numpy as np
 from numba import cuda
-from numba.cuda.simulator import kernelapi
 from test_generated_runs import EXAMPLES, feeds, programs
 
 import netlang
+from netlang.backend.cuda.launches import compiled
+from netlang.backend.cuda.target import simulated_target
 from netlang.border import pack, unpack
 from netlang.formula import Name
 from netlang.graph import Input, State
@@ -27,7 +26,7 @@ from netlang.layer import Kept, Weight
 from netlang.memory import Buffer, vectors
 from netlang.pipeline import compile_plan
 from netlang.plan import NORM
-from netlang.primitives.launch import LANES, Address, Operand, Target, draft, has_draft
+from netlang.primitives.launch import LANES, Address, Operand, draft, has_draft
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Update
 from netlang.primitives.map.reference import updated
@@ -36,9 +35,7 @@ from netlang.primitives.region.op import Region
 from netlang.primitives.scan.op import Scan
 from netlang.primitives.window.op import Window
 
-# Functions that keep float32, and give infinity where Python's raise: a padding lane's log(0) is thrown away
-MATH = SimpleNamespace(exp=np.exp, log=np.log, log1p=np.log1p, sqrt=np.sqrt, tanh=np.tanh, inf=np.inf)
-TARGETS = {d: Target("test", d, ((2, 2), (2, 1), (1, 1)), 16, "cuda") for d in ("f32", "f64")}
+TARGETS = {d: simulated_target(d) for d in ("f32", "f64")}
 RUN = Run(2, step=3, seed=-11, rate=0.25, first=64)
 BATCH = 3
 NETS = {
@@ -55,38 +52,11 @@ def say(line):
     sys.stdout.write(f"{line}\n")
 
 
-class Allocations(dict):
-    """Shared arrays by where they are asked for: the simulator lets two threads make the same one at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.lock = threading.Lock()
-
-    def get(self, key):
-        self.lock.acquire()  # held until the array that is missing is there
-        if key in self:
-            self.lock.release()
-        return super().get(key)
-
-    def __setitem__(self, key, array):
-        super().__setitem__(key, array)
-        self.lock.release()
-
-
-class Shared(kernelapi.FakeCUDAShared):
-    def __init__(self, size):
-        super().__init__(size)
-        self._allocations = Allocations()
-
-
 def launched(made, buffers, run, blocks=2):
     """Launch one kernel, with fewer blocks than it is made for: each takes several of its items."""
-    scope = {}
-    exec(made.kernel.text, scope)
-    scope["math"] = MATH
     dtype = next(iter(buffers.values())).dtype
     team = np.array([run.examples, run.first, run.step, run.seed])
-    kernel = cuda.jit(scope["kernel"])[min(made.grid[0], blocks), made.grid[1]]
+    kernel = compiled(made)[min(made.grid[0], blocks), made.grid[1]]
     arguments = [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
     scratch = [np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype)] if made.scratch[1] else []
     kernel(team, np.array([run.rate], dtype), *arguments, *scratch)
@@ -296,8 +266,6 @@ def generated_programs():
 
 
 if __name__ == "__main__":
-    kernelapi.FakeCUDAShared = Shared
-    sys.setswitchinterval(1e-5)  # the simulator's barriers wait in a loop, which at 5 ms a turn takes 20 times as long
     warnings.simplefilter("ignore")  # NumPy tells of what CUDA does in silence: 1/0 in a padding lane
     others = {"cases": all_cases, "blocks": any_number_of_blocks, "programs": generated_programs}
     others.get(sys.argv[1], partial(whole_step, sys.argv[1]))()

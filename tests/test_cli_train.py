@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from logistic import LogisticNet, LogisticProgram
 
+from netlang.backend.cuda import machine
 from netlang.checkpoint import Checkpoint, load, save
 from netlang.cli import evaluate, run, train
 from netlang.train import data
@@ -261,11 +262,13 @@ def test_a_problem_is_one_json_object_for_programs(arguments: Any):
     assert "cannot read gone" in problem["title"]
 
 
-def test_cuda_is_refused_in_words():
+def test_a_gpu_that_is_not_there_is_told_in_words(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "missing", lambda: ["the NVIDIA driver finds no GPU on this machine"])
+
     result = invoke(train, "--device", "cuda")
 
     assert result.exit_code == 1
-    assert "runs on the CPU only" in result.stderr
+    assert result.stderr == "error: CUDA cannot be used here: the NVIDIA driver finds no GPU on this machine\n"
 
 
 def test_wrong_data_leaves_no_run_folder():

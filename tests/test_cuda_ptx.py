@@ -1,13 +1,15 @@
 """CUDA kernels as PTX, and as what the assembler makes of it: no driver is needed, and nothing runs."""
 
-import re
+import json
 
 import cases
 import pytest
 from click.testing import CliRunner
 
 import netlang
-from netlang.backend.cuda import gpu_target, ptx
+from netlang.backend.cuda.assembled import assembled
+from netlang.backend.cuda.ptx import ptx
+from netlang.backend.cuda.target import gpu_target
 from netlang.cli import main
 from netlang.formula import Name, Random, where
 from netlang.pipeline import compile_plan
@@ -16,7 +18,6 @@ from netlang.primitives.sum.op import Sum
 from netlang.types import Tensor
 
 pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
-from cuda.core import Linker, LinkerOptions, ObjectCode
 
 
 def training_step(name):
@@ -40,16 +41,6 @@ def of_every_kind(dtype):
     return list(found.values())
 
 
-def assembled(text, capability):
-    """What the assembler says of a kernel: bytes of stack and spills, registers."""
-    options = LinkerOptions(arch="sm_{}{}".format(*capability), verbose=True)
-    linker = Linker(ObjectCode.from_ptx(text.encode()), options=options)
-    linker.link("cubin")
-    said = linker.get_info_log()
-    (memory,) = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said)
-    return {"memory": tuple(map(int, memory)), "registers": int(re.search(r"[Uu]sed (\d+) registers", said)[1])}
-
-
 def assert_a_right_kernel(launch, capability, bits=32):
     """One entry, nothing called that is not there, all numbers in their own type, nothing in local memory."""
     text = ptx(launch, capability)
@@ -59,10 +50,10 @@ def assert_a_right_kernel(launch, capability, bits=32):
     assert "__local_depot" not in text, "a thread's arrays are not in registers"
     if bits == 32:
         assert ".f64" not in text, "float32 became float64"
-    for machine in {capability, (9, 0)}:  # PTX is for this machine and all that came later
-        found = assembled(text, machine)
-        assert found["memory"] == (0, 0, 0), "it spills"
-        assert found["registers"] <= 128, "two blocks of 256 threads would not fit"
+    for machine in {"sm_{}{}".format(*capability), "sm_90"}:  # PTX is for this machine and all that came later
+        found = assembled(text, machine, launch.grid[1])
+        assert (found.spilled, found.stack) == (0, 0), "it spills"
+        assert found.registers <= 128, "two blocks of 256 threads would not fit"
     return text
 
 
@@ -104,4 +95,15 @@ def test_compile_prints_ptx():
 
     assert shown.exit_code == 0, shown.stderr
     assert shown.stdout.startswith("// contraction_out_cuda\n//   fc1")
+    assert "\n// sm_80: " in shown.stdout
     assert ".visible .entry" in shown.stdout
+
+
+def test_compile_tells_what_each_kernel_takes_of_a_gpu():
+    arguments = ["compile", "examples/xor-mlp.net", "--device", "cuda", "--for", "evaluate", "--arch", "sm_80"]
+    shown = CliRunner().invoke(main, arguments)
+    told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+
+    assert "xor-mlp for sm_80, batch " in shown.stdout, shown.stderr
+    assert {kernel["spilled"] for kernel in told["kernels"]} == {0}
+    assert all(0 < kernel["occupancy"] <= 1 for kernel in told["kernels"])

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 import netlang
-from netlang.backend import cuda
 from netlang.backend.cpu import host_target
+from netlang.backend.cuda import ptx
+from netlang.backend.cuda.target import gpu_target
 from netlang.cli import main
 from netlang.diagnostics import NetError
 from netlang.files import Problem
@@ -38,7 +39,7 @@ def drafted(primitive, *shapes, batch=8):
     types = [Tensor("f32", shape) for shape in shapes]
     inputs = tuple(Operand(f"x{k}", t, "c" if t.batched else "w") for k, t in enumerate(types))
     result = primitive.infer(*types)
-    return draft(primitive, inputs, Operand("out", result, "c" if result.batched else "w"), cuda.gpu_target(), batch)
+    return draft(primitive, inputs, Operand("out", result, "c" if result.batched else "w"), gpu_target(), batch)
 
 
 def printed(primitive, *shapes):
@@ -231,14 +232,14 @@ def test_every_primitive_has_a_kernel_but_those_that_only_cpu_passes_form():
 
 
 def kernels(text, purpose):
-    plan = compile_plan(netlang.from_text(text).checked, purpose, cuda.gpu_target(), 32).plan
+    plan = compile_plan(netlang.from_text(text).checked, purpose, gpu_target(), 32).plan
     return {launch.draft.kernel for part in plan.segments.values() for launch in part}
 
 
 def test_a_plan_for_cuda_has_channels_in_the_lanes_and_no_winograd():
     net = netlang.load("examples/lenet.net").checked
 
-    stages = compile_plan(net, "train", cuda.gpu_target(), 32)
+    stages = compile_plan(net, "train", gpu_target(), 32)
 
     assert {buffer.lanes for buffer in stages.plan.buffers.values()} == {"c", "w"}
     assert not list(stages.optimised.made_by(Convert)) + list(stages.optimised.made_by(WinogradWeights))
@@ -286,7 +287,7 @@ def test_compile_prints_the_plan_for_cuda():
 
 
 @pytest.mark.parametrize(("arguments", "exit_code", "message"), [
-    ((), 1, "kernels for CUDA are printed, with --emit kernels or ptx, and not run yet"),
+    (("--device", "cpu", "--arch", "sm_80"), 2, "--arch is of --device cuda"),
     (("--emit", "asm"), 2, "--emit asm is a stage of --device cpu"),
     (("--device", "cpu", "--emit", "ptx"), 2, "--emit ptx is a stage of --device cuda"),
 ])  # fmt: skip
@@ -298,7 +299,7 @@ def test_what_is_not_there_for_a_device_is_told(arguments, exit_code, message):
 
 
 def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
-    monkeypatch.setattr(cuda, "find_spec", lambda name: None)
+    monkeypatch.setattr(ptx, "find_spec", lambda name: None)
 
     with pytest.raises(Problem, match=r"pip install 'netlang\[cuda\]'"):
-        cuda.ptx(Draft(KernelText("nothing", HEAD), ()))
+        ptx.ptx(Draft(KernelText("nothing", HEAD), ()))

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from netlang.backend import folder
+from netlang.backend.cuda import machine
 from netlang.cli import doctor
 
 
@@ -28,11 +29,24 @@ def test_the_report_names_versions_processor_threads_and_tools(cache: Path):
     assert set(report) == {"python", "system", "packages", "processor", "threads", "cache", "cuda"}
 
 
-def test_the_text_says_plainly_that_cuda_is_not_used(cache: Path):
+def test_the_text_says_what_is_missing_to_run_on_a_gpu(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    lacking = ["there is no NVIDIA driver here", "numba-cuda is not installed"]
+    monkeypatch.setattr(machine, "found", lambda: lacking[0])
+    monkeypatch.setattr(machine, "missing", lambda: lacking)
+
+    lines = CliRunner().invoke(doctor.command, []).stdout.splitlines()
+
+    assert lines[-2:] == ["cuda        there is no NVIDIA driver here", "cuda        numba-cuda is not installed"]
+    assert all(line[:12].strip() for line in lines)
+
+
+def test_a_gpu_is_named_with_its_driver(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "found", lambda: machine.Gpu("NVIDIA H200", (9, 0), 13010))
+    monkeypatch.setattr(machine, "missing", list)
+
     text = CliRunner().invoke(doctor.command, []).stdout
 
-    assert "runs on the CPU only" in text
-    assert all(line[:12].strip() for line in text.splitlines())
+    assert text.endswith("cuda        NVIDIA H200, compute capability 9.0, a driver for CUDA 13.1\n")
 
 
 def test_cache_shows_and_clear_empties_it(cache: Path):

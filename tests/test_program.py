@@ -247,7 +247,7 @@ def test_a_program_for_evaluation_does_not_step(xor):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"device": "cuda"}, "compiles for the CPU in f32 and f64, not cuda f32"),
+    ({"device": "tpu"}, "programs run on `cpu` or `cuda` in f32 and f64, not tpu f32"),
     ({"dtype": "f16"}, "not cpu f16"),
     ({"batch": 0}, "`batch` is from 1 to"),
 ])  # fmt: skip

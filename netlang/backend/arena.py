@@ -39,6 +39,14 @@ class Arena:
         """The buffers behind whose ends somebody has written; "" stands for what is in front of the first one."""
         return [name for name, at in self.guards.items() if not np.array_equal(self.memory[at : at + LINE], _CANARY)]
 
+    def saved(self) -> NDArray[np.uint8]:
+        """A copy of all there is."""
+        return self.memory.copy()
+
+    def restore(self, saved: NDArray[np.uint8]) -> None:
+        """Make everything what it was."""
+        self.memory[:] = saved
+
     def poison(self, dtype: str = "float32") -> None:
         """Fill all buffers with NaN, so that what is read before it was written shows itself."""
         for buffer in self.addresses:

@@ -156,7 +156,8 @@ def environment() -> str:
 def _environment(aim: tuple[str, str]) -> str:
     digest = hashlib.sha256()
     versions = version("numba"), version("llvmlite"), platform.python_version(), platform.machine(), platform.system()
-    settings = sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    told = ((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    settings = sorted((name, value) for name, value in told if "CUDA" not in name)
     digest.update(repr((*versions, *aim, settings)).encode())
     for place in _GENERATORS:
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:

@@ -9,7 +9,6 @@ import click
 
 from netlang.cli.file import set_option
 from netlang.cli.nets import memory_option, opened, plainly
-from netlang.files import Problem
 from netlang.net import LARGEST_BATCH
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ OF_ONE_DEVICE = {"llvm": "cpu", "asm": "cpu", "ptx": "cuda"}
     "--for", "purpose", type=click.Choice(("evaluate", "train", "gradients")), default="train", show_default=True
 )
 @click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
+@click.option("--arch", type=click.Choice(("sm_80", "sm_90")), help="Which GPUs CUDA kernels are for, at least.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to plan for.")
 @memory_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -42,6 +42,7 @@ def command(
     batch: int | None,
     purpose: str,
     device: str,
+    arch: str | None,
     threads: int | None,
     memory: int | None,
     as_json: bool,
@@ -49,19 +50,22 @@ def command(
 ) -> None:
     """Compile FILE[:VARIANT], and fill the kernel cache; or print one stage of it with --emit.
 
-    For CUDA stages are printed, and nothing is kept or run: this version of netlang runs on the CPU.
+    For CUDA nothing is kept: without --emit it tells what each kernel takes of a GPU (sm_90, if --arch says no other),
+    for which it needs neither a GPU nor a driver.
     """
+    if arch and device != "cuda":
+        raise click.UsageError("--arch is of --device cuda")
     if OF_ONE_DEVICE.get(emit or "", device) != device:
         raise click.UsageError(f"--emit {emit} is a stage of --device {OF_ONE_DEVICE[str(emit)]}")
     with plainly(as_json):
-        if emit is None and device == "cuda":
-            raise Problem("--device cuda: kernels for CUDA are printed, with --emit kernels or ptx, and not run yet")
         net = opened(file, settings)
         size = batch or int(net.train.get("batch", 1))
-        if emit is None:
+        if emit is None and device == "cuda":
+            _assembled(net, size, purpose, arch or "sm_90", memory, as_json)
+        elif emit is None:
             _filled(net, size, purpose, threads, memory, as_json)
         else:
-            text = _emitted(net, file, emit, size, purpose, device, threads, memory)
+            text = _emitted(net, file, emit, size, purpose, device, arch or "sm_80", threads, memory)
             click.echo(json.dumps({"net": net.name, "stage": emit, "text": text}) if as_json else text)
 
 
@@ -85,8 +89,47 @@ def _filled(net: "Net", batch: int, purpose: str, threads: int | None, memory: i
     click.echo(f"{size:,} bytes of memory at batch {batch}; {seconds:.1f} s")
 
 
+def _assembled(net: "Net", batch: int, purpose: str, arch: str, memory: int | None, as_json: bool) -> None:
+    """What the kernels take of a GPU, by NVIDIA's assembler. Raises Problem where the extra `cuda` is missing."""
+    from dataclasses import asdict
+
+    from netlang.backend.cuda.assembled import use
+    from netlang.backend.cuda.ptx import refuse_without_compiler
+    from netlang.backend.cuda.target import gpu_target
+    from netlang.pipeline import compile_plan
+
+    refuse_without_compiler()
+    stages = compile_plan(net.checked, purpose, gpu_target(), batch, memory=memory)
+    found = [(kernel, launches, use(launches[0].draft, arch)) for kernel, launches in _texts(stages).items()]
+    if as_json:
+        rows = [
+            {"kernel": kernel.name, "launches": len(launches), **asdict(used), "occupancy": used.occupancy}
+            for kernel, launches, used in found
+        ]
+        click.echo(json.dumps({"net": net.name, "batch": batch, "bytes": stages.plan.size, "kernels": rows}))
+        return
+    click.echo(
+        f"{'kernel':<28}{'launches':>9}{'threads':>9}{'registers':>11}{'spilled':>9}{'shared':>9}{'occupancy':>11}"
+    )
+    for kernel, launches, used in found:
+        name = kernel.name.removesuffix("_cuda")
+        row = f"{used.registers:>11}{used.spilled:>9}{used.shared:>9,}{used.occupancy:>11.0%}"
+        click.echo(f"{name:<28}{len(launches):>9}{used.threads:>9}{row}")
+    click.echo(
+        f"{net.name} for {arch}, batch {batch}: {stages.plan.size:,} bytes of memory; assembled, nothing was run"
+    )
+
+
 def _emitted(
-    net: "Net", file: str, stage: str, batch: int, purpose: str, device: str, threads: int | None, memory: int | None
+    net: "Net",
+    file: str,
+    stage: str,
+    batch: int,
+    purpose: str,
+    device: str,
+    arch: str,
+    threads: int | None,
+    memory: int | None,
 ) -> str:
     if stage == "ast":
         from netlang.syntax.outline import outline
@@ -97,27 +140,29 @@ def _emitted(
     if stage == "graph":
         return str(net.graph)
     from netlang.backend.cpu import host_target
-    from netlang.backend.cuda import gpu_target
+    from netlang.backend.cuda.target import gpu_target
     from netlang.pipeline import compile_plan
 
     target = gpu_target() if device == "cuda" else host_target(threads=threads)
     stages = compile_plan(net.checked, purpose, target, batch, memory=memory)
     if stage in ("primitives", "gradient", "optimised", "plan"):
         return str(getattr(stages, stage))
-    show = _on_cuda if device == "cuda" else _on_cpu
-    return "\n\n".join(show(stage, kernel, launches) for kernel, launches in _texts(stages).items())
+    if device == "cuda":
+        return "\n\n".join(_on_cuda(stage, kernel, launches, arch) for kernel, launches in _texts(stages).items())
+    return "\n\n".join(_on_cpu(stage, kernel) for kernel in _texts(stages))
 
 
-def _on_cpu(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
+def _on_cpu(stage: str, kernel: "KernelText") -> str:
     from netlang.backend import cache
 
     show: Callable[[KernelText], str] = {"kernels": cache.source, "llvm": cache.llvm, "asm": cache.assembly}[stage]
     return show(kernel)
 
 
-def _on_cuda(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
+def _on_cuda(stage: str, kernel: "KernelText", launches: "list[Launch]", arch: str) -> str:
     """A kernel under the nodes that launch it, with the blocks, threads and sizes of each."""
-    from netlang.backend.cuda import ptx
+    from netlang.backend.cuda.assembled import ARCHITECTURES, assembled
+    from netlang.backend.cuda.ptx import ptx
 
     sign = "#" if stage == "kernels" else "//"
     head = [f"{sign} {kernel.name}"]
@@ -125,7 +170,10 @@ def _on_cuda(stage: str, kernel: "KernelText", launches: "list[Launch]") -> str:
         grid = "{} x {} threads".format(*launch.draft.grid)
         sizes = ", ".join(str(argument) for argument in launch.draft.args if isinstance(argument, int))
         head.append(f"{sign}   {launch.node}: {grid}, sizes {sizes}")
-    return "\n".join([*head, kernel.text if stage == "kernels" else ptx(launches[0].draft)])
+    if stage == "kernels":
+        return "\n".join([*head, kernel.text])
+    text = ptx(launches[0].draft, ARCHITECTURES[arch])
+    return "\n".join([*head, f"// {assembled(text, arch, launches[0].draft.grid[1])}", text])
 
 
 def _texts(stages: "Stages") -> "dict[KernelText, list[Launch]]":

@@ -75,11 +75,14 @@ def _cache(clear: bool) -> dict[str, Any]:
 
 
 def _cuda() -> dict[str, Any]:
-    """Whether there is a driver, and that nothing uses it yet."""
-    import ctypes.util
+    """The GPU that `--device cuda` would run on, and what is missing to do so."""
+    from netlang.backend.cuda.machine import Gpu, found, missing, shown
 
-    driver = ctypes.util.find_library("cuda") or ctypes.util.find_library("nvcuda")
-    return {"driver": driver, "used": False}
+    gpu = found()
+    if not isinstance(gpu, Gpu):
+        return {"gpu": None, "capability": None, "driver": None, "missing": missing()}
+    capability = "{}.{}".format(*gpu.capability)
+    return {"gpu": gpu.name, "capability": capability, "driver": shown(gpu.driver), "missing": missing()}
 
 
 def _lines(report: Mapping[str, Any]) -> list[str]:
@@ -91,7 +94,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     cache = report["cache"]
     size = f"{cache['entries']} kernels, {cache['bytes'] / 2**20:.1f} MiB, in {cache['path']}"
     lines.append(f"cache       {'cleared: there were ' if cache['cleared'] else ''}{size}")
-    return [*lines, _cuda_line(report["cuda"])] if "cuda" in report else lines
+    return [*lines, *_cuda_lines(report["cuda"])] if "cuda" in report else lines
 
 
 def _machine(report: Mapping[str, Any]) -> list[str]:
@@ -104,6 +107,9 @@ def _machine(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _cuda_line(cuda: Mapping[str, Any]) -> str:
-    driver = f"a driver is there ({cuda['driver']})" if cuda["driver"] else "there is no driver"
-    return f"cuda        {driver}; this version of netlang runs on the CPU only"
+def _cuda_lines(cuda: Mapping[str, Any]) -> list[str]:
+    lines = [f"cuda        {lack}" for lack in cuda["missing"]]
+    if cuda["gpu"]:
+        said = f"{cuda['gpu']}, compute capability {cuda['capability']}, a driver for CUDA {cuda['driver']}"
+        lines.insert(0, f"cuda        {said}")
+    return lines

@@ -8,7 +8,7 @@ import click
 
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import DATA, device, opened, plainly, told, weighted
+from netlang.cli.nets import DATA, device_option, opened, plainly, refuse_missing, told, weighted
 from netlang.files import json_line
 from netlang.net import LARGEST_BATCH
 from netlang.train import data, prepare, text
@@ -24,7 +24,7 @@ from netlang.train.settings import settle
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
 @click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples at a time; as in training, if not said.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
-@click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(
     file: str,
@@ -40,13 +40,13 @@ def command(
     with plainly(as_json):
         began = time.monotonic()
         net = opened(file, settings)
-        device(on)
+        refuse_missing(on)
         checkpoint = load_checkpoint(weights)
         stored = checkpoint.settings(weights)
         settled, _ = settle({**net.train, **{k: stored[k] for k in ("data", "split") if k in stored}}, options)
         source = data.load(settled.data, settled.split, text.steps(net.input))
         net = told(net, source.x, source.every_length, source.name)
-        program = weighted(net, weights, checkpoint, batch, threads)
+        program = weighted(net, weights, checkpoint, batch, threads, on)
         statistics = prepare.stored(checkpoint.about, weights)
         examples = prepare.examples(source, net.input, net.output, net.labelled, 0, statistics)
         try:

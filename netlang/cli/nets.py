@@ -107,20 +107,28 @@ def told(found: "net.Net", x: Array, lengths: Array | None, what: str) -> "net.N
     return found if found.input.fixed else found.sized(prepare.sizes(x, found.input, lengths, what))
 
 
-def device(name: str) -> str:
-    """The device to run on. Raises Problem for one this version cannot run on."""
-    if name != "cpu":
-        raise Problem(f"--device {name}: this version of netlang runs on the CPU only")
-    return name
+device_option = click.option(
+    "--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="What to run on."
+)
 
 
-def weighted(net: Net, path: Path, checkpoint: Checkpoint, batch: int | None, threads: int | None) -> Program:
+def refuse_missing(device: str) -> None:
+    """Raise Problem for a device that this machine lacks, before anything takes its time."""
+    if device == "cuda":
+        from netlang.backend.cuda.machine import refuse_without_gpu
+
+        refuse_without_gpu()
+
+
+def weighted(
+    net: Net, path: Path, checkpoint: Checkpoint, batch: int | None, threads: int | None, device: str
+) -> Program:
     """A program for evaluation with the weights of a file. Raises Problem if they are not this net's.
 
     batch: None for that of the training, whose kernels are likely to be in the cache
     """
     trained, _ = settle({"batch": checkpoint.settings(path).get("batch", BATCH)}, {})
-    program = net.compile(batch=batch or trained.batch, training=False, threads=threads)
+    program = net.compile(batch=batch or trained.batch, device=device, training=False, threads=threads)
     fit(path, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
     for name, array in checkpoint.weights.items():
         program.weights[name] = array

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from netlang.checkpoint import Checkpoint
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import device, opened, plainly, told, weighted
+from netlang.cli.nets import device_option, opened, plainly, refuse_missing, told, weighted
 from netlang.files import Problem, json_line, read, write
 from netlang.ragged import cut
 from netlang.train import prepare, text
@@ -44,11 +44,9 @@ ARRAYS = (".npy", ".npz")
 @click.option("--output", type=click.Path(path_type=Path), help="An .npy file for the answers.")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Classes to print.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
-@click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def command(
-    file: str, settings: tuple[str, ...], inputs: tuple[Path, ...], start: str | None, on: str, **options: Any
-) -> None:
+def command(file: str, settings: tuple[str, ...], inputs: tuple[Path, ...], start: str | None, **options: Any) -> None:
     """Run a net on arrays (.npy, .npz with `x`) or pictures, which are brought to its input's size.
 
     The statistics stored with the weights normalise the input, as in training. With --continue, a net that was trained
@@ -62,7 +60,7 @@ def command(
         raise click.UsageError("--temperature is a number from 0 on")
     with plainly(options["as_json"]):
         net = opened(file, settings)
-        device(on)
+        refuse_missing(options["on"])
         checkpoint = load_checkpoint(options["weights"])
         if start is None:
             _run(net, inputs, checkpoint, options)
@@ -74,7 +72,7 @@ def _run(net: "face.Net", inputs: tuple[Path, ...], checkpoint: Checkpoint, opti
     """Print and store what a net answers to examples. Raises Problem."""
     weights, output = options["weights"], options["output"]
     net, x, names, ends = _examples(net, inputs)
-    program = weighted(net, weights, checkpoint, None, options["threads"])
+    program = weighted(net, weights, checkpoint, None, options["threads"], options["on"])
     statistics = prepare.stored(checkpoint.about, weights)
     if statistics is not None:
         scaled = x if inputs[0].suffix.lower() in ARRAYS else x * np.float32(statistics.peak / 255)
@@ -99,7 +97,7 @@ def _continue(net: "face.Net", start: str, checkpoint: Checkpoint, options: dict
     statistics = prepare.stored(checkpoint.about, weights)
     if statistics is None or not statistics.alphabet:
         raise Problem(f"{weights} does not say what characters the tokens stand for: it was not trained on a text")
-    program = weighted(net, weights, checkpoint, None, options["threads"])
+    program = weighted(net, weights, checkpoint, None, options["threads"], options["on"])
     letters = statistics.alphabet
     drawing = {name: options[name] for name in ("temperature", "seed")}
     said = text.continued(program, text.tokens(start, letters), steps, len(letters), **drawing)

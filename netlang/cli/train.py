@@ -11,7 +11,7 @@ import click
 
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
-from netlang.cli.nets import DATA, device, memory_option, opened, plainly, told
+from netlang.cli.nets import DATA, device_option, memory_option, opened, plainly, refuse_missing, told
 from netlang.diagnostics import either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--optimizer", help="sgd, momentum, nesterov, adam: see `netlang layers`.")
 @click.option("--seed", type=click.IntRange(0), help="Of weights, order, shifts and dropout.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
-@click.option("--device", "on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@device_option
 @memory_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--name", help="Name of the run; the net's and a number, if not said.")
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON; progress goes to stderr.")
 def command(file: str, **options: Any) -> None:
-    """Train a net on the CPU and keep weights, log and file in a run folder.
+    """Train a net and keep weights, log and file in a run folder.
 
     The file's `train:` says how; options here win.
     """
@@ -68,7 +68,7 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     from rich.console import Console
 
     net = opened(file, options["settings"])
-    device(options["on"])
+    refuse_missing(options["on"])
     former = _former(net, options)
     base = {**net.train, **(former[1].settings(former[0].weights) if former else {})}
     settings, passed = settle(base, {name: options[name] for name in FLAGS})

@@ -1,0 +1,68 @@
+"""What Numba's simulator needs to run these kernels as a GPU would: for tests, and to look inside a kernel.
+
+It runs one block after another, each thread of a block as a thread of Python, so it is for tiny nets. It proves the
+logic of a text; that it compiles, `ptx.py` proves.
+"""
+
+import sys
+import threading
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+BLOCKS = 2  # of a launch: each takes several items, as on a GPU; more would only take longer
+
+# Functions that keep float32, and give infinity where Python's raise: a padding lane's log(0) is thrown away
+MATH = SimpleNamespace(exp=np.exp, log=np.log, log1p=np.log1p, sqrt=np.sqrt, tanh=np.tanh, inf=np.inf)
+
+
+class _Allocations(dict[Any, Any]):
+    """Shared arrays by where they are asked for: the simulator lets two threads make the same one at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self.lock.acquire()  # held until the array that is missing is there
+        if key in self:
+            self.lock.release()
+        return super().get(key, default)
+
+    def __setitem__(self, key: Any, array: Any) -> None:
+        super().__setitem__(key, array)
+        self.lock.release()
+
+
+def ready() -> None:
+    """Prepare the process; any number of times."""
+    from numba.cuda.simulator import kernelapi
+
+    if getattr(kernelapi.FakeCUDAShared, "netlang", False):
+        return
+
+    class Shared(kernelapi.FakeCUDAShared):  # type: ignore[misc]
+        netlang = True
+
+        def __init__(self, size: int) -> None:
+            super().__init__(size)
+            self._allocations = _Allocations()
+
+    kernelapi.FakeCUDAShared = Shared
+    sys.setswitchinterval(1e-5)  # its barriers wait in a loop, which at 5 ms a turn takes 20 times as long
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801, a context manager as those of contextlib
+    """NumPy tells of what CUDA does in silence, such as 1/0 in a padding lane: not while kernels run."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore", RuntimeWarning)
+
+
+def adapted(function: Any) -> Any:
+    """A kernel's function, with functions of numbers that behave as CUDA's do."""
+    function.__globals__["math"] = MATH
+    return function

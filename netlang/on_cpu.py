@@ -1,0 +1,132 @@
+"""Programs on this processor: a plan's arenas, the tables of its launches, and its buffers as arrays."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.backend import cache
+from netlang.backend.arena import Arena, arena
+from netlang.backend.cpu import bind, host_target, kernels, scratch_sizes
+from netlang.backend.executor import Team
+from netlang.border import pack, unpack
+from netlang.graph import NodeId
+from netlang.loaded import NUMPY, Clock, Device, Loaded, apart
+from netlang.memory import Buffer
+from netlang.plan import SCRATCH, SHARED, Launch, Plan, shared
+from netlang.primitives.launch import Draft
+
+Array = NDArray[Any]
+
+
+class Cpu(Device):
+    """The processor. threads: None for all the machine grants"""
+
+    def __init__(self, dtype: str, threads: int | None = None) -> None:
+        self.target = host_target(dtype, threads)
+        self.team = Team(self.target.threads)
+
+    def missing(self, drafts: Iterable[Draft]) -> bool:
+        """Whether one of the kernels is not in the cache."""
+        return bool(cache.missing(kernels(drafts)))
+
+    def compile_missing(self, drafts: Iterable[Draft]) -> None:
+        """In several processes, if they are many."""
+        cache.compile_missing(kernels(drafts))
+
+    def store(self, arenas: Mapping[str, int], guarded: bool) -> Arena:
+        """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
+        kept = {name: size for name, size in arenas.items() if shared(name)}
+        return arena(kept, guarded, "the weights")
+
+    def load(self, plan: Plan, store: Arena, *, guarded: bool) -> Loaded:
+        """A plan in memory. Raises OutOfMemoryError."""
+        return OnCpu(plan, store, self.team, guarded=guarded)
+
+    def received(self, value: Any) -> Any:
+        """An array as it came; the border copies what has to be copied. Raises ValueError for one on a GPU."""
+        if hasattr(value, "__cuda_array_interface__"):
+            raise ValueError(
+                "this array lies on a GPU, and the program runs on the CPU: copy it first, as with `.cpu()`"
+            )
+        return value
+
+    def close(self) -> None:
+        """End the threads."""
+        self.team.close()
+
+
+class OnCpu(Loaded):
+    """One plan, ready to run on this processor.
+
+    store: the arenas it shares with other plans of the same net: weights and optimizer states
+    guarded: canaries behind every buffer
+    """
+
+    def __init__(self, plan: Plan, store: Arena, team: Team, *, guarded: bool) -> None:
+        self.plan, self.team, self.store = plan, team, store
+        drafts = [launch.draft for launches in plan.segments.values() for launch in launches]
+        own, shared = scratch_sizes(drafts, team.threads)
+        values = {apart(b.id): b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
+        sizes = {name: size for name, size in plan.arenas.items() if name not in store.addresses}
+        if guarded:
+            del sizes["values"]
+        self.arena = arena({**sizes, **values, SCRATCH: own, SHARED: shared}, guarded)
+        self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
+
+    def _bound(self, launches: tuple[Launch, ...]) -> Array:
+        places = {b: self._place(buffer)[1] for b, buffer in self.plan.buffers.items()}
+        scratch, shared = self.arena.addresses[SCRATCH], self.arena.addresses[SHARED]
+        return bind([(launch.draft, launch.barrier) for launch in launches], places, scratch, shared)
+
+    def _place(self, buffer: Buffer) -> tuple[Arena, int]:
+        """The arena a buffer lies in, and its address."""
+        if buffer.arena in self.store.addresses:
+            return self.store, self.store.addresses[buffer.arena] + buffer.offset
+        if buffer.arena in self.arena.addresses:
+            return self.arena, self.arena.addresses[buffer.arena] + buffer.offset
+        return self.arena, self.arena.addresses[apart(buffer.id)]
+
+    def view(self, buffer: NodeId) -> Array:
+        """The elements of a buffer, padding included, flat; they are the memory itself."""
+        at = self.plan.buffers[buffer]
+        home, address = self._place(at)
+        start = address - home.memory.ctypes.data
+        return home.memory[start : start + at.size].view(NUMPY[at.type.dtype])
+
+    def write(self, buffer: NodeId, value: Array) -> None:
+        """Copy an array in the public shape into a buffer."""
+        pack(self.plan.buffers[buffer], self.view(buffer), value)
+
+    def read(self, buffer: NodeId, n: int) -> Array:
+        """A copy of a buffer in its public shape, for a batch of n."""
+        return unpack(self.plan.buffers[buffer], self.view(buffer), n)
+
+    def run(
+        self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
+    ) -> None:
+        """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""
+        launches = self.plan.segments[segment]
+        if not launches:
+            return
+        after = (lambda k: each(launches[k])) if each else None
+        table = self.tables[segment]
+        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=after)
+
+    def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
+        """Run one launch alone, on whatever its operands hold."""
+        k = self.plan.segments[segment].index(launch)
+        table = self.tables[segment][k : k + 1]
+        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate)
+
+    def poison(self) -> None:
+        """NaN in every value but the inputs: what is read before it was written will show."""
+        kept = {node.id for node in self.plan.inputs}
+        for buffer in self.plan.buffers.values():
+            if buffer.arena == "values" and buffer.id not in kept:
+                self.view(buffer.id)[:] = np.nan
+
+    def damaged(self) -> list[str]:
+        """The buffers behind whose ends something was written (guarded only)."""
+        return [*self.arena.damaged(), *self.store.damaged()]

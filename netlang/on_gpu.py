@@ -1,0 +1,224 @@
+"""Programs on a GPU: the arenas of a plan on the device, its launches in order on one stream.
+
+Weights stay on the device; a batch is moved there once. Arrays with `__cuda_array_interface__` are read where they
+are, and answered with such arrays. In Numba's simulator (NUMBA_ENABLE_CUDASIM=1) the same code runs without a GPU.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlang.backend.cuda import launches, machine, memory
+from netlang.backend.cuda.memory import DeviceArena
+from netlang.backend.cuda.target import gpu_target, simulated, simulated_target
+from netlang.border import pack, unpack
+from netlang.graph import NodeId
+from netlang.loaded import NUMPY, Clock, Device, Loaded, apart, on_gpu
+from netlang.memory import Buffer, vectors
+from netlang.plan import SHARED, Launch, Plan, shared
+from netlang.primitives.launch import LANES, Draft
+
+Array = NDArray[Any]
+
+
+class Gpu(Device):
+    """The first GPU. Raises Problem where there is none."""
+
+    def __init__(self, dtype: str) -> None:
+        machine.refuse_without_gpu()
+        self.target = simulated_target(dtype) if simulated() else gpu_target(dtype)
+        self.dtype = NUMPY[dtype]
+        self._closed = False
+
+    def missing(self, drafts: Iterable[Draft]) -> bool:
+        """Never: kernels are compiled where a plan is loaded."""
+        return False
+
+    def compile_missing(self, drafts: Iterable[Draft]) -> None:
+        """Compile them for this process."""
+        for draft in drafts:
+            launches.compiled(draft)
+
+    def store(self, arenas: Mapping[str, int], guarded: bool) -> DeviceArena:
+        """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
+        kept = {name: size for name, size in arenas.items() if shared(name)}
+        return memory.arena(kept, self.dtype, "the weights", guarded=guarded, zero=True)
+
+    def load(self, plan: Plan, store: DeviceArena, *, guarded: bool) -> Loaded:
+        """A plan in the GPU's memory. Raises OutOfMemoryError."""
+        return OnGpu(plan, store, self, guarded=guarded)
+
+    def received(self, value: Any) -> Any:
+        """An array of the caller's: one on a GPU as Numba sees it, another as it is. Raises ValueError."""
+        from numba import cuda
+
+        if not on_gpu(value):
+            if not hasattr(value, "__cuda_array_interface__"):
+                return value
+            value = cuda.as_cuda_array(value)
+        if not value.is_c_contiguous():
+            raise ValueError("this array on the GPU is not contiguous: copy it first, as with `.contiguous()`")
+        return value
+
+    def joined(self, parts: list[Any]) -> Any:
+        """Arrays of examples one behind the other, on the GPU if they are there."""
+        from numba import cuda
+
+        if not on_gpu(parts[0]):
+            return np.concatenate(parts)
+        if len(parts) == 1:
+            return parts[0]
+        whole = cuda.device_array((sum(map(len, parts)), *parts[0].shape[1:]), self.dtype)
+        start = 0
+        for part in parts:
+            whole[start : start + len(part)].copy_to_device(part)
+            start += len(part)
+        return whole
+
+    def refuse_closed(self) -> None:
+        """Raise RuntimeError for a program that was closed."""
+        if self._closed:
+            raise RuntimeError("this program was closed")
+
+    def close(self) -> None:
+        """Programs cannot run after; the memory goes with the last of them."""
+        self._closed = True
+
+
+class OnGpu(Loaded):
+    """One plan, ready to run on a GPU.
+
+    store: the arenas it shares with other plans of the same net
+    """
+
+    def __init__(self, plan: Plan, store: DeviceArena, device: Gpu, *, guarded: bool) -> None:
+        self.plan, self.store, self.device = plan, store, device
+        sizes = {name: size for name, size in plan.arenas.items() if name not in store.arrays}
+        values = {apart(b.id): b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
+        if guarded:
+            del sizes["values"]
+        self.arena = memory.arena({**sizes, **values, SHARED: plan.scratch[1]}, device.dtype, guarded=guarded)
+        self.stream = launches.stream()
+        self._control = self._new(np.int64, 4), self._new(device.dtype, 1)
+        self._staging: dict[NodeId, Array] = {}
+        places = {name: self._place(buffer) for name, buffer in plan.buffers.items()}
+        self._launches = {
+            name: [self._bound(launch.draft, places) for launch in segment] for name, segment in plan.segments.items()
+        }
+
+    def _new(self, dtype: Any, count: int) -> Any:
+        from numba import cuda
+
+        return cuda.to_device(np.zeros(count, dtype))
+
+    def _bound(self, draft: Draft, places: Mapping[str, Any]) -> launches.Ready:
+        scratch = self.arena.whole(SHARED)
+        return launches.bound(draft, places, self._control, scratch, self.stream)
+
+    def _place(self, buffer: Buffer) -> Any:
+        """The elements of a buffer on the device."""
+        item = np.dtype(self.device.dtype).itemsize
+        offset, size = buffer.offset // item, buffer.size // item
+        if buffer.arena in self.store.arrays:
+            return self.store.part(buffer.arena, offset, size)
+        if buffer.arena in self.arena.arrays:
+            return self.arena.part(buffer.arena, offset, size)
+        return self.arena.part(apart(buffer.id), 0, size)
+
+    def view(self, buffer: NodeId) -> Array:
+        """A copy of the elements of a buffer, padding included, flat."""
+        self.stream.synchronize()
+        found: Array = self._place(self.plan.buffers[buffer]).copy_to_host()
+        return found
+
+    def write(self, buffer: NodeId, value: Any) -> None:
+        """Copy an array in the public shape into a buffer."""
+        at = self.plan.buffers[buffer]
+        place = self._place(at)
+        if on_gpu(value):
+            from netlang.backend.cuda import border
+
+            border.pack(place, value, at.type.channels, _pitch(at), self.stream)
+            return
+        count = _elements(at, len(value) if at.type.batched else 0)
+        staging = self._stage(at)
+        self.stream.synchronize()  # what was staged before may still be on its way
+        pack(at, staging, value)
+        place[:count].copy_to_device(staging[:count], self.stream)
+
+    def _stage(self, at: Buffer) -> Array:
+        """Memory of the host from which a buffer is filled: page-locked for inputs, which come again and again."""
+        from numba import cuda
+
+        count = at.size // np.dtype(self.device.dtype).itemsize
+        if at.id not in {node.id for node in self.plan.inputs}:
+            return np.empty(count, self.device.dtype)
+        if at.id not in self._staging:
+            self._staging[at.id] = cuda.pinned_array(count, self.device.dtype)
+        return self._staging[at.id]
+
+    def read(self, buffer: NodeId, n: int) -> Array:
+        """A copy of a buffer in its public shape, for a batch of n."""
+        at = self.plan.buffers[buffer]
+        self.stream.synchronize()
+        return unpack(at, self._place(at)[: _elements(at, n)].copy_to_host(), n)
+
+    def read_there(self, buffer: NodeId, n: int) -> Any:
+        """The same as an array on the GPU."""
+        from numba import cuda
+
+        from netlang.backend.cuda import border
+
+        at = self.plan.buffers[buffer]
+        made = cuda.device_array(at.type.arrayed(n), self.device.dtype)
+        border.unpack(self._place(at), made, at.type.channels, _pitch(at), self.stream)
+        self.stream.synchronize()
+        return made
+
+    def run(
+        self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
+    ) -> None:
+        """Put a segment for a batch of n on the stream; who reads a buffer waits for it."""
+        self._tell(n, clock)
+        if each is None:
+            launches.run(self._launches[segment])
+            return
+        for launch, ready in zip(self.plan.segments[segment], self._launches[segment], strict=True):
+            launches.run([ready])
+            self.stream.synchronize()
+            each(launch)
+
+    def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
+        """Run one launch alone, on whatever its operands hold."""
+        self._tell(n, clock)
+        launches.run([self._launches[segment][self.plan.segments[segment].index(launch)]])
+
+    def _tell(self, n: int, clock: Clock) -> None:
+        """What kernels read besides buffers and sizes, on the device: so a recorded launch reads what is new."""
+        self.device.refuse_closed()
+        team, rate = self._control
+        team.copy_to_device(np.array([n, 0, clock.step, clock.seed], np.int64), self.stream)
+        rate.copy_to_device(np.array([clock.rate], self.device.dtype), self.stream)
+
+    def poison(self) -> None:
+        """NaN in every value but the inputs: what is read before it was written will show."""
+        kept = {node.id for node in self.plan.inputs}
+        for buffer in self.plan.buffers.values():
+            if buffer.arena == "values" and buffer.id not in kept:
+                place = self._place(buffer)
+                place.copy_to_device(np.full(place.size, np.nan, self.device.dtype))
+
+    def damaged(self) -> list[str]:
+        """The buffers behind whose ends something was written (guarded only)."""
+        return [*self.arena.damaged(), *self.store.damaged()]
+
+
+def _pitch(at: Buffer) -> int:
+    return -(-at.type.channels // LANES) * LANES
+
+
+def _elements(at: Buffer, n: int) -> int:
+    """How many elements of a buffer a batch of n fills."""
+    return vectors(at.type, at.lanes, n) * LANES

@@ -1,0 +1,88 @@
+"""What a machine lacks to run CUDA kernels, told by its driver's library; here a small stand-in for it."""
+
+import ctypes
+
+import pytest
+
+from netlang.backend.cuda import machine
+from netlang.backend.cuda.machine import Gpu, found, missing
+from netlang.files import Problem
+
+
+class Driver:
+    """A driver's library, as ctypes opens it."""
+
+    def __init__(self, *, status=0, version=13000, count=1, capability=(9, 0)):
+        self.status, self.numbers = status, {"cuDriverGetVersion": version, "cuDeviceGetCount": count}
+        self.capability = dict(zip((75, 76), capability, strict=True))
+
+    def cuInit(self, flags):
+        return self.status
+
+    def cuDeviceGet(self, device, ordinal):
+        device._obj.value = 7 + ordinal
+        return 0
+
+    def cuDeviceGetAttribute(self, answer, which, device):
+        assert device == 7
+        answer._obj.value = self.capability[which]
+        return 0
+
+    def cuDeviceGetName(self, text, size, device):
+        text.value = b"NVIDIA H200"
+        return 0
+
+    def __getattr__(self, name):
+        def ask(answer):
+            answer._obj.value = self.numbers[name]
+            return 0
+
+        return ask
+
+
+def absent(name):
+    raise OSError(name)
+
+
+def test_a_gpu_is_found():
+    assert found(lambda name: Driver(version=13040)) == Gpu("NVIDIA H200", (9, 0), 13040)
+
+
+@pytest.mark.parametrize(("load", "said"), [
+    (absent, "there is no NVIDIA driver here"),
+    (lambda name: Driver(status=100), "the NVIDIA driver finds no GPU on this machine"),
+    (lambda name: Driver(status=999), "the NVIDIA driver does not start (cuInit gives error 999)"),
+    (lambda name: Driver(count=0), "the NVIDIA driver finds no GPU on this machine"),
+    (lambda name: Driver(version=12080), "the NVIDIA driver is one for CUDA 12.8, and 13.0 is needed: update it"),
+    (lambda name: Driver(capability=(7, 5)), "NVIDIA H200 has compute capability 7.5, and kernels"),
+])  # fmt: skip
+def test_what_is_missing_is_told_in_words(load, said):
+    assert str(found(load)).startswith(said)
+    assert missing(load)[0].startswith(said)
+
+
+def test_a_missing_compiler_is_told_too(monkeypatch):
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
+
+    assert missing(lambda name: Driver()) == [
+        "numba-cuda, which compiles the kernels, is not installed: pip install 'netlang[cuda]'"
+    ]
+
+
+def test_numbers_are_asked_for_as_ctypes_passes_them():
+    asked = []
+
+    def ask(answer, *what):
+        asked.append((isinstance(answer._obj, ctypes.c_int), what))
+        answer._obj.value = 5
+        return 0
+
+    assert machine._number(ask, 1, 2) == 5
+    assert asked == [(True, (1, 2))]
+
+
+def test_without_a_gpu_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(machine, "missing", lambda: ["no GPU", "no compiler"])
+
+    with pytest.raises(Problem, match=r"^CUDA cannot be used here: no GPU$"):
+        machine.refuse_without_gpu()
