@@ -7,14 +7,18 @@ import subprocess
 from xml.etree import ElementTree
 
 import pytest
+from pictures import assert_clear
 
 import netlang
 from netlang import catalogue
 from netlang.check import check
-from netlang.draw import Look, drawn, svg
-from netlang.draw.fold import steps
+from netlang.draw import Look, drawn, page, svg
+from netlang.draw.boxes import Boxes
 from netlang.draw.markup import SCRIPT
-from netlang.draw.tree import insides, picture
+from netlang.draw.theme import DARK, LIGHT, THEMES
+from netlang.draw.tree import picture
+from netlang.draw.unfold import unfolded
+from netlang.draw.volumes import Volumes, gathered
 from netlang.report import summary
 from netlang.source import Source
 from netlang.syntax.parse import parse
@@ -43,7 +47,7 @@ def image(found, **look):
 
 def said(root):
     """What each step says, by the first text in its box."""
-    groups = [g for g in root.iter(f"{SVG}g") if g.get("class") == "step"]
+    groups = [g for g in root.iter(f"{SVG}g") if g.get("class") == "step" and g.find(f"{SVG}title") is not None]
     return {g.find(f".//{SVG}text").text: g.findtext(f"{SVG}title") for g in groups}
 
 
@@ -66,27 +70,101 @@ def test_what_boxes_say_adds_up_to_the_summary(style):
     assert sum(int(number.replace(",", "")) for number in each) == summary(net("lenet")).parameters
 
 
-def test_each_block_opens_its_own_inside():
-    found = net("googlenet")
-    root = image(found)
-    opens = {g.get("data-opens"): g.find(f".//{SVG}text").text for g in root.iter(f"{SVG}g") if g.get("data-opens")}
-    panels = {g.get("data-panel"): g for g in root.iter(f"{SVG}g") if g.get("data-panel")}
-    fifth = panels[next(k for k, text in opens.items() if text == "inception(160, 112, 224, 24, 64, 64)")]
+def views(root):
+    """The drawings of an image by number: the first is shown, the others have a block opened."""
+    return {int(g.get("data-view")): g for g in root.iter(f"{SVG}g") if g.get("data-view")}
+
+
+def opening(view):
+    """What each block of a drawing that can be clicked opens, by its text; of an open one what stands on its frame."""
+    steps = [g for g in view.iter(f"{SVG}g") if g.get("data-opens")]
+    return {(g.find(f".//{SVG}text").text, "data-closes" in g.attrib): int(g.get("data-opens")) for g in steps}
+
+
+def test_each_block_opens_in_its_place():
+    found = views(image(net("googlenet")))
+    opens = opening(found[0])
+    fifth = found[opens["inception(160, 112, 224, 24, 64, 64)", False]]
     texts = [text.text for text in fifth.iter(f"{SVG}text")]
 
-    assert len(opens) == len(panels) == 11
-    assert all(panel.get("display") == "none" for panel in panels.values())
-    assert {"conv1-160   relu", "conv3-224   relu", "14x14x512"} <= set(texts)
+    assert {g.get("data-opens") for g in found[0].iter(f"{SVG}g")} - {None} == {str(k) for k in range(1, 12)}
+    assert sorted(found) == list(range(12))
+    assert [number for number, view in found.items() if view.get("display") != "none"] == [0]
+    assert texts.count("inception(160, 112, 224, 24, 64, 64)") == 0
+    assert {"inception", "conv1-160   relu", "conv3-224   relu", "14x14x512"} <= set(texts)
+    assert opening(fifth)["inception", True] == opens["inception(160, 112, 224, 24, 64, 64)", False]
+
+
+def test_what_opens_closes_again():
+    for name in ("googlenet", "resnet", "inception-resnet-v2", "mobilenet-v2"):
+        for number, view in list(views(image(net(name))).items())[1:]:
+            closing = [g for g in view.iter(f"{SVG}g") if g.get("data-closes")]
+            assert str(number) in [g.get("data-opens") for g in closing]
+            assert {g.get("data-closes") for g in closing if g.get("data-opens") == str(number)} == {
+                view.get("data-above")
+            }
 
 
 def test_blocks_inside_blocks_open_too():
     found = check(parse(Source("t.net", NESTED)))
-    shown = [step for end in picture(found).ends for step in steps(end.series)]
-    keys = [key.step.block for key in insides(found, shown)]
-    panels = [g for g in image(found).iter(f"{SVG}g") if g.get("data-panel")]
+    every = list(unfolded(found, picture(found)))
 
-    assert keys == [("outer2",), ("outer3",), ("outer2", "inner1"), ("outer3", "inner1")]
-    assert len(panels) == len(keys)
+    assert [(each.path, each.above) for each in every] == [
+        (("outer2",), ()),
+        (("outer3",), ()),
+        (("outer2", "inner1"), ("outer2",)),
+        (("outer3", "inner1"), ("outer3",)),
+    ]
+    assert [view.get("data-above") for view in views(image(found)).values()] == [None, "0", "0", "1", "2"]
+
+
+@pytest.mark.parametrize("style", ["boxes", "volumes"])
+@pytest.mark.parametrize(
+    "name", catalogue.names() if ALL else ["googlenet", "resnet", "unet", "mobilenet-v2", "shapes"]
+)
+def test_a_drawing_with_a_block_opened_is_clear(name, style):
+    found = picture(net(name))
+    volumes = Volumes.of(found)
+
+    for each in unfolded(net(name), found):
+        assert_clear(
+            page.scene(gathered(each.picture), volumes) if style == "volumes" else page.scene(each.picture, Boxes())
+        )
+
+
+def test_what_stands_above_an_opened_block_stays_where_it_is():
+    found = views(image(net("resnet")))
+
+    def where(view):
+        return [
+            (text.get("x"), text.get("y")) for text in view.iter(f"{SVG}text") if text.text == "conv7-64/2   bn   relu"
+        ]
+
+    assert len({tuple(y for _, y in where(view)) for view in found.values()}) == 1
+
+
+def test_an_image_of_both_themes_has_the_colours_of_each():
+    texts = {theme: drawn(net("lenet"), "svg", Look(style="volumes", theme=theme)).decode() for theme in THEMES}
+    style = re.search(r"<style>@media \(prefers-color-scheme:dark\)\{(.*)\}</style>\n", texts["auto"])
+
+    assert texts["auto"].replace(style[0], "") == texts["light"]
+    turned = texts["light"]
+    rules = re.findall(r'\[(\w+)="(#\w+)"\]\{\1:(#\w+)\}', style[1])
+    assert "".join(f'[{name}="{one}"]{{{name}:{other}}}' for name, one, other in rules) == style[1]
+    changed = {(name, one): other for name, one, other in rules}
+    turned = re.sub(r'\b(fill|stroke)="(#\w+)"', lambda m: f'{m[1]}="{changed[m[1], m[2]]}"', turned)
+    assert turned == texts["dark"]
+
+
+def test_a_light_colour_has_one_dark_one():
+    roles = [*LIGHT.fills, *LIGHT.roles]
+
+    for role in roles:
+        assert {DARK[other] for other in roles if LIGHT[other] == LIGHT[role]} == {DARK[role]}
+
+
+def test_pixels_of_both_themes_are_light():
+    assert drawn(net("xor-mlp"), "png", Look(theme="auto")) == drawn(net("xor-mlp"), "png", Look(theme="light"))
 
 
 def test_without_scripts_an_image_is_the_picture_alone():
@@ -144,6 +222,23 @@ def complaints(folder):
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
+CLICKS = """
+var svg = document.documentElement, told = [];
+function view() {
+  var shown = [...svg.querySelectorAll("[data-view]")].filter((g) => g.getAttribute("display") !== "none");
+  told.push(shown.map((g) => g.dataset.view) + " " + svg.getAttribute("height"));
+  return shown[0];
+}
+function click(step) { step.dispatchEvent(new MouseEvent("click", { bubbles: true })); }
+click(view().querySelector('[data-opens="4"]'));
+click(view().querySelector('[data-opens="7"]'));
+click(view().querySelector('[data-closes="0"]'));
+click(view().querySelector('[data-opens="1"]'));
+document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+view();
+svg.querySelector("title").textContent = "told: " + told.join(" / ");
+"""
+
 if ALL and BROWSER:
 
     @pytest.mark.parametrize("style", ["boxes", "volumes"])
@@ -152,6 +247,18 @@ if ALL and BROWSER:
         (tmp_path / "x.svg").write_bytes(drawn(net(name), "svg", Look(style=style, live="script")))
 
         assert not complaints(tmp_path)
+
+    def test_a_click_opens_a_block_and_another_one_closes_it(tmp_path):
+        text = drawn(net("googlenet"), "svg", Look(live="script")).decode()
+        (tmp_path / "x.svg").write_text(text.replace("</svg>", f"<script><![CDATA[{CLICKS}]]></script></svg>"))
+        asked = [BROWSER, "--headless", "--no-sandbox", "--dump-dom", f"--user-data-dir={tmp_path}/profile"]
+        done = subprocess.run([*asked, str(tmp_path / "x.svg")], capture_output=True, text=True, check=True)
+
+        first, second, third, last, escaped = re.search(r"told: (.*?)<", done.stdout)[1].split(" / ")
+        assert first.split()[0] == last.split()[0] == escaped.split()[0] == "0"
+        assert second.split()[0] == "4"
+        assert third.split()[0] == "7"
+        assert first.split()[1] == last.split()[1] != second.split()[1]
 
     def test_a_browser_that_complains_is_heard(tmp_path):
         (tmp_path / "x.svg").write_text(f'<svg xmlns="{SVG[1:-1]}"><script>throw "wrong"</script></svg>')

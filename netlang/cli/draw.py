@@ -8,6 +8,7 @@ import click
 
 from netlang.cli.file import file_argument, json_option, opened, set_option, told
 from netlang.draw import STYLES, Look, drawn
+from netlang.draw.theme import THEMES
 from netlang.files import write
 from netlang.graph import Net
 
@@ -26,7 +27,7 @@ APART = {  # options that say different things of what is drawn
 @set_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="x.svg, x.png, x.pdf, x.tex, x.dot or x.txt.")
 @click.option("--style", type=click.Choice(STYLES), help="Boxes with text, or feature maps to scale.  [default: boxes]")
-@click.option("--theme", type=click.Choice(("light", "dark")), help="[default: light]")
+@click.option("--theme", type=click.Choice(tuple(THEMES)), help="auto: as the reader prefers.  [default: light]")
 @click.option("--legend", is_flag=True, help="Say what the colours mean.")
 @click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="Open blocks so many deep.")
 @click.option("--unroll", type=click.IntRange(1, 12), help="Draw so many steps of recurrent layers, not their loop.")
@@ -94,6 +95,5 @@ def _drawn(net: Net, kind: str, look: Look) -> bytes:
 
         return (text(found) + "\n").encode()
     from netlang.draw.dot import dot
-    from netlang.draw.theme import THEMES
 
     return dot(found, look.unroll, THEMES[look.theme]).encode()

@@ -11,6 +11,7 @@ import click
 
 from netlang.cli.file import constants, file_argument, json_option, opened, set_option, told
 from netlang.draw import STYLES, svg
+from netlang.draw.theme import THEMES
 from netlang.files import write
 from netlang.graph import Net
 
@@ -19,7 +20,7 @@ from netlang.graph import Net
 @file_argument
 @set_option
 @click.option("--style", type=click.Choice(STYLES), default=STYLES[0], show_default=True, help="As in `netlang draw`.")
-@click.option("--theme", type=click.Choice(("light", "dark")), default="light", show_default=True)
+@click.option("--theme", type=click.Choice(tuple(THEMES)), default="auto", show_default=True)
 @click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="Open blocks so many deep.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of this machine; a free one, if not said.")
 @click.option("--no-browser", is_flag=True, help="Only say where the page is.")

@@ -1,12 +1,14 @@
 """Pictures of nets: `tree` reads, `fold` finds repeats, `flow` and `page` lay out; `markup`, `pdf`, `tikz` write."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlang.graph import Net
 
 if TYPE_CHECKING:
-    from netlang.draw.markup import Live
+    from netlang.draw.markup import View
+    from netlang.draw.parts import Picture
     from netlang.draw.placed import Style
     from netlang.draw.scene import Scene
 
@@ -17,7 +19,8 @@ STYLES = ("boxes", "volumes")
 class Look:
     """How a net is drawn.
 
-    style: "boxes", or "volumes": feature maps to scale; theme: "light" or "dark"
+    style: "boxes", or "volumes": feature maps to scale
+    theme: "light", "dark", or "auto": an SVG image has the one that the reader's browser prefers, others the light one
     depth: how many blocks deep blocks are opened; blocks: whether the others are drawn once beside the net
     unroll: how many steps of a recurrent layer are drawn; 0 draws its loop
     legend: whether the colours are explained
@@ -38,11 +41,16 @@ class Look:
 
 def drawn(net: Net, kind: str, look: Look) -> bytes:
     """The net as "svg", "png", "pdf" or "tex". Raises Problem for what this net, or this machine, cannot show."""
+    from netlang.draw.hover import Texts
+    from netlang.draw.markup import Live
     from netlang.draw.render import painted
     from netlang.draw.theme import THEMES
 
-    scene, style = _scene(net, look)
-    live = _live(net, scene, style, script=look.live == "script") if kind == "svg" and look.live else None
+    scene, views = _scene(net, look)
+    live = None
+    if kind == "svg" and look.live:
+        script = look.live == "script"
+        live = Live(Texts(net).of, tuple(views) if script else (), script)
     title = net.name + (f":{net.variant}" if net.variant else "")
     return painted(scene, kind, THEMES[look.theme], title, live)
 
@@ -52,34 +60,34 @@ def svg(net: Net, depth: int = 0, style: str = "boxes", theme: str = "light", li
     return drawn(net, "svg", Look(style=style, theme=theme, depth=depth, live=live)).decode()
 
 
-def _scene(net: Net, look: Look) -> "tuple[Scene, Style]":
+def _scene(net: Net, look: Look) -> "tuple[Scene, Iterator[View]]":
+    """A drawing, and what it becomes when its blocks are opened."""
     from netlang.draw import backward, cell, page
     from netlang.draw.boxes import Boxes
     from netlang.draw.tree import picture
     from netlang.draw.volumes import Volumes, gathered
 
-    boxes = Boxes(look.unroll)
     if look.cell:
-        return cell.scene(net, look.cell), boxes
+        return cell.scene(net, look.cell), iter(())
     found = picture(net, look.depth, look.blocks)
     if look.backward:
-        return backward.scene(net, found), boxes
+        return backward.scene(net, found), iter(())
     if look.style == "volumes":
-        found = gathered(found)
         volumes = Volumes.of(found)
-        return page.scene(found, volumes, legend=look.legend), volumes
-    return page.scene(found, boxes, legend=look.legend), boxes
+        return page.scene(gathered(found), volumes, legend=look.legend), _views(net, found, volumes, look, gathered)
+    boxes = Boxes(look.unroll)
+    return page.scene(found, boxes, legend=look.legend), _views(net, found, boxes, look)
 
 
-def _live(net: Net, scene: "Scene", style: "Style", *, script: bool) -> "Live":
-    """What the steps of a drawing say, and what its blocks open."""
-    from netlang.draw.hover import Texts
-    from netlang.draw.markup import Live
-    from netlang.draw.page import keyed
-    from netlang.draw.scene import Group
-    from netlang.draw.tree import insides
+def _views(
+    net: Net, found: "Picture", style: "Style", look: Look, told: "Callable[[Picture], Picture]" = lambda same: same
+) -> "Iterator[View]":
+    """The drawing with each block opened, in as many pieces as before, so that what is above stays where it is."""
+    from netlang.draw import page
+    from netlang.draw.markup import View
+    from netlang.draw.unfold import unfolded
 
-    texts = Texts(net)
-    shown = [item.step for item in scene.items if isinstance(item, Group) and item.step]
-    keys = insides(net, shown) if script else ()
-    return Live(texts.of, {key.step.block or (): keyed(key, style) for key in keys}, script)
+    count = page.parted(told(found), style)
+    for each in unfolded(net, found):
+        scene = page.scene(told(each.picture), style, legend=look.legend, count=count)
+        yield View(each.path, each.above, scene)

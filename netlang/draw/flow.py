@@ -9,9 +9,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from netlang.draw.fork import Branches
-from netlang.draw.parts import Fork, Frame, Part, Repeat, Series, Tap, continues, given, line_of, shape_of
+from netlang.draw.parts import Fork, Frame, Part, Repeat, Series, Step, Tap, continues, given, line_of, shape_of
 from netlang.draw.placed import ASIDE, LABEL, Placed, Style, Want, carrying
-from netlang.draw.scene import Box, Item, Line, Point, Rect, Words
+from netlang.draw.scene import Box, Group, Item, Line, Point, Rect, Words
 from netlang.graph import NodeId
 
 
@@ -80,15 +80,15 @@ class Flow:
             case Fork():
                 return self.fork(part)
             case Frame():
-                return self.framed(part.series, part.title)
+                return self.framed(part.series, part.title, part.step)
             case Repeat(series=(Frame() as frame,)):
-                return self.framed(frame.series, f"{frame.title}   x{part.times}")
+                return self.framed(frame.series, f"{frame.title}   x{part.times}", frame.step)
             case Repeat():
                 return self.framed(part.series, f"x{part.times}")
         raise AssertionError(part)
 
-    def framed(self, series: Series, title: str) -> Placed:
-        """A dashed frame around a block or what repeats, with the flow going through it."""
+    def framed(self, series: Series, title: str, step: Step | None = None) -> Placed:
+        """A dashed frame around a block, `step`, or what repeats, with the flow going through it."""
         inner, last = self.series(series), given(series[-1])
         above, pad = 20.0, 10.0
         name = Words(title, 0, 0, LABEL, "quiet", "end" if self.style.down else "start")
@@ -106,7 +106,9 @@ class Flow:
                 (self.at(end - inner.bare[1], 0), self.at(length, 0)), heads=(False, False), tail=inner.tailed, of=last
             ),
         )
-        items = (box, replace(name, x=x, y=y), *(lines if continues(series) else lines[1:]), *moved.items)
+        name = replace(name, x=x, y=y)
+        head: tuple[Item, ...] = (Group((box, name), step, opened=True),) if step else (box, name)
+        items = (*head, *(lines if continues(series) else lines[1:]), *moved.items)
         bare = (0.0, 0.0)
         return replace(moved, items=items, length=length, left=left, right=right, headed=False, tailed=False, bare=bare)
 

@@ -1,6 +1,7 @@
 (function () {
   "use strict";
-  var svg = document.currentScript.parentNode, space = svg.namespaceURI, open = [];
+  var svg = document.currentScript.parentNode, space = svg.namespaceURI, says = {};
+  var shown = svg.querySelector('[data-view="0"]');
   var tip = svg.querySelector(".tip"), ground = tip.firstElementChild, words = tip.lastElementChild;
 
   function corner(x, y) { // from the screen to the drawing
@@ -41,41 +42,49 @@
 
   function hide() { tip.setAttribute("display", "none"); }
 
-  function toggle(step) {
-    var panel = svg.querySelector('[data-panel="' + step.getAttribute("data-opens") + '"]');
-    hide();
-    if (open.indexOf(panel) >= 0) { close(panel); return; }
-    panel.setAttribute("display", "inline");
-    svg.appendChild(panel);
-    open.push(panel);
-    var from = step.getBoundingClientRect(), box = panel.firstElementChild.getBBox(), page = svg.viewBox.baseVal;
-    var beside = corner(from.right, from.top), left = corner(from.left, from.bottom);
-    var x = beside.x + 10, y = Math.max(6, Math.min(beside.y - 6, page.height - box.height - 6));
-    if (x + box.width > page.width && left.x - box.width - 10 > 0) { x = left.x - box.width - 10; }
-    panel.setAttribute("transform", "translate(" + (x - box.x) + "," + (y - box.y) + ")");
-    room(x + box.width + 8, y + box.height + 8);
+  function toggle(step, typed) { // the drawing with the block opened, or closed again; the block stays where it is looked at
+    var number = step.getAttribute("data-opens"), before = step.getBoundingClientRect();
+    turn(step.hasAttribute("data-closes") ? step.getAttribute("data-closes") : number);
+    var after = shown.querySelector('[data-opens="' + number + '"]');
+    if (after) {
+      var now = after.getBoundingClientRect();
+      window.scrollBy(now.left - before.left, now.top - before.top);
+      if (typed) { after.focus({ preventScroll: true }); }
+    }
   }
 
-  function close(panel) { // and what was opened from it
-    open.splice(open.indexOf(panel)).forEach(function (one) { one.setAttribute("display", "none"); });
+  function turn(number) {
+    hide();
+    shown.setAttribute("display", "none");
+    shown = svg.querySelector('[data-view="' + number + '"]');
+    shown.removeAttribute("display");
+    var box = svg.viewBox.baseVal, scale = svg.width.baseVal.value / box.width;
+    var size = shown.getAttribute("data-size").split(" ").map(Number);
+    box.width = size[0];
+    box.height = size[1];
+    svg.setAttribute("width", size[0] * scale);
+    svg.setAttribute("height", size[1] * scale);
   }
 
   svg.querySelectorAll(".step").forEach(function (step) {
-    var title = step.querySelector("title"), text = title ? title.textContent : "";
-    if (title) { step.removeChild(title); }
-    step.addEventListener("mousemove", function (event) { if (text) { show(text, event); } });
+    var title = step.querySelector("title"), opens = step.hasAttribute("data-opens");
+    var closes = step.hasAttribute("data-closes"), number = step.getAttribute("data-says");
+    if (title) { says[number] = title.textContent; step.removeChild(title); }
+    step.addEventListener("mousemove", function (event) { if (says[number]) { show(says[number], event); } });
     step.addEventListener("mouseleave", hide);
-    if (step.hasAttribute("data-opens")) {
+    if (closes) { step.style.pointerEvents = "all"; } // the ground of a frame too, which has no colour
+    if (opens) {
       step.style.cursor = "pointer";
       step.setAttribute("tabindex", "0");
       step.setAttribute("role", "button");
-      step.addEventListener("click", function (event) { event.stopPropagation(); toggle(step); });
+      step.setAttribute("aria-expanded", closes);
+      step.addEventListener("click", function (event) { event.stopPropagation(); toggle(step, false); });
       step.addEventListener("keydown", function (event) {
-        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(step); }
+        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(step, true); }
       });
     }
   });
   document.addEventListener("keydown", function (event) {
-    if (event.key === "Escape" && open.length) { close(open[open.length - 1]); }
+    if (event.key === "Escape" && shown.hasAttribute("data-above")) { turn(shown.getAttribute("data-above")); }
   });
 })();

@@ -1,7 +1,7 @@
 """A drawing as SVG, complete in itself: without scripts a picture, with them boxes that explain themselves and open."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -12,19 +12,29 @@ from netlang.draw.theme import Theme
 FONT = "Helvetica, Arial, sans-serif"
 SCRIPT = Path(__file__).with_name("hover.js").read_text(encoding="utf8")
 ROUND = 8.0  # the radius of the corners of lines
+Block = tuple[str, ...]
 HEAD, WING = 6.5, 2.6  # how long an arrow's head is, and half as wide
+
+
+@dataclass(frozen=True)
+class View:
+    """The drawing with a block opened. path: of the block; above: of the one around it that stays when it closes"""
+
+    path: Block
+    above: Block
+    scene: Scene
 
 
 @dataclass(frozen=True)
 class Live:
     """What an image does beside being looked at.
 
-    say: what a step says when it is pointed at; panels: the inside of blocks, by their path, opened by a click
+    say: what a step says when it is pointed at; views: what the drawing becomes when blocks are opened by a click
     script: whether there is one; without it, browsers show the texts in a way of their own, and nothing opens
     """
 
     say: Callable[[Step], str]
-    panels: dict[tuple[str, ...], tuple[Item, ...]] = field(default_factory=dict)
+    views: tuple[View, ...] = ()
     script: bool = True
 
 
@@ -35,10 +45,11 @@ def svg(scene: Scene, theme: Theme, title: str, live: Live | None = None) -> str
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="{FONT}">'
     )
-    ground = f'<rect width="100%" height="100%" fill="{theme["ground"]}"/>'
     writer = _Writer(theme, live)
-    body = "\n".join([*writer.all(scene.items), *(writer.scripted() if live and live.script else ())])
-    return f"{head}\n<title>{_text(title)}</title>\n{ground}\n{body}\n</svg>\n"
+    ground = f'<rect width="100%" height="100%" fill="{writer.colour("ground")}"/>'
+    scripted = live is not None and live.script
+    body = "\n".join([ground, *(writer.scripted(scene) if scripted else writer.all(scene.items))])
+    return "\n".join([head, f"<title>{_text(title)}</title>", *writer.styles(), body, "</svg>", ""])
 
 
 class _Writer:
@@ -46,7 +57,11 @@ class _Writer:
 
     def __init__(self, theme: Theme, live: Live | None) -> None:
         self.theme, self.live = theme, live
-        self.panels = {path: number for number, path in enumerate(live.panels)} if live else {}
+        self.views = {view.path: number for number, view in enumerate(live.views, 1)} if live else {}
+        self.above = {view.path: self.views.get(view.above, 0) for view in live.views} if live else {}
+        self.texts: dict[str, int] = {}  # what steps say; in views that are hidden at first each once
+        self.hidden = False
+        self.dark: dict[str, str] = {}  # colours for readers who prefer a dark ground
 
     def all(self, items: tuple[Item, ...]) -> Iterator[str]:
         """Each shape in a line of its own."""
@@ -68,24 +83,50 @@ class _Writer:
         if self.live is None:
             yield from self.all(group.items)
             return
-        number = self.panels.get(group.step.block or ()) if group.step else None
-        yield '<g class="step">' if number is None else f'<g class="step" data-opens="{number}">'
+        path = group.step.block if group.step else None
+        opens = f' data-opens="{self.views[path]}"' if path in self.views else ""
+        closes = f' data-closes="{self.above[path]}"' if opens and path and group.opened else ""
         text = self.live.say(group.step) if group.step else group.said
-        yield f"<title>{_text(text)}</title>" if text else ""
+        known = text in self.texts
+        says = f' data-says="{self.texts.setdefault(text, len(self.texts))}"' if self.live.script else ""
+        yield f'<g class="step"{says}{opens}{closes}>'
+        if text and not (known and self.hidden):
+            yield f"<title>{_text(text)}</title>"
         yield from self.all(group.items)
         yield "</g>"
 
-    def scripted(self) -> Iterator[str]:
-        """What a script shows: the inside of blocks, and a place for texts."""
+    def scripted(self, scene: Scene) -> Iterator[str]:
+        """What a script shows: the drawing, the same with each block opened, and a place for texts."""
         assert self.live is not None
-        for path, items in self.live.panels.items():
-            yield f'<g data-panel="{self.panels[path]}" display="none">'
-            yield from self.all(items)
+        yield f'<g data-view="0" data-size="{_n(scene.width)} {_n(scene.height)}">'
+        yield from self.all(scene.items)
+        yield "</g>"
+        self.hidden = True
+        for view in self.live.views:
+            size = f"{_n(view.scene.width)} {_n(view.scene.height)}"
+            above = self.above[view.path]
+            yield f'<g data-view="{self.views[view.path]}" data-above="{above}" data-size="{size}" display="none">'
+            yield from self.all(view.scene.items)
             yield "</g>"
         panel = self.paint("panel", "frame")
         yield f'<g class="tip" display="none" pointer-events="none"><rect rx="5" {panel}/>'
-        yield f'<text font-family="monospace" font-size="11" fill="{self.theme["ink"]}" xml:space="preserve"/></g>'
+        yield f'<text font-family="monospace" font-size="11" fill="{self.colour("ink")}" xml:space="preserve"/></g>'
         yield f"<script><![CDATA[\n{SCRIPT}]]></script>"
+
+    def styles(self) -> Iterator[str]:
+        """The other colours, of a theme that has some; programs that do not know of them show the first."""
+        if self.dark:
+            rules = "".join(
+                f'[fill="{one}"]{{fill:{other}}}[stroke="{one}"]{{stroke:{other}}}' for one, other in self.dark.items()
+            )
+            yield f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+
+    def colour(self, role: str, shade: float = 0.0) -> str:
+        """The colour of a role, a share darker."""
+        colour = shaded(self.theme[role], shade)
+        if self.theme.dark:
+            self.dark[colour] = shaded(self.theme.dark[role], shade)
+        return colour
 
     def box(self, box: Box) -> str:
         """A rectangle with round corners."""
@@ -97,14 +138,14 @@ class _Writer:
 
     def paint(self, fill: str, line: str, dashed: bool = False, width: float = 1.1) -> str:
         """Attributes of the inside and the outline."""
-        stroke = f' stroke="{self.theme[line]}" stroke-width="{_n(width)}"' if line else ""
+        stroke = f' stroke="{self.colour(line)}" stroke-width="{_n(width)}"' if line else ""
         dashes = ' stroke-dasharray="5 3"' if dashed else ""
-        return f'fill="{self.theme[fill] if fill else "none"}"{stroke}{dashes}'
+        return f'fill="{self.colour(fill) if fill else "none"}"{stroke}{dashes}'
 
     def face(self, face: Face) -> str:
         """A polygon, darker the more it is turned away."""
         points = " ".join(f"{_n(x)},{_n(y)}" for x, y in face.points)
-        fill, stroke = shaded(self.theme[face.fill], face.shade), self.theme[face.line]
+        fill, stroke = self.colour(face.fill, face.shade), self.colour(face.line)
         return (
             f'<polygon points="{points}" fill="{fill}" stroke="{stroke}" stroke-width="0.7" stroke-linejoin="round"/>'
         )
@@ -114,7 +155,7 @@ class _Writer:
         anchor = "" if words.anchor == "start" else f' text-anchor="{words.anchor}"'
         return (
             f'<text x="{_n(words.x)}" y="{_n(words.y + 0.35 * words.size)}"{anchor} font-size="{_n(words.size)}" '
-            f'fill="{self.theme[words.role]}" xml:space="preserve" '
+            f'fill="{self.colour(words.role)}" xml:space="preserve" '
             f'textLength="{_n(words.width)}" lengthAdjust="spacingAndGlyphs">'
             f"{escape(words.text)}</text>"
         )
@@ -124,7 +165,7 @@ class _Writer:
         points, heads = drawn(line)
         yield f'<path d="{path(points)}" {self.paint("", line.role, line.dashed)}/>'
         for head in heads:
-            yield f'<polygon points="{" ".join(f"{_n(x)},{_n(y)}" for x, y in head)}" fill="{self.theme[line.role]}"/>'
+            yield f'<polygon points="{" ".join(f"{_n(x)},{_n(y)}" for x, y in head)}" fill="{self.colour(line.role)}"/>'
 
 
 def drawn(line: Line) -> tuple[tuple[Point, ...], tuple[tuple[Point, Point, Point], ...]]:

@@ -21,9 +21,9 @@ TRIES = 24  # widths that the blocks are tried in
 Drawn = tuple[Item, ...]
 
 
-def scene(picture: Picture, style: Style, *, legend: bool = False) -> Scene:
-    """A picture laid out. legend: whether the colours are explained below."""
-    items = packed(whole(picture, style), [keyed(key, style) for key in picture.keys], style.down)
+def scene(picture: Picture, style: Style, *, legend: bool = False, count: int = 0) -> Scene:
+    """A picture laid out. legend: whether the colours are explained below; count: of its pieces, if it is fixed."""
+    items = packed(whole(picture, style, count), [keyed(key, style) for key in picture.keys], style.down)
     if style.note:
         r = bounds(items)
         items = (*items, Words(style.note, r.x, r.bottom + 20, LABEL, "quiet", "start"))
@@ -32,13 +32,21 @@ def scene(picture: Picture, style: Style, *, legend: bool = False) -> Scene:
     return fitted(items, MARGIN)
 
 
-def whole(picture: Picture, style: Style) -> Drawn:
-    """All outputs, each below what leads to it; the main one in pieces where it is long."""
-    nodes = [step.id for end in picture.ends for step in steps(end.series)]
-    flow = Flow(style, nodes)
+def parted(picture: Picture, style: Style) -> int:
+    """In how many pieces a picture is laid out."""
+    return len(pieces(_flow(picture, style), picture.ends[0].series))
+
+
+def _flow(picture: Picture, style: Style) -> Flow:
+    return Flow(style, [step.id for end in picture.ends for step in steps(end.series)])
+
+
+def whole(picture: Picture, style: Style, count: int = 0) -> Drawn:
+    """All outputs, each below what leads to it; the main one in pieces where it is long, or in so many."""
+    flow = _flow(picture, style)
     board = _Board(flow)
     main, *others = picture.ends
-    cut = pieces(flow, main.series)
+    cut = pieces(flow, main.series, count)
     for k, piece in enumerate(cut):
         placed = flow.series(piece)
         board.put(placed if k < len(cut) - 1 else _ended(flow, placed, main), piece)

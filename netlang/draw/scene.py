@@ -149,11 +149,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Shapes that show one thing together: a step, which says what it computes when pointed at, or `said`."""
+    """Shapes that show one thing together: a step, which says what it computes when pointed at, or `said`.
+
+    opened: whether it is the frame of a block that is opened
+    """
 
     items: tuple["Item", ...]
     step: Step | None = None
     said: str = ""
+    opened: bool = False
 
     def shifted(self, dx: float, dy: float) -> "Group":
         """The same elsewhere."""

@@ -1,6 +1,6 @@
 """What colours a drawing has: a light theme and a dark one, by what a thing is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FAMILIES = {  # what a step is by its colour, as the legend says it
     "window": "windows with weights",
@@ -15,11 +15,15 @@ FAMILIES = {  # what a step is by its colour, as the legend says it
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by role. fills: of steps, by family; text reads well on each, and they stay apart in grey too."""
+    """Colours by role. fills: of steps, by family; text reads well on each, and they stay apart in grey too.
+
+    dark: the colours of an SVG image for readers whose browser prefers a dark ground, if it asks
+    """
 
     name: str
     fills: dict[str, str]
     roles: dict[str, str]
+    dark: "Theme | None" = None
 
     def __getitem__(self, role: str) -> str:
         """The colour of a role or a family."""
@@ -48,7 +52,7 @@ LIGHT = Theme(
         "quiet": "#616e7c",
         "line": "#9aa5b1",
         "skip": "#5b7aa8",
-        "frame": "#9aa5b1",
+        "frame": "#9aa5b2",
         "panel": "#fafbfc",
         "old line": "#b3261e",
         "new line": "#2e7d32",
@@ -82,4 +86,5 @@ DARK = Theme(
         "new line": "#81c995",
     },
 )
-THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+AUTO = replace(LIGHT, name="auto", dark=DARK)
+THEMES = {theme.name: theme for theme in (LIGHT, DARK, AUTO)}

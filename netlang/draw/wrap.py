@@ -9,14 +9,17 @@ from netlang.draw.parts import Part, Series, Tap, line_of
 LONGEST = 1250.0  # points along the flow that still show well on a page: letters of 8 points on A4
 
 
-def pieces(flow: Flow, series: Series) -> list[Series]:
-    """The series in as few pieces of like length as fit; in one where lines would lead from piece to piece."""
+def pieces(flow: Flow, series: Series, count: int = 0) -> list[Series]:
+    """The series in as few pieces of like length as fit; in one where lines would lead from piece to piece.
+
+    count: the number of pieces, if it is fixed
+    """
     groups: list[list[Part]] = []
     for line, parts in groupby(series, key=line_of):
         found = list(parts)
         groups += [found] if line is not None else [[part] for part in found]
     lengths = [flow.series(tuple(group)).length + flow.style.arrow for group in groups]
-    count = ceil(sum(lengths) / LONGEST)
+    count = count or ceil(sum(lengths) / LONGEST)
     if count == 1:
         return [series]
     cut: list[list[Part]] = [[] for _ in range(count)]
