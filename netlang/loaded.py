@@ -94,6 +94,10 @@ class Device(ABC):
         """A plan in memory, its kernels compiled. guarded: canaries behind every buffer. Raises OutOfMemoryError."""
 
     @abstractmethod
+    def free_memory(self) -> float:
+        """Bytes that can still be taken."""
+
+    @abstractmethod
     def received(self, value: Any) -> Any:
         """An array of a caller's, such as the device takes."""
 

@@ -44,11 +44,15 @@ class Gpu(Device):
     def store(self, arenas: Mapping[str, int], guarded: bool) -> DeviceArena:
         """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
         kept = {name: size for name, size in arenas.items() if shared(name)}
-        return memory.arena(kept, self.dtype, "the weights", guarded=guarded, zero=True)
+        return memory.arena(kept, self.dtype, "storing the weights", guarded=guarded, zero=True)
 
     def load(self, plan: Plan, store: DeviceArena, *, guarded: bool) -> Loaded:
         """A plan in the GPU's memory. Raises OutOfMemoryError."""
         return OnGpu(plan, store, self, guarded=guarded)
+
+    def free_memory(self) -> float:
+        """What the driver says; infinite in the simulator."""
+        return memory.free_memory()
 
     def received(self, value: Any) -> Any:
         """An array of the caller's: one on a GPU as Numba sees it, another as it is. Raises ValueError."""
@@ -102,10 +106,12 @@ class OnGpu(Loaded):
         self.arena = memory.arena({**sizes, **values, SHARED: plan.scratch[1]}, device.dtype, guarded=guarded)
         self.stream = launches.stream()
         self._control = self._new(np.int64, 4), self._new(device.dtype, 1)
+        self._told: tuple[int, Clock] | None = None  # what lies there
         self._staging: dict[NodeId, Array] = {}
         places = {name: self._place(buffer) for name, buffer in plan.buffers.items()}
-        self._launches = {
-            name: [self._bound(launch.draft, places) for launch in segment] for name, segment in plan.segments.items()
+        self._queues = {
+            name: launches.Queue([self._bound(launch.draft, places) for launch in segment], self.stream)
+            for name, segment in plan.segments.items()
         }
 
     def _new(self, dtype: Any, count: int) -> Any:
@@ -183,21 +189,24 @@ class OnGpu(Loaded):
         """Put a segment for a batch of n on the stream; who reads a buffer waits for it."""
         self._tell(n, clock)
         if each is None:
-            launches.run(self._launches[segment])
+            self._queues[segment].run()
             return
-        for launch, ready in zip(self.plan.segments[segment], self._launches[segment], strict=True):
-            launches.run([ready])
+        for k, launch in enumerate(self.plan.segments[segment]):
+            self._queues[segment].run_alone([k])
             self.stream.synchronize()
             each(launch)
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
         self._tell(n, clock)
-        launches.run([self._launches[segment][self.plan.segments[segment].index(launch)]])
+        self._queues[segment].run_alone([self.plan.segments[segment].index(launch)])
 
     def _tell(self, n: int, clock: Clock) -> None:
         """What kernels read besides buffers and sizes, on the device: so a recorded launch reads what is new."""
         self.device.refuse_closed()
+        if self._told == (n, clock):
+            return
+        self._told = n, clock
         team, rate = self._control
         team.copy_to_device(np.array([n, 0, clock.step, clock.seed], np.int64), self.stream)
         rate.copy_to_device(np.array([clock.rate], self.device.dtype), self.stream)

@@ -18,13 +18,12 @@ from netlang import checkpoint, faults
 from netlang.backend.executor import BusyError
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
+from netlang.fit import device
 from netlang.given import Given, Shared, given_of, steps_behind
 from netlang.graph import Input, Node, State
 from netlang.layer import Kept, Weight
-from netlang.loaded import NUMPY, Clock, Device, Loaded, on_gpu
+from netlang.loaded import NUMPY, Clock, Loaded, on_gpu
 from netlang.net import Net
-from netlang.on_cpu import Cpu
-from netlang.on_gpu import Gpu
 from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.plan import NORM
 from netlang.primitives.launch import Draft
@@ -152,7 +151,7 @@ class Program:
         self.norm = math.nan
         self.caller = threading.Lock()
         _PROGRAMS.add(self)
-        self.device: Device = Gpu(options.dtype) if options.device == "cuda" else Cpu(options.dtype, options.threads)
+        self.device = device(options.device, options.dtype, options.threads)
         self.target = self.device.target
         self._version = 0
         self._store: Any = None

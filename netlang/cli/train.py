@@ -4,6 +4,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,20 @@ from netlang.train.settings import Settings, settle
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from netlang import net as face
+
+
+FIT = "fit"
+
+
+def _batch(context: click.Context, option: click.Parameter, text: str | None) -> int | str | None:
+    """A number of examples, or the word that asks for the largest one."""
+    if text is None or text == FIT:
+        return text
+    kind: click.ParamType[Any] = click.IntRange(1, LARGEST_BATCH)
+    number: int = kind.convert(text, option, context)
+    return number
+
 
 @click.command("train")
 @file_argument
@@ -34,7 +49,7 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["last", "fifth"]), help="Which examples are the test.")
 @click.option("--shift", type=click.IntRange(0), help="Random moves of training images, pixels of the net's input.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training examples.")
-@click.option("--batch", type=click.IntRange(1, LARGEST_BATCH), help="Examples per step.")
+@click.option("--batch", callback=_batch, metavar="N|fit", help="Examples per step; `fit`: as many as memory holds.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="How the learning rate goes on.")
 @click.option("--optimizer", help="sgd, momentum, nesterov, adam: see `netlang layers`.")
@@ -71,7 +86,8 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     refuse_missing(options["on"])
     former = _former(net, options)
     base = {**net.train, **(former[1].settings(former[0].weights) if former else {})}
-    settings, passed = settle(base, {name: options[name] for name in FLAGS})
+    fit = options["batch"] == FIT
+    settings, passed = settle(base, {name: options[name] for name in FLAGS if not (fit and name == "batch")})
     _known_optimizer(passed.get("optimizer"))
     if former:
         _same_optimizer(former[0], former[1].settings(former[0].weights), passed)
@@ -80,6 +96,9 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     net = told(net, source.x, source.every_length, source.name)
     examples = prepare.examples(source, net.input, net.output, net.labelled, settings.shift)
     console = Console(stderr=options["as_json"])
+    if fit:
+        settings = replace(settings, batch=_fitting(net, passed, len(examples.x), options))
+        console.print(f"batch={settings.batch}")
     program = _compiled(net, settings, passed, examples, options, console)
     run = former[0] if former else runs.new(options["out"], net.name, options["name"], net.text)
     training = Training(net, program, examples, settings, run, passed)
@@ -118,6 +137,18 @@ def _compiled(
                 program.real_steps(lengths)
         program(examples.test(0, 1)[0], **examples.test_ends(0, 1))
     return program
+
+
+def _fitting(net: "face.Net", passed: dict[str, Any], examples: int, options: dict[str, Any]) -> int:
+    """The largest batch that memory holds, or all examples. Raises OutOfMemoryError."""
+    from netlang.check.train import given
+    from netlang.fit import device, largest_batch
+
+    on = device(options["on"], "f32", options["threads"])
+    try:
+        return largest_batch(replace(net.checked, train=given(passed, net.train)), on, examples, options["memory"])
+    finally:
+        on.close()
 
 
 def _known_optimizer(word: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from numba import cuda
 
 from netlang.backend.cuda import simulator
+from netlang.backend.cuda.launches import prepare
 from netlang.backend.cuda.target import simulated
 
 THREADS = 256
@@ -37,8 +38,7 @@ def _unpack(buffer: Any, value: Any, rows: int, channels: int, pitch: int) -> No
 
 @cache
 def _kernel(function: Any) -> Any:
-    if simulated():
-        simulator.ready()
+    prepare()
     return cuda.jit(function)
 
 

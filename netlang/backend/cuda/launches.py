@@ -1,6 +1,7 @@
 """Launches of a plan made ready for the GPU, and run in order on one stream."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -19,12 +20,22 @@ def compiled(draft: Draft) -> Any:
     if text not in _KERNELS:
         from numba import cuda
 
+        prepare()
         function = function_of(draft)
         if simulated():
-            simulator.ready()
             function = simulator.adapted(function)
         _KERNELS[text] = cuda.jit(signature(draft))(function)
     return _KERNELS[text]
+
+
+def prepare() -> None:
+    """Prepare the process: the simulator; or that Numba does not warn of every launch too small to fill a GPU."""
+    if simulated():
+        simulator.ready()
+        return
+    from numba.cuda.core import config
+
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 
 def bound(draft: Draft, buffers: Mapping[str, Any], control: tuple[Any, Any], scratch: Any, stream: Any) -> Ready:
@@ -45,15 +56,58 @@ def bound(draft: Draft, buffers: Mapping[str, Any], control: tuple[Any, Any], sc
     return launch
 
 
-def run(launches: Iterable[Ready]) -> None:
-    """Put launches on their stream, in order."""
-    if not simulated():
-        for launch in launches:
-            launch()
-        return
-    with simulator.quiet():
-        for launch in launches:
-            launch()
+class Queue:
+    """The launches of a segment, in order on one stream.
+
+    All arguments of a launch stay the same, so what was run once is recorded as one CUDA graph when it comes again, and
+    from then on the whole segment costs one call. The first run loads whatever the driver loads late, which may not
+    happen while it records. The simulator has no graphs.
+    """
+
+    def __init__(self, launches: Sequence[Ready], stream: Any) -> None:
+        self.launches, self.stream = launches, stream
+        self.ran = False
+        self.graph: Any = None
+
+    def run(self) -> None:
+        """Put them all on the stream."""
+        if not self.launches:
+            return
+        if simulated():
+            self.run_alone(range(len(self.launches)))
+            return
+        if self.ran and self.graph is None:
+            self.graph = self._recorded()
+        if self.graph is None:
+            self.run_alone(range(len(self.launches)))
+            self.ran = True
+        else:
+            self.graph.launch(_core(self.stream))
+
+    def run_alone(self, which: Iterable[int]) -> None:
+        """Put some of them on the stream, each by a call of its own."""
+        with simulator.quiet() if simulated() else nullcontext():
+            for k in which:
+                self.launches[k]()
+
+    def _recorded(self) -> Any:
+        """The launches as a graph, ready to be launched."""
+        builder = _core(self.stream).create_graph_builder()
+        builder.begin_building()
+        try:
+            self.run_alone(range(len(self.launches)))
+        finally:
+            builder.end_building()
+        graph = builder.complete()
+        builder.close()
+        return graph
+
+
+def _core(stream: Any) -> Any:
+    """Numba's stream as the one of `cuda.core`, which records graphs."""
+    from cuda.core import Stream
+
+    return Stream.from_handle(int(stream.handle))
 
 
 @cache

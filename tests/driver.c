@@ -1,0 +1,121 @@
+/* A stand-in for NVIDIA's driver library: it keeps memory on the host, runs no kernel, and writes down what is asked of it.
+   test_cuda_driver.py compiles it, so that the calls of a program on a GPU can be looked at where there is none.
+   What is not here answers 0, "success", and does nothing. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int Result;
+typedef unsigned long long Pointer;
+
+static int recording = 0;
+static uintptr_t handles = 0x1000;
+static void *current = 0;
+
+static Result said(const char *form, ...) {
+    va_list rest;
+    va_start(rest, form);
+    vfprintf(stderr, form, rest);
+    va_end(rest);
+    return 0;
+}
+static Result made(void **handle) { *handle = (void *)(handles += 16); return 0; }
+static void waits(const char *what) { if (recording) said("cu: %s while recording\n", what); }
+static Result copied(Pointer to, Pointer from, size_t bytes, const char *way) {
+    waits(way);
+    memcpy((void *)to, (void *)from, bytes);
+    return said("cu: %s %zu bytes\n", way, bytes);
+}
+
+Result cuDriverGetVersion(int *version) { *version = 13040; return 0; }
+Result cuDeviceGetCount(int *count) { *count = 1; return 0; }
+Result cuDeviceGet(int *device, int ordinal) { *device = 0; return 0; }
+Result cuDeviceGetName(char *name, int size, int device) { strncpy(name, "stand-in", size); return 0; }
+Result cuDeviceGetUuid_v2(void *uuid, int device) { memset(uuid, 7, 16); return 0; }
+Result cuDeviceGetAttribute(int *answer, int which, int device) {
+    *answer = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 132 : which == 1 ? 1024 : which == 10 ? 32 : 1;
+    return 0;
+}
+Result cuDevicePrimaryCtxRetain(void **context, int device) { *context = (void *)0x100; return 0; }
+Result cuCtxGetCurrent(void **context) { *context = current; return 0; }
+Result cuCtxSetCurrent(void *context) { current = context; return 0; }
+Result cuCtxPushCurrent_v2(void *context) { current = context; return 0; }
+Result cuCtxPopCurrent_v2(void **context) { *context = current; return 0; }
+Result cuCtxGetDevice(int *device) { *device = 0; return 0; }
+Result cuStreamGetCtx(void *stream, void **context) { *context = (void *)0x100; return 0; }
+Result cuStreamGetDevice(void *stream, int *device) { *device = 0; return 0; }
+
+Result cuMemGetInfo_v2(size_t *nothing, size_t *total) {
+    const char *told = getenv("STAND_IN_FREE");
+    *nothing = told ? strtoull(told, 0, 10) : 1ull << 33;
+    *total = 1ull << 37;
+    return 0;
+}
+Result cuMemAlloc_v2(Pointer *at, size_t bytes) { waits("memory"); *at = (Pointer)calloc(1, bytes); return 0; }
+Result cuMemHostAlloc(void **at, size_t bytes, unsigned flags) { *at = malloc(bytes); return 0; }
+Result cuPointerGetAttribute(void *data, int which, Pointer at) {
+    if (which == 2) *(unsigned *)data = 2;
+    else *(Pointer *)data = which == 1 ? 0x100 : at;
+    return 0;
+}
+Result cuMemcpyHtoD_v2(Pointer to, const void *from, size_t bytes) { return copied(to, (Pointer)from, bytes, "to device"); }
+Result cuMemcpyHtoDAsync_v2(Pointer to, const void *from, size_t bytes, void *stream) {
+    return copied(to, (Pointer)from, bytes, "to device, async,");
+}
+Result cuMemcpyDtoH_v2(void *to, Pointer from, size_t bytes) { return copied((Pointer)to, from, bytes, "to host"); }
+Result cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) { return copied(to, from, bytes, "on device"); }
+Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void *stream) { return copied(to, from, bytes, "on device"); }
+
+Result cuStreamCreate(void **stream, unsigned flags) { return made(stream); }
+Result cuStreamSynchronize(void *stream) { waits("waiting"); return 0; }
+Result cuStreamIsCapturing(void *stream, int *answer) { *answer = recording; return 0; }
+Result cuStreamBeginCapture_v2(void *stream, int mode) { recording = 1; return said("cu: record\n"); }
+Result cuStreamEndCapture(void *stream, void **graph) { recording = 0; said("cu: recorded\n"); return made(graph); }
+Result cuStreamGetCaptureInfo_v3(void *stream, int *status, Pointer *id, void **graph, void *of, void *edges, size_t *count) {
+    *status = recording;
+    if (id) *id = 1;
+    if (graph) *graph = (void *)0x200;
+    if (count) *count = 0;
+    return 0;
+}
+Result cuGraphInstantiateWithParams(void **made_of, void *graph, void *params) { memset((char *)params + 24, 0, 4); return made(made_of); }
+Result cuGraphLaunch(void *graph, void *stream) { return said("cu: graph\n"); }
+
+Result cuLibraryLoadData(void **library, const void *code, void *a, void *b, unsigned n, void *c, void *d, unsigned m) {
+    waits("loading");
+    return made(library);
+}
+Result cuLibraryGetKernel(void **kernel, void *library, const char *name) { return made(kernel); }
+Result cuKernelGetFunction(void **function, void *kernel) { *function = kernel; return 0; }
+Result cuKernelGetAttribute(int *answer, int which, void *kernel, int device) { *answer = 32; return 0; }
+Result cuFuncGetAttribute(int *answer, int which, void *kernel) { *answer = 32; return 0; }
+Result cuLaunchKernelEx(const unsigned *grid, void *kernel, void **arguments, void **extra) {
+    return said("cu: launch %u x %u%s\n", grid[0], grid[3], recording ? ", recorded" : "");
+}
+Result cuLaunchKernel(void *kernel, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned b, unsigned c, unsigned shared,
+                      void *stream, void **arguments, void **extra) {
+    return said("cu: launch %u x %u%s\n", x, threads, recording ? ", recorded" : "");
+}
+
+static Result succeeds(void) { return 0; }
+Result cuInit(unsigned flags) { return 0; }
+Result cuGetProcAddress_v2(const char *name, void **found, int version, Pointer flags, int *status) {
+    static const char *forms[] = {"%s_v3", "%s_v2", "%s"};
+    void *self = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+    char symbol[128];
+    *found = 0;
+    for (int k = 0; k < 3 && !*found; k++) {
+        snprintf(symbol, sizeof symbol, forms[k], name);
+        *found = dlsym(self, symbol);
+    }
+    if (!*found) *found = (void *)succeeds;
+    if (status) *status = 0;
+    return 0;
+}
+Result cuGetProcAddress(const char *name, void **found, int version, Pointer flags) {
+    return cuGetProcAddress_v2(name, found, version, flags, 0);
+}
