@@ -38,11 +38,20 @@ def test_the_kernel_agrees_with_the_reference(n, size, pad, c, f, dtype):
     assert_kernel_agrees(Winograd(pad, size), (x, u), n=n, tolerance=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(("n", "size", "pad", "c", "f"), [*SHAPES, (2, (5, 4), (1, 1, 1, 1), 150, 40)])
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_the_kernel_that_transforms_weights_on_the_way_agrees_with_the_reference(n, size, pad, c, f, dtype):
+    x, w = types(dtype, ("n", *size, c), (WINDOW, WINDOW, c, f))
+
+    assert_kernel_agrees(Winograd(pad, size, transformed=False), (x, w), n=n, tolerance=TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
-@pytest.mark.parametrize("most", [3, 200])
-def test_the_kernel_of_the_gradient_agrees_with_the_reference(n, size, pad, c, f, dtype, most, monkeypatch):
+@pytest.mark.parametrize(("most", "large"), [(3, 1 << 30), (200, 0)])
+def test_the_kernel_of_the_gradient_agrees_with_the_reference(n, size, pad, c, f, dtype, most, large, monkeypatch):
     monkeypatch.setattr(reduce, "MOST", most)
+    monkeypatch.setattr(reduce, "LARGE", large)
     y = Winograd(pad, size).windows
     x, dy = types(dtype, ("n", *size, c), ("n", *y, f))
 

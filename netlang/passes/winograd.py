@@ -2,21 +2,28 @@
 
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
 after:   u = WinogradWeights(w)     y = Winograd[pad=1](x, u)     dw = WinogradGradient[pad=1](x, dy)
+or, of few tiles:                   y = Winograd[pad=1, transformed=False](x, w)
 """
 
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 
 from netlang.graph import Graph, Node
 from netlang.memory import lanes_of
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Update
-from netlang.primitives.winograd.op import SPAN, TILE, WINDOW, Winograd, WinogradGradient, WinogradWeights
-from netlang.primitives.winograd.reduce import MOST
+from netlang.primitives.text import SIZES
+from netlang.primitives.winograd.convolve import TILES
+from netlang.primitives.winograd.op import TILE, WINDOW, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.reduce import at_once
+from netlang.primitives.winograd.tiles import LARGE, POINTS
 
-GAIN = 1.2  # how much faster it must promise to be: the promise is rough
+GAIN = 1.1  # how much faster it must promise to be: the promise is rough
 NARROWEST = 16  # channels and filters
 TRANSFORMS = 500, 400  # vector operations of a tile for 16 channels, and for 16 filters
+READ = 25  # those that reading a vector of weights takes, which are read from memory
+PASSING = 12  # those that transforming a vector of weights on the way takes, for each block of tiles
 STREAM = 20, 40  # those that reading a vector of transformed weights takes, and writing one: in training, each step
 SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
 
@@ -30,13 +37,17 @@ def winograd(graph: Graph, batch: int) -> Graph:
     made, transformed = Graph(dict(graph.outputs)), dict[str, str]()
     for node in graph:
         role = node.made_by.role if _shaped(node.made_by) and lanes[node.inputs[0]] == "c" else ""
-        work = _work(graph, node, batch) if role else None
-        if work is None or not work.worth(SUMS[work.tiles > MOST] if role == "weight" else stream):
+        work = _work(graph, node, batch) if role else NONE
+        passing = work.passing
+        if not work.worth(work.summing if role == "weight" else min(stream, passing)):
             made.add(node)
             continue
         x, other = node.inputs
         if role == "weight":
             made.add(replace(node, made_by=WinogradGradient(node.made_by.pad, node.made_by.size)))
+            continue
+        if passing <= stream:
+            made.add(replace(node, made_by=replace(_form(node.made_by), transformed=False)))
             continue
         if other not in transformed:
             form = WinogradWeights()
@@ -70,13 +81,29 @@ class _Work:
     channels: int
     vectors: int
 
-    def worth(self, stream: int) -> bool:
+    def worth(self, stream: float) -> bool:
         """Whether Winograd's way promises to be faster. stream: operations for each vector of the points' weights."""
         products = self.channels * self.vectors
-        transforms = TRANSFORMS[0] * -(-self.channels // 16) + TRANSFORMS[1] * self.vectors
-        direct = self.pixels * WINDOW * WINDOW * products
-        points = SPAN * SPAN * products
-        return direct > GAIN * (self.tiles * (points + transforms) + stream * points)
+        transforms = TRANSFORMS[0] * -(-self.channels // LANES) + TRANSFORMS[1] * self.vectors
+        direct = (self.pixels + READ) * WINDOW * WINDOW * products
+        return direct > GAIN * (self.tiles * (POINTS * products + transforms) + stream * POINTS * products)
+
+    @property
+    def passing(self) -> float:
+        """The stream where weights are transformed on the way, if they are so many that they do not stay near."""
+        return PASSING * -(-self.tiles // TILES) if self._weights > LARGE else inf
+
+    @property
+    def summing(self) -> int:
+        """The stream of a gradient's sums."""
+        return SUMS[not at_once(self.tiles, self._weights)]
+
+    @property
+    def _weights(self) -> int:
+        return POINTS * self.channels * self.vectors * LANES * SIZES["f32"]
+
+
+NONE = _Work(0, 0, 0, 0)
 
 
 def _work(graph: Graph, node: Node, batch: int) -> _Work:
@@ -84,6 +111,6 @@ def _work(graph: Graph, node: Node, batch: int) -> _Work:
     y = other if node.made_by.role == "weight" else node.type
     _, high, wide, filters = y.arrayed(batch)
     if min(x.channels, filters) < NARROWEST:
-        return _Work(0, 0, 0, 0)
+        return NONE
     tiles = prod(-(-side // TILE) for side in (high, wide))
     return _Work(batch * high * wide, batch * tiles, x.channels, -(-filters // 16))

@@ -44,11 +44,20 @@ def test_narrow_or_strided_or_other_windows_stay_as_they_are(line):
     assert not list(after.made_by(Winograd))
 
 
-def test_few_pixels_stay_as_they_are_in_training_where_the_weights_change_every_step():
+def test_weights_for_few_tiles_are_transformed_on_the_way():
     text = "input 7x7x512\nconv3-512\ngap, FC-3, soft-max"
 
-    assert not list(winograd(layout(trained(text), 8), 8).made_by(Winograd))
-    assert list(winograd(layout(evaluated(text), 8), 8).made_by(Winograd))
+    for graph in (trained(text), evaluated(text)):
+        after = winograd(layout(graph, 8), 8)
+        assert all(not node.made_by.transformed for node in after.made_by(Winograd))
+        assert kinds(after, Winograd)
+        assert not kinds(after, WinogradWeights)
+
+
+def test_one_image_of_few_pixels_is_not_worth_it_in_the_gradient_by_the_weights():
+    after = winograd(layout(trained("input 7x7x512\nconv3-512\ngap, FC-3, soft-max"), 1), 1)
+
+    assert not kinds(after, WinogradGradient)
 
 
 def test_formulas_run_where_the_pixels_leave_it():

@@ -29,19 +29,21 @@ class WinogradWeights(Primitive):
 
 @dataclass(frozen=True)
 class Winograd(Primitive):
-    """y[n,i,j,f] = sum over u,v,c of x[n, i + u - top, j + v - left, c] * w[u,v,c,f], w as `WinogradWeights` makes it
+    """y[n,i,j,f] = sum over u,v,c of x[n, i + u - top, j + v - left, c] * w[u,v,c,f]
 
     pad: rows above, columns left, rows below, columns right, of zeros around x
     size: height and width of x, in pixels
+    transformed: w is what `WinogradWeights` makes of it; else w itself
 
     Formed by `passes/winograd.py`, behind differentiation: it needs no gradient.
     """
 
     pad: tuple[int, int, int, int]
     size: tuple[int, int]
+    transformed: bool = True
 
-    def infer(self, x: Tensor, u: Tensor) -> Tensor:
-        return x.with_shape(BATCH, *self.windows, u.channels)
+    def infer(self, x: Tensor, w: Tensor) -> Tensor:
+        return x.with_shape(BATCH, *self.windows, w.channels)
 
     @property
     def windows(self) -> tuple[int, int]:

@@ -1,17 +1,19 @@
 """The weight gradient by Winograd: sums over tiles of V[36][c] by Z[36][f], then back to 3x3 windows.
 
-Few tiles are transformed and multiplied at once (`whole.py`). Of more, a block is transformed by all threads together;
-behind a barrier each thread adds products of its own (point, channels, filters) to the sums, which lie as the product
-writes them. Nothing is added across threads.
+A block of tiles is transformed by all threads together; behind a barrier each thread adds products of its own
+(point, channels, filters) to the sums, which lie as the product writes them. Where one block is all and the sums are
+large, they are not kept: a thread takes all points of some channels and filters, and makes windows of them while they
+are in its second cache. Nothing is added across threads.
 """
 
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd import whole
 from netlang.primitives.winograd.op import AT, SPAN, TILE, WINDOW, G, Matrix, WinogradGradient
-from netlang.primitives.winograd.tiles import POINTS, gathered, place, twice
+from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, twice
 
 MOST = 200  # tiles of a block: of several each adds to all sums, 38 MB at 512 channels; 32: 104 for 47 ms at 28x28x512
+FEW = 64  # tiles: sums of so few are not worth keeping; 128 tiles of 256 channels lose a tenth
+HIGH = 6  # rows of tiles of channels at a time: the sums of 36 channels by 64 filters are 332 KB
 ROWS, VECTORS = 6, 4  # of the product: channels by vectors of 16 filters
 
 
@@ -24,7 +26,7 @@ def reduce(
     rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
     _, high, wide, _ = dy.type.arrayed(0)
     tiles = batch * -(-high // TILE) * -(-wide // TILE)
-    once = tiles <= MOST
+    once = at_once(tiles, POINTS * of.channels * by.columns * of.vector)
     block = tiles | 1 if once else -(-tiles // -(-tiles // MOST))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
@@ -38,64 +40,57 @@ def reduce(
         height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
         high=high, wide=wide, tiles_h=-(-high // TILE), tiles_w=-(-wide // TILE), tiles_block=block,
     )  # fmt: skip
-    own: tuple[int, ...] = (8 * (rows + vectors), POINTS * of.columns * of.vector)
-    transformed = POINTS * block * (of.columns + by.columns) * of.vector
-    if once:
-        groups = -(-row_blocks // whole.HIGH)
-        arguments.add(groups=groups, point=-(-row_blocks // groups) * tile)
-        own = (*own, POINTS * -(-row_blocks // groups) * tile)
-        lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_at_once(of)]
-        return drafted("winograd_weight_whole", arguments, lines, (spaced(*own), transformed))
-    sums = POINTS * row_blocks * column_blocks * tile
-    lines = [f"sums = {arguments.shared()}", f"own = {arguments.own()}", *_in_blocks(of)]
-    return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sums + transformed))
+    groups = -(-row_blocks // HIGH) if once else row_blocks
+    point = (-(-row_blocks // groups) if once else row_blocks * column_blocks) * tile + APART
+    arguments.add(once=int(once), groups=groups, point=point)
+    own = (8 * (rows + vectors), POINTS * of.columns * of.vector, POINTS * point * once)
+    shared = POINTS * (block * (of.columns + by.columns) * of.vector + 2 * APART), POINTS * point * (not once)
+    lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of)]
+    return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
 
 
-_BEGIN = [
-    "table = own",
-    "patch = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
-    "v_row, z_row = tiles_block * pixel, tiles_block * y_pixel",
-    f"z_at = v_at + {POINTS} * v_row",
-]
+def at_once(tiles: int, sums: int) -> bool:
+    """Whether tiles are few, and their sums, in bytes, not worth keeping."""
+    return tiles <= FEW and sums > LARGE
 
 
-def _transformed(g: Geometry) -> list[str]:
-    """V and Z of the tiles from `start` on, `some` of them, threads over the tiles."""
+def _lines(g: Geometry) -> list[str]:
     return [
+        "table = own",
+        "patch = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        f"v_row, z_row = tiles_block * pixel + {APART}, tiles_block * y_pixel + {APART}",
+        f"z_at = v_at + {POINTS} * v_row",
+        f"sums = patch + {POINTS} * pixel if once == 1 else z_at + {POINTS} * z_row",
         f"column_step = tiles_block * {g.vector}",
-        "begin, end = split(some, thread, threads(team))",
-        "for t in range(begin, end):",
-        *indented(place()),
-        *indented(gathered(g, f"v_at + t * {g.vector}", "column_step")),
-        *indented(_spread(g)),
-        "barrier(team, thread)",
-    ]
-
-
-def _at_once(g: Geometry) -> list[str]:
-    return [
-        *_BEGIN,
-        f"sums = patch + {POINTS} * pixel",
         "tiles = examples(team) * tiles_h * tiles_w",
-        "start, some = 0, tiles",
-        *_transformed(g),
-        *whole.lines(g, _windows(g, "point")),
-    ]
-
-
-def _in_blocks(g: Geometry) -> list[str]:
-    return [
-        f"v_at = sums + {POINTS} * row_blocks * column_blocks * tile_bytes",
-        *_BEGIN,
-        "tiles = examples(team) * tiles_h * tiles_w",
-        "start = 0",
+        "some = start = 0",
         "while start < tiles:",
         "    some = min_i64(tiles_block, tiles - start)",
-        *indented(_transformed(g)),
-        *indented(_products(g)),
+        "    begin, end = split(some, thread, threads(team))",
+        "    for t in range(begin, end):",
+        *indented(place(), 2),
+        *indented(gathered(g, f"v_at + t * {g.vector} + c * column_step"), 2),
+        *indented(_spread(g), 2),
         "    barrier(team, thread)",
+        "    if once == 0:",
+        *indented(_added(g), 2),
+        "        barrier(team, thread)",
         "    start += tiles_block",
-        *_back(g),
+        "item, stop = split(groups * column_blocks, thread, threads(team))",
+        "while item < stop:",
+        "    part = item // groups",
+        "    row, row_stop = split(row_blocks, item - part * groups, groups)",
+        "    sum_at, across = sums + part * tile_bytes, column_blocks * tile_bytes",
+        "    if once == 1:",
+        *indented(_group(g), 2),
+        "        sum_at, across = sums - row * tile_bytes, tile_bytes",
+        "    for c in range(row * tile_rows, min_i64(row_stop * tile_rows, channels)):",
+        "        for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
+        "            line = c // tile_rows",
+        f"            at = sum_at + line * across + ((c - line * tile_rows) * tile_columns + q) * {g.vector}",
+        "            column = part * tile_columns + q",
+        *indented(_windows(g), 3),
+        "    item += 1",
     ]
 
 
@@ -120,46 +115,59 @@ def _spread(g: Geometry) -> list[str]:
     ]
 
 
-def _products(g: Geometry) -> list[str]:
-    """The sums of this thread: of each point, some channels by some filters, over the tiles of the block."""
+def _added(g: Geometry) -> list[str]:
+    """What the block's tiles add to a thread's share of all sums: of each point, some channels by some filters."""
     return [
         f"item, stop = split({POINTS} * row_blocks * column_blocks, thread, threads(team))",
         "while item < stop:",
         "    e = item // (row_blocks * column_blocks)",
         "    rest = item - e * row_blocks * column_blocks",
-        "    row = rest // column_blocks * tile_rows",
-        "    part = (rest - rest // column_blocks * column_blocks) * tile_columns",
-        "    for r in range(tile_rows):",
-        "        c = min_i64(row + r, channels - 1)",
-        f"        from_v = v_at + e * v_row + c // 16 * column_step + (c - c // 16 * 16) * {g.size}",
-        "        store_i64(table + r * 8, from_v)",
-        "    for q in range(tile_columns):",
-        "        column = min_i64(part + q, columns - 1)",
-        "        store_i64(table + (tile_rows + q) * 8, z_at + e * z_row + column * column_step)",
+        "    line = rest // column_blocks",
+        "    part = rest - line * column_blocks",
         "    fresh = 1 if start == 0 else 0",
-        f"    call_product(product, table, 1, some, {g.vector}, {g.vector}, sums + item * tile_bytes, fresh)",
+        *indented(_filters()),
+        *indented(_channels(g)),
+        "    sum_at = sums + e * point + rest * tile_bytes",
+        f"    call_product(product, table, 1, some, {g.vector}, {g.vector}, sum_at, fresh)",
         "    item += 1",
     ]
 
 
-def _back(g: Geometry) -> list[str]:
-    """The sums of all channels and filters as 3x3 windows."""
+def _group(g: Geometry) -> list[str]:
+    """All sums of some channels and filters."""
     return [
-        "item, stop = split(channels * columns, thread, threads(team))",
-        "while item < stop:",
-        "    c = item // columns",
-        "    column = item - c * columns",
-        "    rest = c // tile_rows * column_blocks + column // tile_columns",
-        "    slot = (c - c // tile_rows * tile_rows) * tile_columns + column - column // tile_columns * tile_columns",
-        f"    at = sums + rest * tile_bytes + slot * {g.vector}",
-        *indented(_windows(g, "row_blocks * column_blocks * tile_bytes")),
-        "    item += 1",
+        f"for e in range({POINTS}):",
+        *indented(_filters()),
+        "    sum_at = sums + e * point",
+        "    for line in range(row, row_stop):",
+        *indented(_channels(g), 2),
+        f"        call_product(product, table, 1, some, {g.vector}, {g.vector}, sum_at, 1)",
+        "        sum_at += tile_bytes",
     ]
 
 
-def _windows(g: Geometry, point: str) -> list[str]:
-    """Gt S G: the sums of channel `c` and 16 filters at `at`, `point` bytes from point to point, as a 3x3 window."""
-    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * SPAN + b} * {point})" for a in range(SPAN) for b in range(SPAN)]
+def _filters() -> list[str]:
+    """The table's part of Z; behind the last column that again."""
+    return [
+        "for q in range(tile_columns):",
+        "    column = min_i64(part * tile_columns + q, columns - 1)",
+        "    store_i64(table + (tile_rows + q) * 8, z_at + e * z_row + column * column_step)",
+    ]
+
+
+def _channels(g: Geometry) -> list[str]:
+    """The table's part of V."""
+    return [
+        "for r in range(tile_rows):",
+        "    c = min_i64(line * tile_rows + r, channels - 1)",
+        f"    from_v = v_at + e * v_row + c // 16 * column_step + (c - c // 16 * 16) * {g.size}",
+        "    store_i64(table + r * 8, from_v)",
+    ]
+
+
+def _windows(g: Geometry) -> list[str]:
+    """Gt S G: the sums of channel `c` and 16 filters at `at` as a 3x3 window."""
+    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * SPAN + b} * point)" for a in range(SPAN) for b in range(SPAN)]
     stores = [
         f"store_{g.dtype}(to + {a * WINDOW + b} * channels * y_pixel, r{a}_{b})"
         for a in range(WINDOW)

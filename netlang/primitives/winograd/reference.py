@@ -15,6 +15,8 @@ def compute(
     if isinstance(primitive, WinogradWeights):
         return np.asarray(np.einsum("au,uvcf,bv->abcf", g, inputs[0], g))
     x, other = inputs
+    if isinstance(primitive, Winograd) and not primitive.transformed:
+        other = np.einsum("au,uvcf,bv->abcf", g, other, g)
     high, wide = other.shape[1:3] if isinstance(primitive, WinogradGradient) else primitive.windows
     size = (-(-high // TILE) * TILE, -(-wide // TILE) * TILE)
     whole = _placed(x, (size[0] + SPAN - TILE, size[1] + SPAN - TILE), primitive.pad[:2])

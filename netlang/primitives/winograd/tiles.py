@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from netlang.primitives.text import Geometry, indented
-from netlang.primitives.winograd.op import BT, SPAN, TILE, Matrix
+from netlang.primitives.text import Formula, Geometry, indented
+from netlang.primitives.winograd.op import AT, BT, SPAN, TILE, Matrix
 
 POINTS = SPAN * SPAN  # products of a tile
+LARGE = 4 << 20  # bytes of a layer's weights at all points: more does not stay near
+APART = 64  # bytes more from point to point: a transform's 36 lines would else share a set or two of the first cache
 
 
 def place() -> list[str]:
@@ -19,8 +21,8 @@ def place() -> list[str]:
     ]
 
 
-def gathered(g: Geometry, first: str, step: str) -> list[str]:
-    """V of one tile, Bt x B, its points `v_row` apart: from the address `first`, `step` bytes from column to column."""
+def gathered(g: Geometry, to: str) -> list[str]:
+    """V of one tile, Bt x B, its points `v_row` apart. to: the text of where column c of it goes"""
     loads = [f"d{a}_{b} = load_{g.dtype}(at + {a} * line + {b} * pixel)" for a in range(SPAN) for b in range(SPAN)]
     stores = [f"store_{g.dtype}(to + {a * SPAN + b} * v_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     return [
@@ -32,11 +34,10 @@ def gathered(g: Geometry, first: str, step: str) -> list[str]:
         *indented(_copied(g)),
         "    at = patch",
         f"    line = {SPAN} * pixel",
-        f"to = {first}",
         "for c in range(x_columns):",
+        f"    to = {to}",
         *indented([*loads, *twice(BT, g.dtype), *stores]),
         f"    at += {g.vector}",
-        f"    to += {step}",
     ]
 
 
@@ -52,6 +53,34 @@ def _copied(g: Geometry) -> list[str]:
         "            if real:",
         f"                seen = load_{g.dtype}(at + a * line + b * pixel + c * {g.vector})",
         f"            store_{g.dtype}(put + c * {g.vector}, seen)",
+    ]
+
+
+def scattered(formula: Formula) -> list[str]:
+    """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
+    g = formula.geometry
+    loads = [f"d{a}_{b} = load_{g.dtype}(m + {a * SPAN + b} * m_row)" for a in range(SPAN) for b in range(SPAN)]
+    stores = [
+        f"store_{g.dtype}(made_at + {(a * TILE + b) * g.vector}, r{a}_{b})" for a in range(TILE) for b in range(TILE)
+    ]
+    pixel = [
+        f"place = (i * {TILE} + a) * wide + j * {TILE} + b",
+        "position = image * places + place",
+        f"at = (position * columns + column) * {g.vector}",
+        f"v_y = load_{g.dtype}(made_at + (a * {TILE} + b) * {g.vector})",
+        *formula.lines(("made",)),
+        f"store_{g.dtype}(y + at, made)",
+    ]
+    return [
+        "for t in range(some):",
+        *indented(place()),
+        "    for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
+        f"        m = m_at + (t * tile_columns + q) * {g.vector}",
+        *indented([*loads, *twice(AT, g.dtype), *stores], 2),
+        "        column = part * tile_columns + q",
+        f"        for a in range(min_i64({TILE}, high - i * {TILE})):",
+        f"            for b in range(min_i64({TILE}, wide - j * {TILE})):",
+        *indented(pixel, 4),
     ]
 
 

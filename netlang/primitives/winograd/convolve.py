@@ -1,0 +1,150 @@
+"""The kernel of Winograd's convolution, a block of tiles at a time: transformed input and products stay in the cache.
+
+For each block: gather (pixels -> V[part of the channels][36][tile][c]), then for each group of columns 36 products
+(V x U -> M[36][tile][f]) and scatter (M -> pixels, through the formula). A tile that crosses the border is copied
+first, zeros included. Either U is given, and each thread has blocks of its own; or tiles are few and weights many: the
+threads share each block, and transform the weights of some channels and columns on the way, 9 numbers read for 36.
+Nothing is added across threads.
+"""
+
+from math import ceil
+
+from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
+from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
+from netlang.primitives.winograd.op import SPAN, TILE, WINDOW, G, Winograd
+from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, scattered, twice
+
+TILES, MANY = 36, 96  # of a block; the latter where given weights pass `LARGE` bytes: each block reads them
+ROWS, VECTORS = 6, 4  # of the product: tiles by vectors of 16 filters; 36 for 32 tiles cost less than rows of 4
+PART = 4  # columns of channels whose weights are transformed at a time: U of 64 by 64 filters is 590 KB
+
+
+def convolve(
+    primitive: Winograd, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, formula: Formula
+) -> Draft:
+    """The launch: (x, w or U) -> y."""
+    x, weights = inputs
+    of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
+    rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
+    high, wide = primitive.windows
+    tiles_h, tiles_w = -(-high // TILE), -(-wide // TILE)
+    tiles, passing = batch * tiles_h * tiles_w, not primitive.transformed
+    block = -(-tiles // -(-tiles // TILES))
+    if not passing:
+        block = _block(target, tiles, POINTS * of.channels * to.columns * to.vector, rows)
+    part, pixel = min(PART, of.columns) if passing else of.columns, of.columns * of.vector
+    arguments = Arguments()
+    arguments.add(
+        y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer), passing=int(passing),
+        product=Product(f"spread_{to.dtype}_{rows}x{vectors}"),
+        tile_rows=rows, tile_columns=vectors, columns=to.columns, parts=-(-to.columns // vectors),
+        k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
+        height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
+        high=high, wide=wide, places=to.places, tiles_h=tiles_h, tiles_w=tiles_w, tiles_block=block,
+    )  # fmt: skip
+    formula.add_arguments(arguments)
+    transformed = -(-of.columns // part) * POINTS * (block * part * of.vector + APART)
+    sizes = (
+        8 * (rows + vectors),
+        POINTS * (part * LANES * vectors * to.vector + APART) * passing,
+        POINTS * (-(-block // rows) * rows * vectors * to.vector + APART),
+        POINTS * pixel,
+        TILE * TILE * to.vector,
+        transformed * (not passing),
+    )
+    lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(formula)]
+    return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * passing))
+
+
+def _block(target: Target, tiles: int, weights: int, rows: int) -> int:
+    """Tiles of a block: as many blocks as threads, or a multiple, all of about the same size."""
+    wanted = MANY if weights > LARGE else TILES
+    blocks = max(1, round(tiles / wanted / target.threads)) * target.threads
+    return ceil(tiles / blocks / rows) * rows
+
+
+def _lines(formula: Formula) -> list[str]:
+    g = formula.geometry
+    to = f"v_at + c // most * {POINTS} * v_row + t * v_tile + (c - c // most * most) * {g.vector}"
+    return [
+        *formula.prologue(),
+        f"row_bytes, v_tile = tile_columns * {g.vector}, most * {g.vector}",
+        f"v_row = tiles_block * v_tile + {APART}",
+        f"m_row = (tiles_block + tile_rows - 1) // tile_rows * tile_rows * row_bytes + {APART}",
+        "table = own",
+        "m_at = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        f"patch = m_at + {POINTS} * m_row",
+        f"made_at = patch + {POINTS} * pixel",
+        f"v_at = u_at = made_at + {TILE * TILE} * {g.vector}",
+        "tiles = examples(team) * tiles_h * tiles_w",
+        "block, stop = 0, (tiles + tiles_block - 1) // tiles_block",
+        f"u_step = columns * {g.vector}",
+        "u_row = k * u_step",
+        "if passing == 1:",
+        "    v_at = shared",
+        f"    u_step, u_row = row_bytes, most * 16 * row_bytes + {APART}",
+        "else:",
+        "    block, stop = split(stop, thread, threads(team))",
+        "while block < stop:",
+        "    start = block * tiles_block",
+        "    some = min_i64(tiles_block, tiles - start)",
+        "    begin, end, part, last = 0, some, 0, parts",
+        "    if passing == 1:",
+        "        begin, end = split(some, thread, threads(team))",
+        "        part, last = split(parts, thread, threads(team))",
+        "    for t in range(begin, end):",
+        *indented(place(), 2),
+        *indented(gathered(g, to), 2),
+        "    if passing == 1:",
+        "        barrier(team, thread)",
+        "    while part < last:",
+        "        done = 0",
+        "        while done < x_columns:",
+        "            some_k = min_i64(most * 16, k - done * 16)",
+        f"            u = weights + part * tile_columns * {g.vector}",
+        "            if passing == 1:",
+        "                u = u_at",
+        *indented(_weights(g), 4),
+        *indented(_products(g), 3),
+        "            done += most",
+        *indented(scattered(formula), 2),
+        "        part += 1",
+        "    block += 1",
+        "    if passing == 1:",
+        "        barrier(team, thread)",
+    ]
+
+
+def _weights(g: Geometry) -> list[str]:
+    """U of some channels and one group of columns: G w Gt."""
+    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * WINDOW + b} * tap)" for a in range(WINDOW) for b in range(WINDOW)]
+    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * u_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
+    return [
+        f"tap = k * columns * {g.vector}",
+        "to = u",
+        "for c in range(some_k):",
+        "    for q in range(tile_columns):",
+        "        column = min_i64(part * tile_columns + q, columns - 1)",
+        f"        at = weights + ((done * 16 + c) * columns + column) * {g.vector}",
+        *indented([*loads, *twice(G, g.dtype), *stores], 2),
+        f"        to += {g.vector}",
+    ]
+
+
+def _products(g: Geometry) -> list[str]:
+    """The channels' share of M: at each of the 36 points, tiles by filters."""
+    return [
+        "fresh = 1 if done == 0 else 0",
+        f"for e in range({POINTS}):",
+        "    for q in range(tile_columns):",
+        "        column = min_i64(q, columns - 1 - part * tile_columns)",
+        f"        store_i64(table + (tile_rows + q) * 8, u + e * u_row + column * {g.vector})",
+        f"    v = v_at + (done // most * {POINTS} + e) * v_row",
+        "    row = 0",
+        "    while row < some:",
+        "        for r in range(tile_rows):",
+        "            store_i64(table + r * 8, v + min_i64(row + r, some - 1) * v_tile)",
+        "        m = m_at + e * m_row + row * row_bytes",
+        f"        call_product(product, table, 1, some_k, {g.size}, u_step, m, fresh)",
+        "        row += tile_rows",
+    ]
