@@ -189,11 +189,30 @@ def test_sums_stand_where_branches_divide():
 def test_nets_without_gradients_are_told_why():
     for source, why in (
         ("input 8\nFC-3 freeze=yes, softmax\n", "no weights to train"),
-        ("input Tx8\nlstm-4\n", "the size `T` is chosen before gradients are computed: `--set T=64`"),
+        ("input HxWx3\nconv999-2 valid\nconv1-3, softmax\n", "the size `H` is to be chosen here: `--set H=64`"),
     ):
         found = written(source)
         with pytest.raises(Problem, match=why.replace("(", r"\(")):
             backward.scene(found, picture(found))
+
+
+def test_a_block_and_the_last_step_in_it_each_have_their_own_gradients():
+    found = written("block b(w): FC-w, FC-w\ninput 8\nb(4)\nb(4)\nFC-3, softmax\n")
+    texts = [item.text for item in flat(backward.scene(found, picture(found)).items) if isinstance(item, Words)]
+
+    assert texts.count("dx, dw, db, dw, db") == 1
+    assert texts.count("dx, dw, db") == 2
+
+
+def test_open_sizes_have_the_gradients_of_chosen_ones():
+    opened, chosen = (written(f"input {size}x8\nlstm-4 last\nFC-3, softmax\n") for size in ("T", "64"))
+    texts = [
+        {words.text for words in flat(backward.scene(found, picture(found)).items) if isinstance(words, Words)}
+        for found in (opened, chosen)
+    ]
+
+    assert texts[0] - texts[1] == {"Tx8", "gradients of T = 64"}
+    assert texts[1] - texts[0] == {"64x8"}
 
 
 def test_edges_of_a_layered_graph_pass_no_vertex_and_end_at_their_own():

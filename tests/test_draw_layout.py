@@ -62,6 +62,21 @@ SYMBOLS = "input HxWx3\nmaxpool, conv3-4/2 @a, conv3-4\nadd[ identity | @a ] rel
 REPEATED = "input 8x8x3\n[conv3-4 x2, dropout] x3\n[residual[conv3-4] relu, lrn] x2\nconcat[FC-3 | identity], softmax\n"
 
 
+BRANCHES = (f"conv1-{k}, conv3-{8 * k}" if k % 5 else f"maxpool3/1, conv5-{k} x3" for k in range(1, 25))
+MANY = f"input 32x32x3\nmaxpool\nconcat[ {' | '.join(BRANCHES)} ]\nFC-3, softmax\n"
+
+
+@pytest.mark.parametrize(("style", "broad"), [("boxes", Boxes.broad), ("volumes", Volumes.broad)])
+def test_many_branches_stand_in_ranks_that_fit_a_page(style, broad):
+    found = scene(written(MANY), style)
+
+    assert_clear(found)
+    assert (
+        found.width if style == "boxes" else found.height
+    ) < 1.4 * broad  # the branches of a rank are not all as broad
+    assert max(found.width, found.height) < 2 * min(found.width, found.height)
+
+
 @pytest.mark.parametrize("unroll", [0, 1, 4])
 def test_steps_of_recurrent_layers_stand_apart(unroll):
     found = scene(written(RECURRENT), unroll=unroll)

@@ -4,11 +4,12 @@ What stands in a box of the right side is read off the differentiated graph of p
 from which tensors of the forward pass, which are kept for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from netlang.check import sized
 from netlang.check.counts import data
-from netlang.diagnostics import count
+from netlang.diagnostics import NetError, count
 from netlang.differentiate import differentiate
 from netlang.draw import letters
 from netlang.draw.boxes import PAD, SIZE, Boxes, step_of
@@ -26,11 +27,12 @@ from netlang.sizes import letters as open_letters
 HIGH = 36.0  # of a box with two rows
 MOST = 4  # weights that are named one by one
 ORDER = ("dy", "x", "w", "W", "b", "y", "z")  # in which the tensors are named that a gradient is made from
+SIDES = (64, 224, 512)  # that are tried for an open size
 LINES = 14  # primitives that a box tells when pointed at
 
 
 def scene(net: Net, picture: Picture) -> Scene:
-    """Both passes of a net. Raises Problem for one without weights, of open sizes, or without a loss."""
+    """Both passes of a net. Raises Problem for one without weights or without a loss."""
     gradients = Gradients(net)
     forward, back = Pass(gradients, turned=False), Pass(gradients, turned=True)
 
@@ -43,7 +45,11 @@ def scene(net: Net, picture: Picture) -> Scene:
     keys = [
         titled(both(block(key, forward), block(key, back)), ascii_only(key.step.text)) for key in picture.keys
     ]  # fmt: skip
-    return fitted(packed(main, keys, down=True), MARGIN)
+    items = packed(main, keys, down=True)
+    if gradients.note:
+        r = bounds(items)
+        items = (*items, Words(gradients.note, r.x, r.bottom + 20, LABEL, "quiet", "start"))
+    return fitted(items, MARGIN)
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,21 @@ class Made:
 
 
 class Gradients:
-    """What the differentiated graph says of each step. active: the tensors of the net that have a gradient."""
+    """What the differentiated graph says of each step. active: the tensors of the net that have a gradient.
+
+    note: which sizes stand for those that the file leaves open
+    """
 
     def __init__(self, net: Net) -> None:
+        chosen, self.note = _chosen(net)
         self.net = net
-        self.forward = _lowered(net)
+        self.forward = _lowered(chosen)
         self.graph = differentiate(self.forward)
-        self.behind = [node for node in self.graph if node.id not in self.forward]
+        self.behind = _Places(node for node in self.graph if node.id not in self.forward)
+        self.layers = _Places(net.graph.made_by(Layer))
+        named = (name[2:] for name in self.graph.outputs if name.startswith("d:"))
+        self.weights = _Places(self.graph[name] for name in named)
+        self.made: dict[tuple[tuple[str, ...], ...], Made] = {}
         self.active: set[NodeId] = set()
         for node in net.graph:
             trained = isinstance(node.made_by, Weight) and not node.made_by.frozen
@@ -89,15 +103,18 @@ class Gradients:
 
     def of(self, step: Step) -> Made:
         """What is made for a step."""
-        inside = step.layers
-        nodes = tuple(node for node in self.behind if _within(node, inside))
-        layers = [node for node in self.net.graph.made_by(Layer) if _within(node, inside)]
+        if step.layers not in self.made:
+            self.made[step.layers] = self.found(step)
+        return self.made[step.layers]
+
+    def found(self, step: Step) -> Made:
+        """What the graph has of a step."""
+        nodes, layers = self.behind.within(step.layers), self.layers.within(step.layers)
         ids = {node.id for node in layers}
         outside = {i.id for node in layers for i in data(self.net.graph, node)} - ids
-        weights = [name[2:] for name in self.graph.outputs if name.startswith("d:")]
-        own = [w for w in weights if _within(self.graph[w], inside)]
+        own = [node.id.rpartition(".")[2] for node in self.weights.within(step.layers)]
         dx = ["x"] if outside & self.active else []
-        return Made((*dx, *(w.rpartition(".")[2] for w in own)), self.reads(step, nodes, ids), nodes)
+        return Made((*dx, *own), self.reads(step, nodes, ids), nodes)
 
     def reads(self, step: Step, nodes: tuple[Node, ...], ids: set[NodeId]) -> tuple[str, ...]:
         """The tensors that gradients are made from, as a layer calls them: x in, y out, z between."""
@@ -177,10 +194,35 @@ class Pass(Boxes):
         return Group((Box(rect, "gradient"), *(words if second else words[:1])), said=made.said)
 
 
-def _lowered(net: Net) -> Graph:
+class _Places:
+    """Nodes by where they stand: their path and all that it begins with."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.at: dict[tuple[str, ...], list[tuple[int, Node]]] = {}
+        for order, node in enumerate(nodes):
+            for length in range(len(node.path) + 1):
+                self.at.setdefault(node.path[:length], []).append((order, node))
+
+    def within(self, inside: tuple[tuple[str, ...], ...]) -> tuple[Node, ...]:
+        """Those that stand inside some paths, in their order."""
+        found = dict(pair for path in inside for pair in self.at.get(path, ()))
+        return tuple(found[order] for order in sorted(found))
+
+
+def _chosen(net: Net) -> tuple[Net, str]:
+    """The net with its open sizes chosen: gradients are the same for all. Raises Problem where none suits."""
     sizes = open_letters(*(d for node in net.graph.made_by(Input) for d in node.type.shape[1:]))
-    if sizes:
-        raise Problem(f"the size `{sizes[0]}` is chosen before gradients are computed: `--set {sizes[0]}=64`")
+    if not sizes:
+        return net, ""
+    for side in SIDES:
+        try:
+            return sized(net, dict.fromkeys(sizes, side)), f"gradients of {' = '.join((*sizes, str(side)))}"
+        except NetError:
+            continue
+    raise Problem(f"the size `{sizes[0]}` is to be chosen here: `--set {sizes[0]}=64`")
+
+
+def _lowered(net: Net) -> Graph:
     if all(node.made_by.frozen for node in net.graph.made_by(Weight)):
         raise Problem(f"`{net.name}` has no weights to train: nothing has a gradient")
     try:

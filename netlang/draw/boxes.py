@@ -21,7 +21,7 @@ class Boxes:
     """unroll: how many steps of a recurrent layer are drawn; 0 draws its loop."""
 
     down = labelled = framed = True
-    arrow, link = 30.0, 8.0
+    arrow, link, broad = 30.0, 8.0, 1250.0
     note = split = ""
 
     def __init__(self, unroll: int = 0) -> None:

@@ -1,10 +1,12 @@
 """Branches beside one another, where they divide and where they meet again."""
 
+from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
 from netlang.draw.parts import Fork, Series, Tap, continues, given, shape_of
 from netlang.draw.placed import ASIDE, LABEL, Placed, Want
-from netlang.draw.scene import Item, Line, Rect, Words
+from netlang.draw.scene import Item, Line, Point, Rect, Words
 from netlang.graph import NodeId
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Branches:
         self.boxes: dict[NodeId, Rect] = {}
         self.wants: list[Want] = []
         self.left, self.right = self.merge.left, self.merge.right
+        self.room = self.style.arrow if self.style.labelled else SPLIT + 8  # from the branches to the merge
 
     def placed(self) -> Placed:
         """All of it: columns that begin here or elsewhere, and lines past them."""
@@ -33,8 +36,8 @@ class Branches:
         straight = [k for k in empty[:1] if not any(continues(b) for _, b in columns)]
         found = sorted([*columns, *((k, ()) for k in straight)])
         reach = self.columns(found)
-        start = reach + (self.style.arrow if self.style.labelled else SPLIT + 8)
-        self.join(found, start)
+        start = reach + self.room
+        self.join(start)
         skips = [k for k in empty if k not in straight]
         self.past(skips, found, start)
         if self.style.split and len(skips) + sum(not branch or continues(branch) for _, branch in found) > 1:
@@ -59,47 +62,71 @@ class Branches:
         return next(iter(merge.boxes.values()))
 
     def columns(self, found: list[tuple[int, Series]]) -> float:
-        """Put the branches beside one another; how far the longest reaches along."""
-        placed = [self.flow.series(branch) for _, branch in found]
-        labels = [self.label(branch) for _, branch in found]
-        self.across = _spread([(p.left, max(p.right, ASIDE + w)) for p, w in zip(placed, labels, strict=True)])
-        self.ends: list[tuple[float, float, bool]] = []  # how far, how much of it bare, whether it ends in a box
-        top = SPLIT + (10 if len(found) > 1 or self.style.down else 8)
-        for (_, branch), column, across, label in zip(found, placed, self.across, labels, strict=True):
+        """Put the branches beside one another, in ranks if they are many; how far the last rank reaches along."""
+        self.ranks = self.ranked(found)
+        for rank in self.ranks:
+            self.reach(rank.left, rank.right)
+        lane = -self.left - LANE  # on which the line that divides leads past ranks to the next one
+        if len(self.ranks) > 1:
+            self.reach(lane, self.right + LANE)
+        start = end = 0.0
+        for k, rank in enumerate(self.ranks):
+            rank.start, end = start, self.rank(rank, start, lane if k else None)
+            rank.bus = end + self.room - SPLIT
+            start = rank.bus + SPLIT
+        return end if self.ranks else SPLIT
+
+    def ranked(self, found: list[tuple[int, Series]]) -> list["_Rank"]:
+        """The branches in as few ranks of like number as are no broader than the style wants them."""
+        whole = _Rank.of(self.flow, [branch for _, branch in found])
+        count = ceil((whole.right - whole.left) / self.style.broad)
+        if count < 2 or not all(whole.branches):
+            return [whole]
+        each = ceil(len(found) / count)
+        parts = [whole.branches[k : k + each] for k in range(0, len(found), each)]
+        return [_Rank.of(self.flow, part) for part in parts]
+
+    def rank(self, rank: "_Rank", start: float, lane: float | None) -> float:
+        """Put the branches of a rank in their places; how far the longest reaches along."""
+        top = start + SPLIT + (10 if len(rank.branches) > 1 or self.style.down else 8)
+        ends = [start + SPLIT]
+        for branch, column, across in zip(rank.branches, rank.placed, rank.across, strict=True):
             moved = column.moved(self.flow.at(top, across))
             self.items += moved.items
             self.boxes |= moved.boxes
             self.wants += moved.wants
-            self.ends.append((top + column.length if branch else 0.0, column.bare[1], column.tailed))
-            self.reach(across - column.left, across + max(column.right, ASIDE + label))
+            ends.append(top + column.length if branch else 0.0)
             if branch and continues(branch):
-                self.arm(top + column.bare[0], across, column.headed)
-        return max([SPLIT, *(end for end, _, _ in self.ends)])
+                self.arm(start, top + column.bare[0], across, column.headed, lane)
+        rank.ends = ends[1:]
+        return max(ends)
 
-    def label(self, branch: Series) -> float:
-        """How wide the shape is that a branch gives."""
-        if not (branch and self.style.labelled):
-            return 0.0
-        return Words(shape_of(branch[-1]), 0, 0, LABEL).width
-
-    def arm(self, top: float, across: float, headed: bool) -> None:
-        """From where the line divides to the head of a branch."""
+    def arm(self, start: float, top: float, across: float, headed: bool, lane: float | None) -> None:
+        """From where the line divides to the head of a branch. lane: on which it leads to its rank, but the first."""
         at = self.flow.at
-        points = (at(0, 0), at(SPLIT, 0), at(SPLIT, across), at(top, across))
-        self.items.append(Line(points if across else (at(0, 0), at(top, 0)), heads=(headed, False)))
+        to: tuple[Point, ...] = (at(SPLIT, across),) if across else ()
+        if lane is not None:
+            to = (at(SPLIT, lane), at(start + SPLIT, lane), at(start + SPLIT, across))
+        points = (at(0, 0), *((at(SPLIT, 0), *to) if to else ()), at(top, across))
+        self.items.append(Line(points, heads=(headed, False)))
 
-    def join(self, found: list[tuple[int, Series]], start: float) -> None:
+    def join(self, start: float) -> None:
         """From the ends of the branches to the merge, each with the shape it gives."""
-        at = self.flow.at
+        at, lane = self.flow.at, self.right - LANE / 2  # on which lines lead past the ranks behind theirs
         to = at(start + self.merge.bare[0], 0)
-        for (_, branch), across, (end, bare, tail) in zip(found, self.across, self.ends, strict=True):
-            bus, begin = start - SPLIT, at(end - bare, across)
-            points = (begin, at(bus, across), at(bus, 0), to) if across else (begin, to)
-            tensor = given(branch[-1]) if branch else ""
-            self.items.append(Line(points, role="line" if branch else "skip", tail=tail and bool(branch), of=tensor))
-            if branch and self.style.labelled:
-                where = at(bus - 9, across + ASIDE)
-                self.items.append(Words(shape_of(branch[-1]), *where, LABEL, "quiet", "start", tensor))
+        for rank in self.ranks:
+            past = () if rank is self.ranks[-1] else (at(rank.bus, lane), at(start - SPLIT, lane))
+            for branch, column, across, end in zip(rank.branches, rank.placed, rank.across, rank.ends, strict=True):
+                begin = at(end - column.bare[1], across)
+                points = (begin, at(rank.bus, across), *past, at(start - SPLIT, 0), to)
+                if not across and not past:
+                    points = (begin, to)
+                tensor = given(branch[-1]) if branch else ""
+                role, tail = ("line", column.tailed) if branch else ("skip", False)
+                self.items.append(Line(points, role, tail=tail, of=tensor))
+                if branch and self.style.labelled:
+                    where = at(rank.bus - 9, across + ASIDE)
+                    self.items.append(Words(shape_of(branch[-1]), *where, LABEL, "quiet", "start", tensor))
 
     def past(self, skips: list[int], found: list[tuple[int, Series]], start: float) -> None:
         """Lines that skip the branches, on the side where they stand in the file."""
@@ -117,6 +144,36 @@ class Branches:
     def reach(self, left: float, right: float) -> None:
         """Something lies as far as this to either side."""
         self.left, self.right = max(self.left, -left), max(self.right, right)
+
+
+@dataclass
+class _Rank:
+    """Branches beside one another. across: where their axes lie; start: of the rank; bus: where its lines join"""
+
+    branches: list[Series]
+    placed: list[Placed]
+    across: list[float]
+    left: float
+    right: float
+    start: float = 0.0
+    bus: float = 0.0
+    ends: list[float] = field(default_factory=list)
+
+    @staticmethod
+    def of(flow: "Flow", branches: list[Series]) -> "_Rank":
+        """Branches laid out; what they reach holds their shapes."""
+        placed = [flow.series(branch) for branch in branches]
+        labels = [_label(branch) if flow.style.labelled else 0.0 for branch in branches]
+        reaches = [(p.left, max(p.right, ASIDE + w)) for p, w in zip(placed, labels, strict=True)]
+        across = _spread(reaches)
+        left = min((a - reach[0] for a, reach in zip(across, reaches, strict=True)), default=0.0)
+        right = max((a + reach[1] for a, reach in zip(across, reaches, strict=True)), default=0.0)
+        return _Rank(branches, placed, across, left, right)
+
+
+def _label(branch: Series) -> float:
+    """How wide the shape is that a branch gives."""
+    return Words(shape_of(branch[-1]), 0, 0, LABEL).width if branch else 0.0
 
 
 def _spread(reaches: list[tuple[float, float]]) -> list[float]:

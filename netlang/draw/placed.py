@@ -65,6 +65,7 @@ class Style(Protocol):
     framed: whether the steps of a line stand in a frame
     arrow, link: how long the lines are between lines of the file, and within one
     split: what is written where a line divides
+    broad: points that branches may take beside one another; more of them stand in ranks behind one another
     """
 
     down: bool
@@ -73,6 +74,7 @@ class Style(Protocol):
     arrow: float
     link: float
     split: str
+    broad: float
 
     @property
     def note(self) -> str:

@@ -35,7 +35,7 @@ class Volumes:
     scale: float
     note: str
     down = labelled = framed = False
-    arrow, link = 20.0, 20.0
+    arrow, link, broad = 20.0, 20.0, 800.0
     split = ""
 
     @staticmethod
