@@ -3,6 +3,7 @@ from itertools import product
 import pytest
 from kernels import assert_kernel_agrees
 
+from netlang.primitives.contraction import cover
 from netlang.primitives.contraction.op import Contraction
 from netlang.types import Tensor
 
@@ -57,6 +58,17 @@ def test_dense_products_agree_with_the_reference(n, c, f, role, lanes, dtype):
     primitive = sided(role, lanes)
 
     assert_kernel_agrees(primitive, operands(primitive, dtype, ("n", c), (c, f), ("n", f)), n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize("n", [1, 5, 29])
+def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monkeypatch):
+    monkeypatch.setattr(cover, "NEAR", 0)
+    monkeypatch.setattr(cover, "SOURCE", 3 * 6 * 48 * 4)
+    primitive = Contraction("out", size=(3, 3))
+
+    types = operands(primitive, "f32", ("n", 3, 3, 48), (1, 1, 48, 150), ("n", 3, 3, 150))
+    assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
 
 
 @pytest.mark.parametrize("form", ["out", "data", "data, transposed"])

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.sides import Axis, Weights, axes, image_size
+from netlang.primitives.contraction.sides import NEXT, NEXT_IN_PHASE, NEXT_PHASE, Axis, Weights, axes, image_size
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, After, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
+
+NEAR = 1 << 19  # bytes of weights that stay in a second cache of 1 MB beside what is made of them
+SOURCE = 1 << 19  # bytes of the source that stay there too
 
 
 def cover(
@@ -51,11 +54,17 @@ def cover(
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **_meeting("h", high), **_meeting("w", wide),
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
+        group_tiles=_group(positions * pixel, weight.type.size * of.size) if flat else 1,
     )  # fmt: skip
     shared = tight.add_arguments(arguments, of, batch, *real) if few else 0
     formula.add_arguments(arguments)
     lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
+
+
+def _group(tile: int, weights: int) -> int:
+    """Tiles that take turns at a column of weights: one, if all weights stay in the second cache. Sizes in bytes"""
+    return 1 if weights <= NEAR else max(1, SOURCE // tile)
 
 
 def _meeting(axis: str, of: Axis) -> dict[str, int]:
@@ -66,42 +75,9 @@ def _meeting(axis: str, of: Axis) -> dict[str, int]:
 
 def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
     """Pixels and columns of a tile, and the name of its product: its rows are pixels, or channels in lanes "n"."""
-    if to.lanes == "n":
-        columns, positions = rows, vectors = tile_for(target, to.columns, pixels)
-    else:
-        positions, columns = rows, vectors = tile_for(target, pixels, to.columns)
-    return positions, columns, f"spread_{to.dtype}_{rows}x{vectors}"
-
-
-_NEXT = [
-    "j += 1",
-    "if j == width:",
-    "    j = 0",
-    "    i += 1",
-    "    if i * width == places:",
-    "        i = 0",
-    "        image_at += 1",
-]
-_NEXT_PHASE = [
-    "phase_w += 1",
-    "if phase_w == div_w:",
-    "    phase_w = 0",
-    "    phase_h += 1",
-]
-# Pixels a stride apart share their taps; the other taps fall between source pixels, and cost a tile of these nothing
-_NEXT_IN_PHASE = [
-    "j += div_w",
-    "if j >= width:",
-    "    j = phase_w",
-    "    i += div_h",
-    "    while i >= height or j >= width:",
-    *indented(_NEXT_PHASE, 2),
-    "        if phase_h == div_h:",
-    "            phase_h = 0",
-    "            image_at += 1",
-    "        i = phase_h",
-    "        j = phase_w",
-]
+    shape = tile_for(target, *((pixels, to.columns) if to.lanes == "c" else (to.columns, pixels)))
+    positions, columns = shape if to.lanes == "c" else shape[::-1]
+    return positions, columns, f"spread_{to.dtype}_{shape[0]}x{shape[1]}"
 
 
 @dataclass(frozen=True)
@@ -167,20 +143,54 @@ class Cover:
             f"total_pixels = ({g.images}) * places",
             "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
             "item, stop = split(tiles * blocks, thread, threads(team))",
-            "tile = item // blocks",
-            *([] if self.flat else self._first_pixel()),
             "ready = -1",
+            *(self._groups(steps) if self.flat else self._tiles(steps)),
+        ]
+
+    def _tiles(self, steps: str) -> list[str]:
+        """One tile of pixels after the other, all columns of each."""
+        return [
+            "tile = item // blocks",
+            *self._first_pixel(),
             "while item < stop:",
-            *indented(self._gather()),
+            *indented([*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]),
             "    block = item - tile * blocks",
             "    last = min_i64(blocks, block + stop - item)",
             "    item += last - block",
             "    while block < last:",
             *indented(self._columns(), 2),
             f"        call_product(product, table, segments, length, {steps}, tile_at, 1)",
-            *indented(self._scatter(), 2),
-            "        block += 1",
+            *indented([*self._scatter(), "block += 1"], 2),
             "    tile += 1",
+        ]
+
+    def _groups(self, steps: str) -> list[str]:
+        """Where weights are many, and come from far away, each column's for a group of tiles after another."""
+        return [
+            "group = item // (group_tiles * blocks) * group_tiles",
+            "some = min_i64(group_tiles, tiles - group)",
+            "block = (item - group * blocks) // some",
+            "tile = group + item - group * blocks - block * some",
+            "while item < stop:",
+            "    for r in range(tile_pixels):",
+            "        at = min_i64(tile * tile_pixels + r, total_pixels - 1) * pixel_bytes",
+            "        store_i64(table + pixels_at + r * 8, source + at)",
+            "    if ready != block:",
+            "        for q in range(tile_columns):",
+            "            at = min_i64(block * tile_columns + q, columns - 1) * column_bytes",
+            "            store_i64(table + columns_at + q * 8, weights + at)",
+            "        ready = block",
+            f"    call_product(product, table, 1, k, {steps}, tile_at, 1)",
+            *indented(self._scatter()),
+            "    item += 1",
+            "    tile += 1",
+            "    if tile == group + some:",
+            "        block += 1",
+            "        if block == blocks:",
+            "            block = 0",
+            "            group += some",
+            "            some = min_i64(group_tiles, tiles - group)",
+            "        tile = group",
         ]
 
     def _first_pixel(self) -> list[str]:
@@ -195,24 +205,12 @@ class Cover:
             "in_line = (width + div_w - 1) // div_w",
             "while rest >= lines_in * in_line:",
             "    rest -= lines_in * in_line",
-            *indented(_NEXT_PHASE),
+            *indented(NEXT_PHASE),
             "    lines_in = (height - phase_h + div_h - 1) // div_h",
             "    in_line = (width - phase_w + div_w - 1) // div_w",
             "i = phase_h + rest // max_i64(in_line, 1) * div_h",
             "j = phase_w + (rest - rest // max_i64(in_line, 1) * in_line) * div_w",
         ]
-
-    def _gather(self) -> list[str]:
-        """The pixels' part of the table."""
-        if self.flat:
-            return [
-                "segments = 1",
-                "length = k",
-                "for r in range(tile_pixels):",
-                "    at = min_i64(tile * tile_pixels + r, total_pixels - 1) * pixel_bytes",
-                "    store_i64(table + pixels_at + r * 8, source + at)",
-            ]
-        return [*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]
 
     def _positions(self) -> list[str]:
         """The records of the tile's pixels; behind the last pixel the last one again."""
@@ -235,7 +233,7 @@ class Cover:
             *(border if self.whole_lines and not self.inside else []),
             "    if pixel < total_pixels - 1:",
             "        pixel += 1",
-            *indented(_NEXT_IN_PHASE if self.divided else _NEXT, 2),
+            *indented(NEXT_IN_PHASE if self.divided else NEXT, 2),
         ]
 
     def _line_segments(self) -> list[str]:
@@ -352,14 +350,6 @@ class Cover:
             "    for s in range(segments):",
             f"        store_i64(table + s * entry + columns_at + q * 8, at + {tap})",
         ]
-        if self.flat:
-            return [
-                "if ready != block:",
-                "    for q in range(tile_columns):",
-                "        at = min_i64(block * tile_columns + q, columns - 1) * column_bytes",
-                "        store_i64(table + columns_at + q * 8, weights + at)",
-                "    ready = block",
-            ]
         if self.whole_lines:  # all tiles have the same segments: with one block, this is done once
             return ["if ready != block:", *indented([*fill, "ready = block"])]
         return fill

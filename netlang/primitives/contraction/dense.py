@@ -3,6 +3,8 @@
 Role "out": some rows of the weights at a time, from end to end, for all examples; their sums lie tile by tile, and stay
 in the second cache. Role "data": dx[n,c] is the sum over f of dy[n,f] * w[c,f], for 16 channels at a time: rows of
 weights and of dy are multiplied vector by vector, and the lanes added up at the end. No transposed copy is needed.
+
+Of a single example nothing is to be kept in registers but its own numbers: whole rows of weights stream by.
 """
 
 from netlang.primitives.contraction.op import Contraction
@@ -14,6 +16,7 @@ from netlang.types import Tensor
 FEW = 48  # examples
 MANY = 1 << 18  # weights; fewer are near all the time
 ROWS = 64  # of the weights at a time: 64 pages are open at once
+STREAMS = 4  # rows of weights that a single example reads side by side
 VECTORS = 64  # of dy's rows at a time: 16 examples of them are 64 KB
 
 
@@ -34,6 +37,8 @@ def dense(
     arguments.add(columns=to.columns, source_columns=of.columns)
     if primitive.role == "data" and not primitive.transposed:
         return _by_rows(arguments, formula, to.channels, target, batch)
+    if batch == 1:
+        return _alone(arguments, formula, of.channels)
     rows, vectors = tile_for(target, batch, to.columns)
     tiles, blocks = -(-batch // rows), -(-to.columns // vectors)
     arguments.add(
@@ -80,6 +85,46 @@ def _streamed(formula: Formula) -> list[str]:
         "                column = block * tile_columns + q",
         f"                v_y = load_{g.dtype}(sum_at + q * {g.vector})",
         *indented(_stored(formula), 4),
+    ]
+
+
+def _alone(arguments: Arguments, formula: Formula, channels: int) -> Draft:
+    """The launch for batches of one example."""
+    g = formula.geometry
+    arguments.add(k=channels)
+    formula.add_arguments(arguments)
+    lines = [
+        *formula.prologue(),
+        f"sums = {arguments.own()}",
+        f"step = columns * {g.vector}",
+        "first, stop = split(columns, thread, threads(team))",
+        f"span = (stop - first) * {g.vector}",
+        "for q in range(stop - first):",
+        f"    store_{g.dtype}(sums + q * {g.vector}, splat_{g.dtype}(0.0))",
+        f"weights += first * {g.vector}",
+        f"for part in range(k // {STREAMS}):",
+        *indented(_rows_added(g, STREAMS)),
+        f"for part in range(k - k // {STREAMS} * {STREAMS}):",
+        *indented(_rows_added(g, 1)),
+        "position = image = place = 0",
+        "for column in range(first, stop):",
+        f"    v_y = load_{g.dtype}(sums + (column - first) * {g.vector})",
+        *indented(_stored(formula)),
+    ]
+    return drafted("contraction_dense_one", arguments, lines, (g.columns * g.vector, 0))
+
+
+def _rows_added(g: Geometry, rows: int) -> list[str]:
+    """Some rows of weights times their numbers of the example, added to the sums."""
+    return [
+        *(f"x{r} = spread_{g.dtype}(source + {r * g.size})" for r in range(rows)),
+        f"for q in range(span // {g.vector}):",
+        f"    at = weights + q * {g.vector}",
+        f"    acc = load_{g.dtype}(sums + q * {g.vector})",
+        *(f"    acc = fma(x{r}, load_{g.dtype}(at + {r} * step), acc)" for r in range(rows)),
+        f"    store_{g.dtype}(sums + q * {g.vector}, acc)",
+        f"source += {rows * g.size}",
+        f"weights += {rows} * step",
     ]
 
 

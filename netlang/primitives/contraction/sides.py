@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.launch import Operand
-from netlang.primitives.text import SIZES
+from netlang.primitives.text import SIZES, indented
 
 
 @dataclass(frozen=True)
@@ -75,3 +75,35 @@ class Weights:
         else:  # the weights as they are: rows of c are columns of the result, and taps go backwards
             self.tap, self.column, self.step = -columns * row, row, size
             self.first_tap, self.lines_follow = (taps - 1) * columns * row, False
+
+
+# To the next pixel of the result: across lines and images
+NEXT = [
+    "j += 1",
+    "if j == width:",
+    "    j = 0",
+    "    i += 1",
+    "    if i * width == places:",
+    "        i = 0",
+    "        image_at += 1",
+]
+NEXT_PHASE = [
+    "phase_w += 1",
+    "if phase_w == div_w:",
+    "    phase_w = 0",
+    "    phase_h += 1",
+]
+# Pixels a stride apart share their taps; the other taps fall between source pixels, and cost a tile of these nothing
+NEXT_IN_PHASE = [
+    "j += div_w",
+    "if j >= width:",
+    "    j = phase_w",
+    "    i += div_h",
+    "    while i >= height or j >= width:",
+    *indented(NEXT_PHASE, 2),
+    "        if phase_h == div_h:",
+    "            phase_h = 0",
+    "            image_at += 1",
+    "        i = phase_h",
+    "        j = phase_w",
+]
