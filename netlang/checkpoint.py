@@ -42,6 +42,13 @@ class Checkpoint:
             raise Problem(f"{path}: the settings of the training stored with the weights cannot be read")
         return found
 
+    def choices(self, path: Path) -> dict[str, str]:
+        """The ways of the training's convolutions that were measured. Raises Problem if they are something else."""
+        found = self.about.get("choices", {})
+        if not isinstance(found, dict) or not all(isinstance(way, str) for way in found.values()):
+            raise Problem(f"{path}: the choices of convolutions stored with the weights cannot be read")
+        return found
+
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all. Raises Problem."""

@@ -112,31 +112,31 @@ class Net:
         sizes: Mapping[str, int] | None = None,
         *,
         memory: int | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> "Program":
         """A program for batches of up to `batch` examples.
 
         training: whether `step` will be called; train: settings that replace those of the file's `train:`
-        threads: of this many threads, by default all the machine grants
+        threads: None for all the machine grants; memory: bytes for training and evaluation, the rest computed again
         check_memory, check_nan: look at every buffer after every launch (slow); NETLANG_CHECK_MEMORY=1 does the former
-        precision: "strict" computes convolutions as they are written; "fast" takes fewer products where that is faster,
-            with errors of some 1e-6 instead of some 1e-7 (`docs/measurements/winograd.md`)
+        precision: "strict": convolutions as written; "fast": fewer products if faster, errors of 1e-6 instead of 1e-7
         sizes: of the letters in the net's shapes, {"T": 64}; another size is another plan, for the same kernels
-        memory: bytes for training and the evaluation beside it; what does not fit is computed again, to the same bits
+        choices: the ways of convolutions (`netlang tune`); None for those of this machine, {} for the same on all
         Raises NetError, or ValueError or TypeError for an argument that cannot be, or OutOfMemoryError.
         """
         from netlang.check.train import given
         from netlang.program import Options, Program
 
         if sizes:
-            rest = threads, train, check_memory, check_nan, dtype, precision
-            return self.sized(sizes).compile(batch, device, training, seed, *rest, memory=memory)
+            said = threads, train, check_memory, check_nan, dtype, precision
+            return self.sized(sizes).compile(batch, device, training, seed, *said, memory=memory, choices=choices)
         check_memory = check_memory or os.environ.get("NETLANG_CHECK_MEMORY") == "1"
         _whole("batch", batch, 1, LARGEST_BATCH)
         _whole("seed", seed, 0, LARGEST_SEED)
         _whole("threads", 1 if threads is None else threads, 1, LARGEST_BATCH)
         _whole("memory", 1 if memory is None else memory, 1, MOST_MEMORY)
-        options = Options(batch, training, seed, threads, check_memory, check_nan, dtype, device, precision, memory)
-        return Program(self, given(train or {}, self.train), options)
+        rest = check_memory, check_nan, dtype, device, precision, memory, choices
+        return Program(self, given(train or {}, self.train), Options(batch, training, seed, threads, *rest))
 
     def gradcheck(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from netlang.backend.limits import OutOfMemoryError, gibibytes
@@ -49,6 +50,7 @@ def compile_plan(
     lengths: Mapping[NodeId, NodeId] | None = None,
     memory: int | None = None,
     beside: int = 0,
+    choices: Mapping[str, str] = MappingProxyType({}),
 ) -> Stages:
     """Lower, differentiate, optimise, plan. `net.train` says the loss and the optimizer.
 
@@ -56,7 +58,7 @@ def compile_plan(
     strict: no pass that loses digits for speed
     lengths: the inputs whose examples have lengths of their own (`lower`)
     memory: bytes that may be taken in all; what does not fit is computed again on the way back (`passes/recompute.py`)
-    beside: bytes of them that are another plan's
+    beside: bytes of them that are another plan's; choices: of convolutions that were measured (`backend/choices.py`)
     Raises NetError, or OutOfMemoryError where `memory` cannot be enough.
     """
     refuse_unready(net, purpose)
@@ -71,7 +73,7 @@ def compile_plan(
         gradient.outputs = {"loss": gradient.outputs["loss"]}
     elif purpose == "train":
         gradient = updates(differentiate(primitives), optimizer_of(net.train))
-    optimised = optimise(gradient, batch, strict=strict, device=target.device)
+    optimised = optimise(gradient, batch, strict=strict, device=target.device, choices=choices)
     refuse_undrafted(optimised, target.device)
     hold = purpose != "train"  # a training step changes the weights: what is made of them would not stay
     if memory is not None:

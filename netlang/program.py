@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang import checkpoint, faults
+from netlang.backend import choices
 from netlang.backend.executor import BusyError
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
@@ -50,6 +51,7 @@ class Options:
 
     batch: the most examples of one call; threads: None for all the machine grants
     memory: bytes that training, with evaluation beside it, may take; None for what is fastest
+    choices: of convolutions; None for what was measured on this machine (`backend/choices.py`)
     """
 
     batch: int
@@ -62,6 +64,7 @@ class Options:
     device: str = "cpu"
     precision: str = "fast"
     memory: int | None = None
+    choices: Mapping[str, str] | None = None
 
 
 class Tensors:
@@ -133,6 +136,7 @@ class Program:
 
     rate: the learning rate of the next step; steps: optimizer steps done
     norm: the length of the gradient of the last step, over all weights
+    choices: of convolutions, as they were measured
     weights, state: the weights, and what the optimizer remembers, by name
 
     One caller at a time: a second one meanwhile gets BusyError. Plans for evaluation, training and
@@ -153,6 +157,8 @@ class Program:
         _PROGRAMS.add(self)
         self.device = device(options.device, options.dtype, options.threads)
         self.target = self.device.target
+        measured = options.choices is None and options.device == "cpu"
+        self.choices = dict(choices.read(options.dtype, self.target.threads) if measured else options.choices or {})
         self._version = 0
         self._store: Any = None
         self._loaded: dict[Purpose, Loaded] = {}
@@ -185,6 +191,7 @@ class Program:
                 lengths=dict(lengths),
                 memory=None if self.options.training and purpose == "evaluate" else self.options.memory,
                 beside=self._beside(purpose),
+                choices=self.choices,
             )
         return self._stages[purpose, lengths]
 

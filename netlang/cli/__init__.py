@@ -35,6 +35,7 @@ COMMANDS = {
     "latex": "The equations of what is compiled, forward and backward.",
     "compile": "Show what becomes of a net, stage by stage.",
     "gradcheck": "Compare every gradient with central differences.",
+    "tune": "Measure which way each convolution is fastest here.",
     "profile": "Where the time of a step goes, line by line.",
     "bench": "Time a net beside PyTorch and the machine's limits.",
     "doctor": "Tell what this machine has for netlang.",

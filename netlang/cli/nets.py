@@ -128,7 +128,9 @@ def weighted(
     batch: None for that of the training, whose kernels are likely to be in the cache
     """
     trained, _ = settle({"batch": checkpoint.settings(path).get("batch", BATCH)}, {})
-    program = net.compile(batch=batch or trained.batch, device=device, training=False, threads=threads)
+    program = net.compile(
+        batch=batch or trained.batch, device=device, training=False, threads=threads, choices=checkpoint.choices(path)
+    )
     fit(path, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
     for name, array in checkpoint.weights.items():
         program.weights[name] = array

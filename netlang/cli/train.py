@@ -60,6 +60,7 @@ def _batch(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--name", help="Name of the run; the net's and a number, if not said.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
+@click.option("--deterministic", is_flag=True, help="Do not use what `netlang tune` measured on this machine.")
 @click.option("--check-memory", is_flag=True, help="Look for writes beyond buffers after every launch.")
 @click.option("--check-nan", is_flag=True, help="Look for NaN after every launch.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -99,7 +100,8 @@ def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:
     if fit:
         settings = replace(settings, batch=_fitting(net, passed, len(examples.x), options))
         console.print(f"batch={settings.batch}")
-    program = _compiled(net, settings, passed, examples, options, console)
+    choices = former[1].choices(former[0].weights) if former else {} if options["deterministic"] else None
+    program = _compiled(net, settings, passed, examples, options, choices, console)
     run = former[0] if former else runs.new(options["out"], net.name, options["name"], net.text)
     training = Training(net, program, examples, settings, run, passed)
     if former:
@@ -117,6 +119,7 @@ def _compiled(
     passed: dict[str, Any],
     examples: prepare.Examples,
     options: dict[str, Any],
+    choices: dict[str, str] | None,
     console: "Console",
 ) -> Program:
     """The program, for evaluation too, so that the first epoch does not wait for it."""
@@ -131,6 +134,7 @@ def _compiled(
             train=passed,
             check_memory=options["check_memory"],
             check_nan=options["check_nan"],
+            choices=choices,
         )
         for lengths in (examples.lengths, examples.lengths_test):
             if lengths is not None:

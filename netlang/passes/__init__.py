@@ -1,6 +1,7 @@
 """Graph of primitives to a better one. A pass is one file and one function of the same name; none mutates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from netlang.graph import Graph
 from netlang.passes.fold import fold
@@ -21,14 +22,22 @@ CPU: tuple[Pass, ...] = (
 )  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"
 
 
-def optimise(graph: Graph, batch: int, *, strict: bool = False, device: str = "cpu") -> Graph:
+def optimise(
+    graph: Graph,
+    batch: int,
+    *,
+    strict: bool = False,
+    device: str = "cpu",
+    choices: Mapping[str, str] = MappingProxyType({}),
+) -> Graph:
     """The graph after every pass, for batches of up to `batch` examples; what must hold is checked after each.
 
     strict: leave out the passes that lose digits
+    choices: of convolutions, as `winograd` takes them
     """
     for each in PIPELINE:
         if (strict and each in ROUGH) or (device != "cpu" and each in CPU):
             continue
-        graph = each(graph, batch)
+        graph = each(graph, batch) if each is not winograd else winograd(graph, batch, choices)
         verify(graph)
     return graph

@@ -5,14 +5,18 @@ after:   u = WinogradWeights(w)     y = Winograd[pad=1](x, u)     dw = WinogradG
 or, of few tiles:                   y = Winograd[pad=1, transformed=False](x, w)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf, prod
+from types import MappingProxyType
+from typing import Any
 
 from netlang.graph import Graph, Node
 from netlang.memory import lanes_of
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Update
+from netlang.primitives.region.op import Region
 from netlang.primitives.text import SIZES
 from netlang.primitives.winograd.convolve import TILES
 from netlang.primitives.winograd.op import TILE, WINDOW, Winograd, WinogradGradient, WinogradWeights
@@ -26,39 +30,88 @@ READ = 25  # those that reading a vector of weights takes, which are read from m
 PASSING = 12  # those that transforming a vector of weights on the way takes, for each block of tiles
 STREAM = 20, 40  # those that reading a vector of transformed weights takes, and writing one: in training, each step
 SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
+DIRECT = "direct"
+WAYS: Mapping[str, Mapping[str, Any]] = {  # that a convolution may go, and what they make of `Winograd`
+    DIRECT: {},
+    "winograd": {},
+    "winograd passing": {"transformed": False},
+    **{f"winograd {block}": {"block": block} for block in (24, 48, 96, 192)},
+}
 
 
-def winograd(graph: Graph, batch: int) -> Graph:
-    """Equal weights are transformed once."""
+def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxyType({})) -> Graph:
+    """Equal weights are transformed once.
+
+    choices: of WAYS, by the convolution's `question`. Where nothing is said, the one that promises to be fastest
+    """
     if not any(_shaped(node.made_by) for node in graph):
         return graph
     lanes = lanes_of(graph)
-    stream = STREAM[0] + STREAM[1] * any(True for _ in graph.made_by(Update))
     made, transformed = Graph(dict(graph.outputs)), dict[str, str]()
     for node in graph:
-        role = node.made_by.role if _shaped(node.made_by) and lanes[node.inputs[0]] == "c" else ""
-        work = _work(graph, node, batch) if role else NONE
-        passing = work.passing
-        if not work.worth(work.summing if role == "weight" else min(stream, passing)):
+        name = question(graph, node, batch)
+        if name is None or lanes[node.inputs[0]] != "c":
             made.add(node)
             continue
+        chosen = choices.get(name)
+        way = chosen if chosen in ways(name) else _promising(graph, node, batch)
+        if way == DIRECT:
+            made.add(node)
+            continue
+        form = replace(_form(node.made_by), **WAYS[way])
         x, other = node.inputs
-        if role == "weight":
-            made.add(replace(node, made_by=WinogradGradient(node.made_by.pad, node.made_by.size)))
-            continue
-        if passing <= stream:
-            made.add(replace(node, made_by=replace(_form(node.made_by), transformed=False)))
-            continue
-        if other not in transformed:
-            form = WinogradWeights()
-            type_ = form.infer(graph[other].type)
-            transformed[other] = made.add(Node(f"{other}.winograd", form, (other,), type_, node.span, node.path)).id
-        made.add(replace(node, made_by=_form(node.made_by), inputs=(x, transformed[other])))
+        if isinstance(form, Winograd) and form.transformed:
+            if other not in transformed:
+                weights = WinogradWeights()
+                type_ = weights.infer(graph[other].type)
+                new = Node(f"{other}.winograd", weights, (other,), type_, node.span, node.path)
+                transformed[other] = made.add(new).id
+            other = transformed[other]
+        made.add(replace(node, made_by=form, inputs=(x, other)))
     return made
 
 
-def _form(of: Contraction) -> Winograd:
+def question(graph: Graph, node: Node, batch: int) -> str | None:
+    """What a convolution is called whose way is to be chosen: all that its time depends on, but the machine.
+
+    Of a node before this pass, or behind all passes; None where there is nothing to choose.
+    """
+    made_by = node.made_by.anchor if isinstance(node.made_by, Region) else node.made_by
+    form = _form(made_by) if isinstance(made_by, Contraction) and _shaped(made_by) else made_by
+    if not isinstance(form, Winograd | WinogradGradient):
+        return None
+    channels, filters = graph[node.inputs[0]].type.channels, node.type.channels
+    if min(channels, filters) < NARROWEST:
+        return None
+    kind = "gradient" if isinstance(form, WinogradGradient) else "training" if _trains(graph) else "evaluation"
+    pad = ".".join(map(str, form.pad))
+    return f"{kind} {batch}x{form.size[0]}x{form.size[1]}x{channels} to {filters} pad {pad}"
+
+
+def ways(name: str) -> list[str]:
+    """Those that the convolution of a question may go."""
+    return [way for way in WAYS if "transformed" not in WAYS[way] or not name.startswith("gradient")]
+
+
+def _trains(graph: Graph) -> bool:
+    """Whether weights change at every step, and are transformed anew."""
+    return any(True for _ in graph.made_by(Update))
+
+
+def _promising(graph: Graph, node: Node, batch: int) -> str:
+    """The way of a convolution that nobody has measured."""
+    work, stream = _work(graph, node, batch), STREAM[0] + STREAM[1] * _trains(graph)
+    if node.made_by.role == "weight":
+        return "winograd" if work.worth(work.summing) else DIRECT
+    if not work.worth(min(stream, work.passing)):
+        return DIRECT
+    return "winograd passing" if work.passing <= stream else "winograd"
+
+
+def _form(of: Contraction) -> Winograd | WinogradGradient:
     """The gradient by the data is a convolution too: of dy, with the weights turned by half a turn."""
+    if of.role == "weight":
+        return WinogradGradient(of.pad, of.size)
     if of.role == "out":
         return Winograd(of.pad, of.size)
     top, left, bottom, right = (WINDOW - 1 - side for side in of.pad)
@@ -103,14 +156,9 @@ class _Work:
         return POINTS * self.channels * self.vectors * LANES * SIZES["f32"]
 
 
-NONE = _Work(0, 0, 0, 0)
-
-
 def _work(graph: Graph, node: Node, batch: int) -> _Work:
     x, other = (graph[i].type for i in node.inputs)
     y = other if node.made_by.role == "weight" else node.type
     _, high, wide, filters = y.arrayed(batch)
-    if min(x.channels, filters) < NARROWEST:
-        return NONE
     tiles = prod(-(-side // TILE) for side in (high, wide))
     return _Work(batch * high * wide, batch * tiles, x.channels, -(-filters // 16))

@@ -26,6 +26,7 @@ class Program(Protocol):
     norm: the length of the gradient of the last step, over all weights
     steps: optimizer steps done; with `seed` it decides every random number of the next step
     state: what the optimizer remembers, by name
+    choices: of convolutions, as they were measured
 
     A KeyboardInterrupt or NetError out of `step` leaves the weights as before the step or as after it.
     """
@@ -34,6 +35,7 @@ class Program(Protocol):
     rate: float
     norm: float
     steps: int
+    choices: dict[str, str]
 
     @property
     def weights(self) -> Store:
@@ -122,6 +124,11 @@ class Net(Protocol):
         check_nan: bool = False,
         *,
         memory: int | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> Program:
-        """A program. train: settings that replace those of the file's `train:`, such as the optimizer."""
+        """A program.
+
+        train: settings that replace those of the file's `train:`, such as the optimizer
+        choices: of convolutions; None for those of this machine
+        """
         ...

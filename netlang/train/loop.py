@@ -230,6 +230,7 @@ class Training:
         about = {
             "net": self.net.identity,
             "statistics": asdict(self.examples.statistics),
+            "choices": dict(self.program.choices),
             "settings": {**{k: v for k, v in asdict(self.settings).items() if v is not None}, **self._passed},
             "progress": asdict(self.progress),
             "steps": program.steps,

@@ -29,9 +29,10 @@ def convolve(
     high, wide = primitive.windows
     tiles_h, tiles_w = -(-high // TILE), -(-wide // TILE)
     tiles, passing = batch * tiles_h * tiles_w, not primitive.transformed
-    block = -(-tiles // -(-tiles // TILES))
+    block = -(-tiles // -(-tiles // (primitive.block or TILES)))
     if not passing:
-        block = _block(target, tiles, POINTS * of.channels * to.columns * to.vector, rows)
+        many = POINTS * of.channels * to.columns * to.vector > LARGE
+        block = _block(target, tiles, primitive.block or (MANY if many else TILES), rows)
     part, pixel = min(PART, of.columns) if passing else of.columns, of.columns * of.vector
     arguments = Arguments()
     arguments.add(
@@ -56,9 +57,8 @@ def convolve(
     return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * passing))
 
 
-def _block(target: Target, tiles: int, weights: int, rows: int) -> int:
-    """Tiles of a block: as many blocks as threads, or a multiple, all of about the same size."""
-    wanted = MANY if weights > LARGE else TILES
+def _block(target: Target, tiles: int, wanted: int, rows: int) -> int:
+    """Tiles of a block, about as many as wanted: as many blocks as threads, or a multiple, all of about one size."""
     blocks = max(1, round(tiles / wanted / target.threads)) * target.threads
     return ceil(tiles / blocks / rows) * rows
 

@@ -34,6 +34,7 @@ class Winograd(Primitive):
     pad: rows above, columns left, rows below, columns right, of zeros around x
     size: height and width of x, in pixels
     transformed: w is what `WinogradWeights` makes of it; else w itself
+    block: about how many tiles are transformed before their products; 0 for the usual number
 
     Formed by `passes/winograd.py`, behind differentiation: it needs no gradient.
     """
@@ -41,6 +42,7 @@ class Winograd(Primitive):
     pad: tuple[int, int, int, int]
     size: tuple[int, int]
     transformed: bool = True
+    block: int = 0
 
     def infer(self, x: Tensor, w: Tensor) -> Tensor:
         return x.with_shape(BATCH, *self.windows, w.channels)
@@ -57,11 +59,12 @@ class WinogradGradient(Primitive):
     """dw[u,v,c,f] = sum over n,i,j of x[n, i + u - top, j + v - left, c] * dy[n,i,j,f]
 
     dw = Gt [ sum over tiles of (Bt x B) * (A dy At) ] G: the adjoint of the above, of each c with each f.
-    pad, size: as in `Winograd`
+    pad, size, block: as in `Winograd`
     """
 
     pad: tuple[int, int, int, int]
     size: tuple[int, int]
+    block: int = 0
 
     def infer(self, x: Tensor, dy: Tensor) -> Tensor:
         return x.with_shape(WINDOW, WINDOW, x.channels, dy.channels)

@@ -26,8 +26,10 @@ def reduce(
     rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
     _, high, wide, _ = dy.type.arrayed(0)
     tiles = batch * -(-high // TILE) * -(-wide // TILE)
-    once = at_once(tiles, POINTS * of.channels * by.columns * of.vector)
-    block = tiles | 1 if once else -(-tiles // -(-tiles // MOST))  # odd: panels begin in different sets of a cache
+    once = not primitive.block and at_once(tiles, POINTS * of.channels * by.columns * of.vector)
+    block = (
+        tiles | 1 if once else -(-tiles // -(-tiles // (primitive.block or MOST)))
+    )  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
     arguments = Arguments()
