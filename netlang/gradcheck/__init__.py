@@ -49,7 +49,7 @@ def gradcheck(
 ) -> Gradients:
     """Compare the gradient by each weight and input with differences, for random weights, inputs and targets.
 
-    batch: examples at once; None for 4, or 2 of a net that is large
+    batch: examples at once; None for 4, or fewer of a net that is large
     size: height and width of images, or length of sequences; None makes large nets smaller where they allow it
     seconds: after so many, what is left is named in `late`
     lengths: whether the examples of sequences have different lengths

@@ -23,7 +23,7 @@ SIDES = (32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 299, 331, 572)  # pixels o
 LENGTHS = (7, 16, 32, 64)  # of a sequence
 WORK = 40e6  # multiply-adds of a batch on its way forward, up to which a net is taken as it is
 NUMBERS = 4e5  # that its layers make; every corner of a ReLU between them makes differences harder
-BATCHES = 4, 2  # examples of a net that is light, or not
+BATCHES = 4, 2, 1  # examples of a net that is light, or not; or not, and without norms, which compare examples
 CROWD = 16  # numbers that a norm takes the mean of, at least: of two it makes -1 and 1, whatever they are
 SPREAD = 0.2  # of the random change of each weight, relative to the weights beside it
 STILL = 0.1  # size of weights that start at zero
@@ -58,8 +58,10 @@ def small(net: Net, size: tuple[int, ...] | None, batch: int) -> Net:
 
 def usual_batch(net: Net, size: tuple[int, ...] | None) -> int:
     """How many examples to take where nobody says: fewer of a net that stays large."""
-    most, few = BATCHES
-    return most if _light(small(net, size, most), most) else few
+    most, few, one = BATCHES
+    if _light(small(net, size, most), most):
+        return most
+    return few if any(node.made_by.norm for node in net.graph.made_by(Layer)) else one
 
 
 def _shapes(net: Net, size: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
