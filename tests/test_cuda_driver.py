@@ -1,6 +1,7 @@
 """What a program asks of NVIDIA's driver, seen by a stand-in for its library that runs no kernel (`driver.c`)."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler for the stand-in")
 
 TESTS = Path(__file__).parent
 PROGRAM = """
