@@ -108,7 +108,7 @@ class Net:
         check_memory: bool = False,
         check_nan: bool = False,
         dtype: str = "f32",
-        precision: str = "fast",
+        precision: str | None = None,
         sizes: Mapping[str, int] | None = None,
         *,
         memory: int | None = None,

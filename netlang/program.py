@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from netlang import checkpoint, faults
 from netlang.backend import choices
 from netlang.backend.executor import BusyError
+from netlang.check.train import CHOICES
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
 from netlang.fit import device
@@ -41,7 +42,7 @@ R = TypeVar("R")
 FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
 LOST = 1e18  # a weight whose square float32 cannot hold
 DEVICES = ("cpu", "cuda")
-PRECISIONS = ("fast", "strict")  # "strict" computes convolutions as they are written, with no fewer products
+PRECISIONS = CHOICES["precision"]  # "strict" computes convolutions as they are written, with no fewer products
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
 
@@ -51,6 +52,7 @@ class Options:
 
     batch: the most examples of one call; threads: None for all the machine grants
     memory: bytes that training, with evaluation beside it, may take; None for what is fastest
+    precision: None for that of the `train:` settings, or the first of PRECISIONS
     choices: of convolutions; None for what was measured on this machine (`backend/choices.py`)
     """
 
@@ -62,7 +64,7 @@ class Options:
     check_nan: bool = False
     dtype: str = "f32"
     device: str = "cpu"
-    precision: str = "fast"
+    precision: str | None = None
     memory: int | None = None
     choices: Mapping[str, str] | None = None
 
@@ -146,8 +148,9 @@ class Program:
     def __init__(self, net: Net, settings: Mapping[str, Any], options: Options) -> None:
         if options.device not in DEVICES or options.dtype not in NUMPY:
             raise ValueError(f"programs run on {either(DEVICES)} in f32 and f64, not {options.device} {options.dtype}")
-        if options.precision not in PRECISIONS:
-            raise ValueError(f"a precision is {either(PRECISIONS)}, not `{options.precision}`")
+        self.precision = options.precision or str(settings.get("precision", PRECISIONS[0]))
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"a precision is {either(PRECISIONS)}, not `{self.precision}`")
         self.net, self.options = net, options
         self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
@@ -180,7 +183,7 @@ class Program:
         """
         if (purpose, lengths) not in self._stages:
             share = not self.options.check_memory
-            strict = self.options.precision == "strict"
+            strict = self.precision == "strict"
             self._stages[purpose, lengths] = compile_plan(
                 self.checked,
                 purpose,

@@ -52,7 +52,7 @@ def feeds(prog, x, target, graph):
 def reference_values(prog, purpose, x, target, run):
     """Every value of the optimised graph in float64."""
     target64 = Target("float64", "f64", prog.target.tiles, 1)
-    strict = prog.options.precision == "strict"
+    strict = prog.precision == "strict"
     graph = compile_plan(prog.checked, purpose, target64, prog.batch, strict=strict).optimised
     return graph, interpret(graph, feeds(prog, x, target, graph), run)
 

@@ -36,6 +36,7 @@ class LogisticProgram:
         self.weights = {"fc1.w": draw, "fc1.b": np.zeros(shape[1], np.float32)}
         self.state = {name: np.zeros_like(w) for name, w in self.weights.items()}
         self.norm = 0.0
+        self.choices: dict[str, str] = {}
         self.before_step: Any = None  # called with the number of the step: a test's chance to disturb
 
     def __call__(self, x: np.ndarray) -> np.ndarray:

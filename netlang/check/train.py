@@ -26,8 +26,9 @@ WORDS: dict[str, Any] = {
     "seed": int,
     "optimizer": str,
     "loss": str,
+    "precision": str,
 }
-CHOICES = {"split": ("last", "fifth"), "schedule": ("constant", "cosine")}
+CHOICES = {"split": ("last", "fifth"), "schedule": ("constant", "cosine"), "precision": ("fast", "strict")}
 MOST = {"batch": 2**31 - 1, "seed": 2**63 - 1}  # kernels read them as int64, and sizes of buffers stay below it
 LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
 LABELLED = ("digits", "xor", "shapes", "sentences")  # the data that ship with netlang: classes
@@ -96,6 +97,8 @@ def _plain(name: str, value: Any, kind: Any) -> None:
         raise TypeError(f"`{name}` is {kinds.described(kind)}, not {value!r}")
     if name in REGISTRIES and REGISTRIES[name].find(value) is None:
         raise ValueError(f"there is no {name} called `{value}`; there are {either(REGISTRIES[name].words(), 'and')}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise ValueError(f"`{name}` is {either(CHOICES[name])}, not `{value}`")
     if name == "lr" and not 0 < value < float("inf"):
         raise ValueError(f"`lr` is a number above 0, not {value}")
     if name in LEAST and value < LEAST[name]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from netlang.backend.features import UnknownTargetError
 from netlang.backend.limits import OutOfMemoryError, ThreadsError
+from netlang.check.train import CHOICES
 from netlang.checkpoint import Checkpoint, fit
 from netlang.cli import INTERRUPTED
 from netlang.cli.file import as_data, complain
@@ -127,10 +128,11 @@ def weighted(
 
     batch: None for that of the training, whose kernels are likely to be in the cache
     """
-    trained, _ = settle({"batch": checkpoint.settings(path).get("batch", BATCH)}, {})
-    program = net.compile(
-        batch=batch or trained.batch, device=device, training=False, threads=threads, choices=checkpoint.choices(path)
-    )
+    said, choices = checkpoint.settings(path), checkpoint.choices(path)
+    trained, _ = settle({"batch": said.get("batch", BATCH)}, {})
+    like = {"precision": said["precision"]} if said.get("precision") in CHOICES["precision"] else {}
+    size = batch or trained.batch
+    program = net.compile(size, device=device, threads=threads, train=like, choices=choices)
     fit(path, checkpoint.weights, {name: program.weights[name].shape for name in program.weights})
     for name, array in checkpoint.weights.items():
         program.weights[name] = array

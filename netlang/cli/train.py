@@ -53,6 +53,7 @@ def _batch(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="How the learning rate goes on.")
 @click.option("--optimizer", help="sgd, momentum, nesterov, adam: see `netlang layers`.")
+@click.option("--precision", type=click.Choice(["fast", "strict"]), help="strict: convolutions as they are written.")
 @click.option("--seed", type=click.IntRange(0), help="Of weights, order, shifts and dropout.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @device_option
@@ -77,7 +78,7 @@ def command(file: str, **options: Any) -> None:
         sys.exit(128 + result.interrupted)  # as shells have it: 130 for Ctrl-C
 
 
-FLAGS = ("data", "split", "shift", "epochs", "batch", "lr", "schedule", "optimizer", "seed")
+FLAGS = ("data", "split", "shift", "epochs", "batch", "lr", "schedule", "optimizer", "precision", "seed")
 
 
 def _train(file: str, options: dict[str, Any]) -> tuple[Result, runs.Run, Net]:

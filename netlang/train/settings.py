@@ -34,8 +34,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, words in CHOICES.items():
-            _choice(name, getattr(self, name), words)
+        _choice("split", self.split)
+        _choice("schedule", self.schedule)
         _at_least("epochs", self.epochs, 1)
         _at_least("batch", self.batch, 1)
         _at_least("seed", self.seed, 0)
@@ -77,9 +77,9 @@ def _cast(name: str, value: Any) -> Any:
     return int(number)
 
 
-def _choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise Problem(f"`{name}` is `{value}`, it may be {either(known)}")
+def _choice(name: str, value: str) -> None:
+    if value not in CHOICES[name]:
+        raise Problem(f"`{name}` is `{value}`, it may be {either(CHOICES[name])}")
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -78,6 +78,15 @@ def test_strict_precision_leaves_it_out():
     np.testing.assert_allclose(fast(x), strict(x), rtol=1e-5, atol=1e-6)
 
 
-def test_another_precision_is_refused():
+def test_a_file_may_ask_for_strict_precision():
+    net = from_text("input 16x16x32\nconv3-32, gap, FC-3, soft-max\ntrain: precision=strict")
+
+    assert "winograd" not in str(net.compile(batch=8).stages("evaluate").plan)
+    assert "winograd" in str(net.compile(batch=8, train={"precision": "fast"}).stages("evaluate").plan)
+    assert "winograd" in str(net.compile(batch=8, precision="fast").stages("evaluate").plan)
+
+
+@pytest.mark.parametrize("said", [{"precision": "high"}, {"train": {"precision": "high"}}])
+def test_another_precision_is_refused(said):
     with pytest.raises(ValueError, match="`fast` or `strict`"):
-        from_text("input 4\nFC-2").compile(batch=1, precision="high")
+        from_text("input 4\nFC-2").compile(batch=1, **said)
