@@ -1,12 +1,14 @@
 """`netlang diff`: what differs between two nets."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from pictures import assert_clear
 
+from netlang import catalogue
 from netlang.check import check
 from netlang.cli import main
 from netlang.draw.changes import scene
@@ -59,7 +61,15 @@ def test_resnet_50_and_its_later_form_differ_in_one_line_and_in_macs_alone():
     assert figures(found)["macs"] == (3_857_973_248, 4_089_184_256)
 
 
-@pytest.mark.parametrize("name", ["lenet.net", "resnet.net:50", "googlenet.net", "unet.net", "vgg.net:C", "lstm.net"])
+FEW = ["lenet.net", "resnet.net:50", "googlenet.net", "unet.net", "vgg.net:C", "lstm.net"]
+EVERY = [
+    f"{name}.net" + (f":{variant}" if variant else "")
+    for name in catalogue.names()
+    for variant in catalogue.entry(name).variants or [None]
+]
+
+
+@pytest.mark.parametrize("name", EVERY if os.environ.get("NETLANG_ZOO") == "all" else FEW)
 def test_a_file_does_not_differ_from_its_expansion(name):
     found = example(name)
     comparison = compared(found, net(expanded(found)))
