@@ -1,5 +1,7 @@
 """Winograd's convolution: the same numbers as the direct one, by fewer products."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from kernels import assert_kernel_agrees
@@ -8,7 +10,7 @@ from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.reference import compute as directly
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.winograd import reduce
-from netlang.primitives.winograd.op import AT, BT, SPAN, TILE, WINDOW, G, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import BT, FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
 from netlang.types import Tensor
 
 # n, size, pad, channels in, channels out: whole tiles, tiles at every border, one tile, rows of tiles past the end
@@ -22,8 +24,11 @@ SHAPES = [
 TOLERANCE = {"f32": 1e-5, "f64": 1e-13}  # the transforms multiply by up to 5 and cancel again: five times a plain sum
 
 
-def forms(size, pad):
-    return Contraction("out", (WINDOW, WINDOW), (1, 1), pad, (1, 1), size), Winograd(pad, size)
+WINDOWS = [3, 5]
+
+
+def directly_by(role, window, size, pad):
+    return Contraction(role, (window, window), (1, 1), pad, (1, 1), size)
 
 
 def types(dtype, *shapes):
@@ -32,63 +37,70 @@ def types(dtype, *shapes):
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
-def test_the_kernel_agrees_with_the_reference(n, size, pad, c, f, dtype):
+@pytest.mark.parametrize("window", WINDOWS)
+def test_the_kernel_agrees_with_the_reference(n, size, pad, c, f, window, dtype):
     x, u = types(dtype, ("n", *size, c), (SPAN, SPAN, c, f))
 
-    assert_kernel_agrees(Winograd(pad, size), (x, u), n=n, tolerance=TOLERANCE[dtype])
+    assert_kernel_agrees(Winograd(pad, size, window=window), (x, u), n=n, tolerance=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), [*SHAPES, (2, (5, 4), (1, 1, 1, 1), 150, 40)])
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 def test_the_kernel_that_transforms_weights_on_the_way_agrees_with_the_reference(n, size, pad, c, f, dtype):
-    x, w = types(dtype, ("n", *size, c), (WINDOW, WINDOW, c, f))
+    x, w = types(dtype, ("n", *size, c), (3, 3, c, f))
 
     assert_kernel_agrees(Winograd(pad, size, transformed=False), (x, w), n=n, tolerance=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
-@pytest.mark.parametrize(("most", "large"), [(3, 1 << 30), (200, 0)])
-def test_the_kernel_of_the_gradient_agrees_with_the_reference(n, size, pad, c, f, dtype, most, large, monkeypatch):
+@pytest.mark.parametrize(("window", "most", "large"), [(3, 3, 1 << 30), (5, 3, 1 << 30), (3, 200, 0)])
+def test_the_kernel_of_the_gradient_agrees_with_the_reference(
+    n, size, pad, c, f, dtype, window, most, large, monkeypatch
+):
     monkeypatch.setattr(reduce, "MOST", most)
     monkeypatch.setattr(reduce, "LARGE", large)
-    y = Winograd(pad, size).windows
+    y = Winograd(pad, size, window=window).windows
     x, dy = types(dtype, ("n", *size, c), ("n", *y, f))
 
-    assert_kernel_agrees(WinogradGradient(pad, size), (x, dy), n=n, tolerance=TOLERANCE[dtype])
+    assert_kernel_agrees(WinogradGradient(pad, size, window=window), (x, dy), n=n, tolerance=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("c", "f"), [(16, 32), (5, 19)])
-def test_the_kernel_of_the_weights_agrees_with_the_reference(c, f):
-    assert_kernel_agrees(WinogradWeights(), types("f32", (WINDOW, WINDOW, c, f)), n=1)
+def test_the_kernel_of_the_weights_agrees_with_the_reference(c, f, window):
+    assert_kernel_agrees(WinogradWeights(window), types("f32", (window, window, c, f)), n=1)
 
 
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
-def test_it_is_the_direct_convolution(n, size, pad, c, f):
-    direct, form = forms(size, pad)
-    x, w, y = types("f64", ("n", *size, c), (WINDOW, WINDOW, c, f), ("n", *form.windows, f))
+def test_it_is_the_direct_convolution(n, size, pad, c, f, window):
+    form = Winograd(pad, size, window=window)
+    x, w, y = types("f64", ("n", *size, c), (window, window, c, f), ("n", *form.windows, f))
     rng, run = np.random.default_rng(0), Run(n)
     image, weights, dy = (rng.normal(size=t.arrayed(n)) for t in (x, w, y))
 
-    u = reference(WinogradWeights(), (weights,), WinogradWeights().infer(w), run)
+    transform = WinogradWeights(window)
+    u = reference(transform, (weights,), transform.infer(w), run)
+    wanted = directly(directly_by("out", window, size, pad), (image, weights), y, run)
     np.testing.assert_allclose(
-        reference(form, (image, u), form.infer(x, Tensor("f64", u.shape)), run),
-        directly(direct, (image, weights), y, run),
-        atol=1e-11,
+        reference(form, (image, u), form.infer(x, Tensor("f64", u.shape)), run), wanted, atol=1e-11
     )
-    by = Contraction("weight", (WINDOW, WINDOW), (1, 1), pad, (1, 1), size)
     np.testing.assert_allclose(
-        reference(WinogradGradient(pad, size), (image, dy), w, run), directly(by, (image, dy), w, run), atol=1e-10
+        reference(replace(form, transformed=False), (image, weights), y, run), wanted, atol=1e-11
     )
+    gradient, by = WinogradGradient(pad, size, window=window), directly_by("weight", window, size, pad)
+    np.testing.assert_allclose(reference(gradient, (image, dy), w, run), directly(by, (image, dy), w, run), atol=1e-10)
 
 
-def test_the_matrices_convolve_exactly():
+@pytest.mark.parametrize("window", WINDOWS)
+def test_the_matrices_convolve_exactly(window):
     """Along one axis: At [(G g) * (Bt d)] is the correlation of d with g, in fractions."""
-    d, g = list(range(2, 2 + SPAN)), [3, -1, 5]
+    d, g, form = list(range(2, 2 + SPAN)), [3, -1, 5, 2, -7][:window], FORMS[window]
 
     def times(matrix, vector):
         return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
 
-    found = times(AT, [a * b for a, b in zip(times(G, g), times(BT, d), strict=True)])
+    found = times(form.at, [a * b for a, b in zip(times(form.g, g), times(BT, d), strict=True)])
 
-    assert found == [sum(d[i + u] * g[u] for u in range(WINDOW)) for i in range(TILE)]
+    assert found == [sum(d[i + u] * g[u] for u in range(window)) for i in range(form.tile)]

@@ -45,8 +45,8 @@ def test_a_convolution_has_one_name_before_and_behind_the_passes():
 
     assert names(before, 8) == names(optimise(trained(DEEP), 8), 8)
     assert names(before, 8) == names(optimise(trained(DEEP), 8, strict=True), 8)
-    assert "training 8x16x16x16 to 32 pad 1.1.1.1" in names(before, 8)
-    assert "gradient 8x16x16x32 to 32 pad 0.0.0.0" in names(before, 8)
+    assert "training 3x3 8x16x16x16 to 32 pad 1.1.1.1" in names(before, 8)
+    assert "gradient 3x3 8x16x16x32 to 32 pad 0.0.0.0" in names(before, 8)
 
 
 def test_all_ways_compute_the_same_convolution():

@@ -1,4 +1,4 @@
-"""Convolutions of 3x3 windows and their gradients take fewer products where that is faster.
+"""Convolutions of 3x3 and 5x5 windows and their gradients take fewer products where that is faster.
 
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
 after:   u = WinogradWeights(w)     y = Winograd[pad=1](x, u)     dw = WinogradGradient[pad=1](x, dy)
@@ -19,7 +19,7 @@ from netlang.primitives.map.op import Update
 from netlang.primitives.region.op import Region
 from netlang.primitives.text import SIZES
 from netlang.primitives.winograd.convolve import TILES
-from netlang.primitives.winograd.op import TILE, WINDOW, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import FORMS, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import at_once
 from netlang.primitives.winograd.tiles import LARGE, POINTS
 
@@ -62,7 +62,7 @@ def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxy
         x, other = node.inputs
         if isinstance(form, Winograd) and form.transformed:
             if other not in transformed:
-                weights = WinogradWeights()
+                weights = WinogradWeights(node.made_by.kernel[0])
                 type_ = weights.infer(graph[other].type)
                 new = Node(f"{other}.winograd", weights, (other,), type_, node.span, node.path)
                 transformed[other] = made.add(new).id
@@ -85,7 +85,8 @@ def question(graph: Graph, node: Node, batch: int) -> str | None:
         return None
     kind = "gradient" if isinstance(form, WinogradGradient) else "training" if _trains(graph) else "evaluation"
     pad = ".".join(map(str, form.pad))
-    return f"{kind} {batch}x{form.size[0]}x{form.size[1]}x{channels} to {filters} pad {pad}"
+    size = f"{batch}x{form.size[0]}x{form.size[1]}x{channels}"
+    return f"{kind} {form.window}x{form.window} {size} to {filters} pad {pad}"
 
 
 def ways(name: str) -> list[str]:
@@ -111,24 +112,26 @@ def _promising(graph: Graph, node: Node, batch: int) -> str:
 def _form(of: Contraction) -> Winograd | WinogradGradient:
     """The gradient by the data is a convolution too: of dy, with the weights turned by half a turn."""
     if of.role == "weight":
-        return WinogradGradient(of.pad, of.size)
+        return WinogradGradient(of.pad, of.size, window=of.kernel[0])
     if of.role == "out":
-        return Winograd(of.pad, of.size)
-    top, left, bottom, right = (WINDOW - 1 - side for side in of.pad)
-    return Winograd((top, left, bottom, right), of.windows)
+        return Winograd(of.pad, of.size, window=of.kernel[0])
+    top, left, bottom, right = (of.kernel[0] - 1 - side for side in of.pad)
+    return Winograd((top, left, bottom, right), of.windows, window=of.kernel[0])
 
 
 def _shaped(of: object) -> bool:
-    """Whether it has windows of 3x3 pixels side by side."""
+    """Whether it has windows of a size that there is a form for, pixels side by side."""
     if not isinstance(of, Contraction):
         return False
-    return of.stride == (1, 1) == of.dilation and of.kernel == (WINDOW, WINDOW) and max(of.pad) < WINDOW
+    high, wide = of.kernel
+    return of.stride == (1, 1) == of.dilation and high == wide and high in FORMS and max(of.pad) < high
 
 
 @dataclass(frozen=True)
 class _Work:
-    """Pixels and tiles of a batch, channels, and vectors of 16 filters."""
+    """Pixels of a window, pixels and tiles of a batch, channels, and vectors of 16 filters."""
 
+    window: int
     pixels: int
     tiles: int
     channels: int
@@ -138,7 +141,7 @@ class _Work:
         """Whether Winograd's way promises to be faster. stream: operations for each vector of the points' weights."""
         products = self.channels * self.vectors
         transforms = TRANSFORMS[0] * -(-self.channels // LANES) + TRANSFORMS[1] * self.vectors
-        direct = (self.pixels + READ) * WINDOW * WINDOW * products
+        direct = (self.pixels + READ) * self.window * products
         return direct > GAIN * (self.tiles * (POINTS * products + transforms) + stream * POINTS * products)
 
     @property
@@ -160,5 +163,6 @@ def _work(graph: Graph, node: Node, batch: int) -> _Work:
     x, other = (graph[i].type for i in node.inputs)
     y = other if node.made_by.role == "weight" else node.type
     _, high, wide, filters = y.arrayed(batch)
-    tiles = prod(-(-side // TILE) for side in (high, wide))
-    return _Work(batch * high * wide, batch * tiles, x.channels, -(-filters // 16))
+    taps, tile = prod(node.made_by.kernel), FORMS[node.made_by.kernel[0]].tile
+    tiles = prod(-(-side // tile) for side in (high, wide))
+    return _Work(taps, batch * high * wide, batch * tiles, x.channels, -(-filters // 16))

@@ -26,8 +26,9 @@ def test_wide_convolutions_of_large_images_change_their_form_in_all_roles():
     assert len(kinds(after, WinogradWeights)) == 3
 
 
-def test_the_net_computes_what_it_did():
-    before = layout(trained(WIDE), 8)
+@pytest.mark.parametrize("window", [3, 5])
+def test_the_net_computes_what_it_did(window):
+    before = layout(trained(WIDE.replace("conv3", f"conv{window}")), 8)
 
     after = winograd(before, 8)
 
@@ -36,7 +37,7 @@ def test_the_net_computes_what_it_did():
 
 
 @pytest.mark.parametrize(
-    "line", ["conv3-8", "conv3-64/2", "conv5-64", "conv3-64 dilation=2", "conv1-64", "conv1x3-64", "conv3-64 groups=32"]
+    "line", ["conv3-8", "conv3-64/2", "conv7-64", "conv3-64 dilation=2", "conv1-64", "conv1x3-64", "conv3-64 groups=32"]
 )
 def test_narrow_or_strided_or_other_windows_stay_as_they_are(line):
     after = winograd(layout(evaluated(f"input 16x16x32\n{line}\n"), 8), 8)

@@ -11,7 +11,7 @@ from math import ceil
 
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd.op import SPAN, TILE, WINDOW, G, Winograd
+from netlang.primitives.winograd.op import FORMS, SPAN, Form, Winograd
 from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, scattered, twice
 
 TILES, MANY = 36, 96  # of a block; the latter where given weights pass `LARGE` bytes: each block reads them
@@ -27,7 +27,8 @@ def convolve(
     of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
     rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
     high, wide = primitive.windows
-    tiles_h, tiles_w = -(-high // TILE), -(-wide // TILE)
+    form = FORMS[primitive.window]
+    tiles_h, tiles_w = -(-high // form.tile), -(-wide // form.tile)
     tiles, passing = batch * tiles_h * tiles_w, not primitive.transformed
     block = -(-tiles // -(-tiles // (primitive.block or TILES)))
     if not passing:
@@ -50,10 +51,10 @@ def convolve(
         POINTS * (part * LANES * vectors * to.vector + APART) * passing,
         POINTS * (-(-block // rows) * rows * vectors * to.vector + APART),
         POINTS * pixel,
-        TILE * TILE * to.vector,
+        form.tile * form.tile * to.vector,
         transformed * (not passing),
     )
-    lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(formula)]
+    lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(formula, form)]
     return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * passing))
 
 
@@ -63,7 +64,7 @@ def _block(target: Target, tiles: int, wanted: int, rows: int) -> int:
     return ceil(tiles / blocks / rows) * rows
 
 
-def _lines(formula: Formula) -> list[str]:
+def _lines(formula: Formula, form: Form) -> list[str]:
     g = formula.geometry
     return [
         *formula.prologue(),
@@ -74,7 +75,7 @@ def _lines(formula: Formula) -> list[str]:
         "m_at = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
         f"patch = m_at + {POINTS} * m_row",
         f"made_at = patch + {POINTS} * pixel",
-        f"v_at = u_at = made_at + {TILE * TILE} * {g.vector}",
+        f"v_at = u_at = made_at + {form.tile * form.tile} * {g.vector}",
         "tiles = examples(team) * tiles_h * tiles_w",
         "block, stop = 0, (tiles + tiles_block - 1) // tiles_block",
         f"u_step = columns * {g.vector}",
@@ -85,12 +86,12 @@ def _lines(formula: Formula) -> list[str]:
         "else:",
         "    block, stop = split(stop, thread, threads(team))",
         "while block < stop:",
-        *indented(_tiles(formula)),
+        *indented(_tiles(formula, form)),
         "    block += 1",
     ]
 
 
-def _tiles(formula: Formula) -> list[str]:
+def _tiles(formula: Formula, form: Form) -> list[str]:
     """A block: the thread's share of its tiles is gathered, and its groups of columns are made."""
     g = formula.geometry
     to = f"v_at + c // most * {POINTS} * v_row + t * v_tile + (c - c // most * most) * {g.vector}"
@@ -103,7 +104,7 @@ def _tiles(formula: Formula) -> list[str]:
         "    part, last = split(parts, thread, threads(team))",
         "for t in range(begin, end):",
         *indented(place()),
-        *indented(gathered(g, to)),
+        *indented(gathered(g, form, to)),
         "if passing == 1:",
         "    barrier(team, thread)",
         "while part < last:",
@@ -113,19 +114,23 @@ def _tiles(formula: Formula) -> list[str]:
         f"        u = weights + part * tile_columns * {g.vector}",
         "        if passing == 1:",
         "            u = u_at",
-        *indented(_weights(g), 3),
+        *indented(_weights(g, form), 3),
         *indented(_products(g), 2),
         "        done += most",
-        *indented(scattered(formula)),
+        *indented(scattered(formula, form)),
         "    part += 1",
         "if passing == 1:",
         "    barrier(team, thread)",
     ]
 
 
-def _weights(g: Geometry) -> list[str]:
+def _weights(g: Geometry, form: Form) -> list[str]:
     """U of some channels and one group of columns: G w Gt."""
-    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * WINDOW + b} * tap)" for a in range(WINDOW) for b in range(WINDOW)]
+    loads = [
+        f"d{a}_{b} = load_{g.dtype}(at + {a * form.window + b} * tap)"
+        for a in range(form.window)
+        for b in range(form.window)
+    ]
     stores = [f"store_{g.dtype}(to + {a * SPAN + b} * u_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     return [
         f"tap = k * columns * {g.vector}",
@@ -134,7 +139,7 @@ def _weights(g: Geometry) -> list[str]:
         "    for q in range(tile_columns):",
         "        column = min_i64(part * tile_columns + q, columns - 1)",
         f"        at = weights + ((done * 16 + c) * columns + column) * {g.vector}",
-        *indented([*loads, *twice(G, g.dtype), *stores], 2),
+        *indented([*loads, *twice(form.g, g.dtype), *stores], 2),
         f"        to += {g.vector}",
     ]
 

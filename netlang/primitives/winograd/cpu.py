@@ -3,7 +3,7 @@
 from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 from netlang.primitives.winograd.convolve import convolve
-from netlang.primitives.winograd.op import SPAN, WINDOW, G, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
 from netlang.primitives.winograd.tiles import twice
 
@@ -29,10 +29,14 @@ def weights_draft(
 ) -> Draft:
     """G w Gt, threads over the channels."""
     (w,) = inputs
-    g = Geometry(w.type, "w")
+    g, form = Geometry(w.type, "w"), FORMS[primitive.window]
     arguments = Arguments()
     arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=w.type.arrayed(0)[2], columns=g.columns)
-    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * WINDOW + b} * rows)" for a in range(WINDOW) for b in range(WINDOW)]
+    loads = [
+        f"d{a}_{b} = load_{g.dtype}(at + {a * form.window + b} * rows)"
+        for a in range(form.window)
+        for b in range(form.window)
+    ]
     stores = [f"store_{g.dtype}(to + {a * SPAN + b} * rows, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     lines = [
         f"rows = channels * columns * {g.vector}",
@@ -40,7 +44,7 @@ def weights_draft(
         "while item < stop:",
         f"    at = w + item * {g.vector}",
         f"    to = u + item * {g.vector}",
-        *indented([*loads, *twice(G, g.dtype), *stores]),
+        *indented([*loads, *twice(form.g, g.dtype), *stores]),
         "    item += 1",
     ]
     return drafted("winograd_weights", arguments, lines)

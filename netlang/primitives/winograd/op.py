@@ -1,6 +1,7 @@
-"""Convolutions of 3x3 windows by fewer products: F(4x4, 3x3), 2.25 products an output pixel instead of 9.
+"""Convolutions of 3x3 and 5x5 windows by fewer products.
 
-y = At [ (G w Gt) * (Bt x B) ] A for every tile of 4x4 output pixels and 6x6 input pixels, `*` summed over the channels
+F(4x4, 3x3) takes 36 products for 16 output pixels, 2.25 a pixel instead of 9; F(2x2, 5x5) 36 for 4, 9 instead of 25.
+y = At [ (G w Gt) * (Bt x B) ] A for every tile of output pixels and 6x6 input pixels, `*` summed over the channels
 (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308, section 4.1). The matrices are those of Toom and Cook for the
 points below: exact in exact arithmetic.
 """
@@ -11,8 +12,7 @@ from fractions import Fraction
 from netlang.primitives.primitive import Primitive
 from netlang.types import BATCH, Tensor
 
-TILE, WINDOW = 4, 3  # output pixels of a tile, and pixels of a window, along each axis
-SPAN = TILE + WINDOW - 1  # input pixels of a tile
+SPAN = 6  # input pixels of a tile along each axis, whatever the window: output pixels and window's pixels less 1
 # and infinity. 0, ±1, ±2 has an error half as large again (Barabasz et al. 2020, arXiv:1803.10986)
 POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
 
@@ -20,8 +20,26 @@ Matrix = tuple[tuple[Fraction, ...], ...]
 
 
 @dataclass(frozen=True)
+class Form:
+    """F(tile x tile, window x window): pixels along each axis, and the matrices; Bt is that of all forms.
+
+    at[i, a] takes products at the points to output pixels, g[a, u] the window's pixels to the points
+    """
+
+    tile: int
+    window: int
+    at: Matrix
+    g: Matrix
+
+
+@dataclass(frozen=True)
 class WinogradWeights(Primitive):
-    """u[a,b,c,f] = sum over u,v of G[a,u] * w[u,v,c,f] * G[b,v]"""
+    """u[a,b,c,f] = sum over u,v of G[a,u] * w[u,v,c,f] * G[b,v]
+
+    window: height and width of the windows, in pixels
+    """
+
+    window: int = 3
 
     def infer(self, w: Tensor) -> Tensor:
         return w.with_shape(SPAN, SPAN, *w.shape[2:])
@@ -35,6 +53,7 @@ class Winograd(Primitive):
     size: height and width of x, in pixels
     transformed: w is what `WinogradWeights` makes of it; else w itself
     block: about how many tiles are transformed before their products; 0 for the usual number
+    window: height and width of the windows, in pixels
 
     Formed by `passes/winograd.py`, behind differentiation: it needs no gradient.
     """
@@ -43,6 +62,7 @@ class Winograd(Primitive):
     size: tuple[int, int]
     transformed: bool = True
     block: int = 0
+    window: int = 3
 
     def infer(self, x: Tensor, w: Tensor) -> Tensor:
         return x.with_shape(BATCH, *self.windows, w.channels)
@@ -51,7 +71,7 @@ class Winograd(Primitive):
     def windows(self) -> tuple[int, int]:
         """Height and width of y."""
         top, left, bottom, right = self.pad
-        return self.size[0] + top + bottom - WINDOW + 1, self.size[1] + left + right - WINDOW + 1
+        return self.size[0] + top + bottom - self.window + 1, self.size[1] + left + right - self.window + 1
 
 
 @dataclass(frozen=True)
@@ -59,27 +79,25 @@ class WinogradGradient(Primitive):
     """dw[u,v,c,f] = sum over n,i,j of x[n, i + u - top, j + v - left, c] * dy[n,i,j,f]
 
     dw = Gt [ sum over tiles of (Bt x B) * (A dy At) ] G: the adjoint of the above, of each c with each f.
-    pad, size, block: as in `Winograd`
+    pad, size, block, window: as in `Winograd`
     """
 
     pad: tuple[int, int, int, int]
     size: tuple[int, int]
     block: int = 0
+    window: int = 3
 
     def infer(self, x: Tensor, dy: Tensor) -> Tensor:
-        return x.with_shape(WINDOW, WINDOW, x.channels, dy.channels)
+        return x.with_shape(self.window, self.window, x.channels, dy.channels)
 
 
-def _toom_cook() -> tuple[Matrix, Matrix, Matrix]:
-    """At, G and Bt: values of polynomials at the points, and the way back; the last point is infinity."""
-    at = [[p**k for p in POINTS] + [Fraction(k == TILE - 1)] for k in range(TILE)]
-    g = [[p**k / _apart(p) for k in range(WINDOW)] for p in POINTS]
-    g.append([Fraction(k == WINDOW - 1) for k in range(WINDOW)])
-    bt = []
-    for p in POINTS:
-        bt.append([*_product([q for q in POINTS if q != p]), Fraction(0)])
-    bt.append(_product(list(POINTS)))
-    return tuple(map(tuple, at)), tuple(map(tuple, g)), tuple(map(tuple, bt))
+def _form(window: int) -> Form:
+    """Values of polynomials at the points, and the way back; the last point is infinity."""
+    tile = SPAN + 1 - window
+    at = [(*(p**k for p in POINTS), Fraction(k == tile - 1)) for k in range(tile)]
+    g = [tuple(p**k / _apart(p) for k in range(window)) for p in POINTS]
+    last = tuple(Fraction(k == window - 1) for k in range(window))
+    return Form(tile, window, tuple(at), (*g, last))
 
 
 def _apart(p: Fraction) -> Fraction:
@@ -99,4 +117,8 @@ def _product(roots: list[Fraction]) -> list[Fraction]:
     return found
 
 
-AT, G, BT = _toom_cook()
+BT: Matrix = (
+    *((*_product([q for q in POINTS if q != p]), Fraction(0)) for p in POINTS),
+    tuple(_product(list(POINTS))),
+)
+FORMS = {window: _form(window) for window in (3, 5)}

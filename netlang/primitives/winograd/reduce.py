@@ -1,4 +1,4 @@
-"""The weight gradient by Winograd: sums over tiles of V[36][c] by Z[36][f], then back to 3x3 windows.
+"""The weight gradient by Winograd: sums over tiles of V[36][c] by Z[36][f], then back to windows.
 
 A block of tiles is transformed by all threads together; behind a barrier each thread adds products of its own
 (point, channels, filters) to the sums, which lie as the product writes them. Where one block is all and the sums are
@@ -8,7 +8,7 @@ are in its second cache. Nothing is added across threads.
 
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd.op import AT, SPAN, TILE, WINDOW, G, Matrix, WinogradGradient
+from netlang.primitives.winograd.op import FORMS, SPAN, Form, Matrix, WinogradGradient
 from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, twice
 
 MOST = 200  # tiles of a block: of several each adds to all sums, 38 MB at 512 channels; 32: 104 for 47 ms at 28x28x512
@@ -24,12 +24,12 @@ def reduce(
     x, dy = inputs
     of, by = Geometry(x.type, "c"), Geometry(dy.type, "c")
     rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
+    form = FORMS[primitive.window]
     _, high, wide, _ = dy.type.arrayed(0)
-    tiles = batch * -(-high // TILE) * -(-wide // TILE)
+    tiles = batch * -(-high // form.tile) * -(-wide // form.tile)
     once = not primitive.block and at_once(tiles, POINTS * of.channels * by.columns * of.vector)
-    block = (
-        tiles | 1 if once else -(-tiles // -(-tiles // (primitive.block or MOST)))
-    )  # odd: panels begin in different sets of a cache
+    most = primitive.block or MOST
+    block = tiles | 1 if once else -(-tiles // -(-tiles // most))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
     arguments = Arguments()
@@ -40,14 +40,14 @@ def reduce(
         channels=of.channels, x_columns=of.columns, columns=by.columns,
         pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
         height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
-        high=high, wide=wide, tiles_h=-(-high // TILE), tiles_w=-(-wide // TILE), tiles_block=block,
+        high=high, wide=wide, tiles_h=-(-high // form.tile), tiles_w=-(-wide // form.tile), tiles_block=block,
     )  # fmt: skip
     groups = -(-row_blocks // HIGH) if once else row_blocks
     point = (-(-row_blocks // groups) if once else row_blocks * column_blocks) * tile + APART
     arguments.add(once=int(once), groups=groups, point=point)
     own = (8 * (rows + vectors), POINTS * of.columns * of.vector, POINTS * point * once)
     shared = POINTS * (block * (of.columns + by.columns) * of.vector + 2 * APART), POINTS * point * (not once)
-    lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of)]
+    lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of, form)]
     return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
 
 
@@ -56,7 +56,7 @@ def at_once(tiles: int, sums: int) -> bool:
     return tiles <= FEW and sums > LARGE
 
 
-def _lines(g: Geometry) -> list[str]:
+def _lines(g: Geometry, form: Form) -> list[str]:
     return [
         "table = own",
         "patch = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
@@ -71,8 +71,8 @@ def _lines(g: Geometry) -> list[str]:
         "    begin, end = split(some, thread, threads(team))",
         "    for t in range(begin, end):",
         *indented(place(), 2),
-        *indented(gathered(g, f"v_at + t * {g.vector} + c * column_step"), 2),
-        *indented(_spread(g), 2),
+        *indented(gathered(g, form, f"v_at + t * {g.vector} + c * column_step"), 2),
+        *indented(_spread(g, form), 2),
         "    barrier(team, thread)",
         "    if once == 0:",
         *indented(_added(g), 2),
@@ -91,27 +91,27 @@ def _lines(g: Geometry) -> list[str]:
         "            line = c // tile_rows",
         f"            at = sum_at + line * across + ((c - line * tile_rows) * tile_columns + q) * {g.vector}",
         "            column = part * tile_columns + q",
-        *indented(_windows(g), 3),
+        *indented(_windows(g, form), 3),
         "    item += 1",
     ]
 
 
-def _spread(g: Geometry) -> list[str]:
+def _spread(g: Geometry, form: Form) -> list[str]:
     """Z of one tile: A dy At, zeros for pixels behind the border."""
     loads = []
-    for a in range(TILE):
-        for b in range(TILE):
+    for a in range(form.tile):
+        for b in range(form.tile):
             loads += [
                 f"d{a}_{b} = splat_{g.dtype}(0.0)",
-                f"if i * {TILE} + {a} < high and j * {TILE} + {b} < wide:",
+                f"if i * {form.tile} + {a} < high and j * {form.tile} + {b} < wide:",
                 f"    d{a}_{b} = load_{g.dtype}(at + ({a} * wide + {b}) * y_pixel)",
             ]
     stores = [f"store_{g.dtype}(to + {a * SPAN + b} * z_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     return [
-        f"at = dy + ((image * high + i * {TILE}) * wide + j * {TILE}) * y_pixel",
+        f"at = dy + ((image * high + i * {form.tile}) * wide + j * {form.tile}) * y_pixel",
         f"to = z_at + t * {g.vector}",
         "for c in range(columns):",
-        *indented([*loads, *twice(_turned(AT), g.dtype), *stores]),
+        *indented([*loads, *twice(_turned(form.at), g.dtype), *stores]),
         f"    at += {g.vector}",
         "    to += column_step",
     ]
@@ -167,15 +167,15 @@ def _channels(g: Geometry) -> list[str]:
     ]
 
 
-def _windows(g: Geometry) -> list[str]:
-    """Gt S G: the sums of channel `c` and 16 filters at `at` as a 3x3 window."""
+def _windows(g: Geometry, form: Form) -> list[str]:
+    """Gt S G: the sums of channel `c` and 16 filters at `at` as a window."""
     loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * SPAN + b} * point)" for a in range(SPAN) for b in range(SPAN)]
     stores = [
-        f"store_{g.dtype}(to + {a * WINDOW + b} * channels * y_pixel, r{a}_{b})"
-        for a in range(WINDOW)
-        for b in range(WINDOW)
+        f"store_{g.dtype}(to + {a * form.window + b} * channels * y_pixel, r{a}_{b})"
+        for a in range(form.window)
+        for b in range(form.window)
     ]
-    return [f"to = dw + c * y_pixel + column * {g.vector}", *loads, *twice(_turned(G), g.dtype), *stores]
+    return [f"to = dw + c * y_pixel + column * {g.vector}", *loads, *twice(_turned(form.g), g.dtype), *stores]
 
 
 def _turned(matrix: Matrix) -> Matrix:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from netlang.primitives.reference import Array, Run
-from netlang.primitives.winograd.op import AT, BT, SPAN, TILE, G, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import BT, FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
 from netlang.types import Tensor
 
 
@@ -11,26 +11,27 @@ def compute(
     primitive: Winograd | WinogradWeights | WinogradGradient, inputs: tuple[Array, ...], result: Tensor, run: Run
 ) -> Array:
     """The transformed weights, what they make of an image, or their gradient."""
-    g, bt, at = (np.array(matrix, dtype=inputs[0].dtype) for matrix in (G, BT, AT))
+    form = FORMS[primitive.window]
+    g, bt, at = (np.array(matrix, dtype=inputs[0].dtype) for matrix in (form.g, BT, form.at))
     if isinstance(primitive, WinogradWeights):
         return np.asarray(np.einsum("au,uvcf,bv->abcf", g, inputs[0], g))
     x, other = inputs
     if isinstance(primitive, Winograd) and not primitive.transformed:
         other = np.einsum("au,uvcf,bv->abcf", g, other, g)
     high, wide = other.shape[1:3] if isinstance(primitive, WinogradGradient) else primitive.windows
-    size = (-(-high // TILE) * TILE, -(-wide // TILE) * TILE)
-    whole = _placed(x, (size[0] + SPAN - TILE, size[1] + SPAN - TILE), primitive.pad[:2])
-    tiles = [(i, j) for i in range(0, size[0], TILE) for j in range(0, size[1], TILE)]
+    size = (-(-high // form.tile) * form.tile, -(-wide // form.tile) * form.tile)
+    whole = _placed(x, (size[0] + SPAN - form.tile, size[1] + SPAN - form.tile), primitive.pad[:2])
+    tiles = [(i, j) for i in range(0, size[0], form.tile) for j in range(0, size[1], form.tile)]
     gathered = {at_: np.einsum("ai,nijc,bj->nabc", bt, _cut(whole, at_, SPAN), bt) for at_ in tiles}
     if isinstance(primitive, WinogradGradient):
         dy = _placed(other, size, (0, 0))
-        spread = {at_: np.einsum("ia,nijf,jb->nabf", at, _cut(dy, at_, TILE), at) for at_ in tiles}
+        spread = {at_: np.einsum("ia,nijf,jb->nabf", at, _cut(dy, at_, form.tile), at) for at_ in tiles}
         total = sum(np.einsum("nabc,nabf->abcf", gathered[at_], spread[at_]) for at_ in tiles)
         return np.asarray(np.einsum("au,abcf,bv->uvcf", g, total, g))
     y = np.zeros((len(x), *size, other.shape[3]), x.dtype)
     for at_ in tiles:
         m = np.einsum("nabc,abcf->nabf", gathered[at_], other)
-        _cut(y, at_, TILE)[:] = np.einsum("ia,nabf,jb->nijf", at, m, at)
+        _cut(y, at_, form.tile)[:] = np.einsum("ia,nabf,jb->nijf", at, m, at)
     return y[:, :high, :wide]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from netlang.primitives.text import Formula, Geometry, indented
-from netlang.primitives.winograd.op import AT, BT, SPAN, TILE, Matrix
+from netlang.primitives.winograd.op import BT, SPAN, Form, Matrix
 
 POINTS = SPAN * SPAN  # products of a tile
 LARGE = 4 << 20  # bytes of a layer's weights at all points: more does not stay near
@@ -21,13 +21,13 @@ def place() -> list[str]:
     ]
 
 
-def gathered(g: Geometry, to: str) -> list[str]:
+def gathered(g: Geometry, form: Form, to: str) -> list[str]:
     """V of one tile, Bt x B, its points `v_row` apart. to: the text of where column c of it goes"""
     loads = [f"d{a}_{b} = load_{g.dtype}(at + {a} * line + {b} * pixel)" for a in range(SPAN) for b in range(SPAN)]
     stores = [f"store_{g.dtype}(to + {a * SPAN + b} * v_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     return [
-        f"h = i * {TILE} - top",
-        f"w = j * {TILE} - left",
+        f"h = i * {form.tile} - top",
+        f"w = j * {form.tile} - left",
         "line = width * pixel",
         "at = x + ((image * height + h) * width + w) * pixel",
         f"if h < 0 or w < 0 or h + {SPAN} > height or w + {SPAN} > width:",
@@ -56,18 +56,20 @@ def _copied(g: Geometry) -> list[str]:
     ]
 
 
-def scattered(formula: Formula) -> list[str]:
+def scattered(formula: Formula, form: Form) -> list[str]:
     """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
     g = formula.geometry
     loads = [f"d{a}_{b} = load_{g.dtype}(m + {a * SPAN + b} * m_row)" for a in range(SPAN) for b in range(SPAN)]
     stores = [
-        f"store_{g.dtype}(made_at + {(a * TILE + b) * g.vector}, r{a}_{b})" for a in range(TILE) for b in range(TILE)
+        f"store_{g.dtype}(made_at + {(a * form.tile + b) * g.vector}, r{a}_{b})"
+        for a in range(form.tile)
+        for b in range(form.tile)
     ]
     pixel = [
-        f"place = (i * {TILE} + a) * wide + j * {TILE} + b",
+        f"place = (i * {form.tile} + a) * wide + j * {form.tile} + b",
         "position = image * places + place",
         f"at = (position * columns + column) * {g.vector}",
-        f"v_y = load_{g.dtype}(made_at + (a * {TILE} + b) * {g.vector})",
+        f"v_y = load_{g.dtype}(made_at + (a * {form.tile} + b) * {g.vector})",
         *formula.lines(("made",)),
         f"store_{g.dtype}(y + at, made)",
     ]
@@ -76,10 +78,10 @@ def scattered(formula: Formula) -> list[str]:
         *indented(place()),
         "    for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
         f"        m = m_at + (t * tile_columns + q) * {g.vector}",
-        *indented([*loads, *twice(AT, g.dtype), *stores], 2),
+        *indented([*loads, *twice(form.at, g.dtype), *stores], 2),
         "        column = part * tile_columns + q",
-        f"        for a in range(min_i64({TILE}, high - i * {TILE})):",
-        f"            for b in range(min_i64({TILE}, wide - j * {TILE})):",
+        f"        for a in range(min_i64({form.tile}, high - i * {form.tile})):",
+        f"            for b in range(min_i64({form.tile}, wide - j * {form.tile})):",
         *indented(pixel, 4),
     ]
 
