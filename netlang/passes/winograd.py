@@ -25,6 +25,7 @@ from netlang.primitives.winograd.tiles import LARGE, POINTS
 
 GAIN = 1.1  # how much faster it must promise to be: the promise is rough
 NARROWEST = 16  # channels and filters
+FEWEST = {3: 16 * 16, 5: 48 * 128}  # channels times filters by window: a form is five more kernels to compile
 TRANSFORMS = 500, 400  # vector operations of a tile for 16 channels, and for 16 filters
 READ = 25  # those that reading a vector of weights takes, which are read from memory
 PASSING = 12  # those that transforming a vector of weights on the way takes, for each block of tiles
@@ -81,7 +82,7 @@ def question(graph: Graph, node: Node, batch: int) -> str | None:
     if not isinstance(form, Winograd | WinogradGradient):
         return None
     channels, filters = graph[node.inputs[0]].type.channels, node.type.channels
-    if min(channels, filters) < NARROWEST:
+    if min(channels, filters) < NARROWEST or channels * filters < FEWEST[form.window]:
         return None
     kind = "gradient" if isinstance(form, WinogradGradient) else "training" if _trains(graph) else "evaluation"
     pad = ".".join(map(str, form.pad))
@@ -129,7 +130,10 @@ def _shaped(of: object) -> bool:
 
 @dataclass(frozen=True)
 class _Work:
-    """Pixels of a window, pixels and tiles of a batch, channels, and vectors of 16 filters."""
+    """Pixels of a window, pixels and tiles of a batch, channels, and vectors of 16 filters.
+
+    Of the pixels of x and y the fewer count: what falls outside costs the direct way nothing.
+    """
 
     window: int
     pixels: int
@@ -165,4 +169,5 @@ def _work(graph: Graph, node: Node, batch: int) -> _Work:
     _, high, wide, filters = y.arrayed(batch)
     taps, tile = prod(node.made_by.kernel), FORMS[node.made_by.kernel[0]].tile
     tiles = prod(-(-side // tile) for side in (high, wide))
-    return _Work(taps, batch * high * wide, batch * tiles, x.channels, -(-filters // 16))
+    pixels = batch * min(x.positions, high * wide)
+    return _Work(taps, pixels, batch * tiles, x.channels, -(-filters // 16))
