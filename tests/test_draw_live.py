@@ -33,6 +33,13 @@ outer(4) x2
 outer(8)
 FC-3, softmax
 """
+USES = [  # blocks in branches, that read labels, at two ends, in blocks, and with recurrent layers
+    "block a(w): conv3-w\ninput 8x8x4\nconcat[ a(3) x2 | a(4), maxpool3/1 | identity ]\nresidual[a(11)]\n",
+    "block up(w, @s): concat[ identity | @s ], conv3-w\ninput 8x8x4\nconv3-8 @p\nup(8, @p) x3\nup(8, @p)\n",
+    "block aux: gap, FC-3, softmax\ninput 8x8x4\nconv3-8 @p\nconv3-8\naux, output\n@p, aux, output s side\n",
+    "block a: conv3-4\nblock b: a x3, maxpool\nblock c: b, b\ninput 64x64x3\nc, c\nFC-3, softmax\n",
+    "block l(n): lstm-n, dropout 0.5\ninput Tx4\nl(5) x2\nl(6), last\nFC-3, softmax\n",
+]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -130,6 +137,18 @@ def test_a_drawing_with_a_block_opened_is_clear(name, style):
         assert_clear(
             page.scene(gathered(each.picture), volumes) if style == "volumes" else page.scene(each.picture, Boxes())
         )
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize("source", [NESTED, *USES])
+def test_blocks_open_wherever_they_are_used(source, depth):
+    net = check(parse(Source("t.net", source)))
+    found = picture(net, depth)
+    volumes = Volumes.of(found)
+
+    for each in unfolded(net, found):
+        assert_clear(page.scene(each.picture, Boxes(unroll=2)))
+        assert_clear(page.scene(gathered(each.picture), volumes))
 
 
 def test_what_stands_above_an_opened_block_stays_where_it_is():

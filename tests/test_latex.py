@@ -79,7 +79,12 @@ def document(name, folder):
 
 @pytest.mark.parametrize("name", EVERY if ALL else WIDE)
 def test_no_equation_is_wider_than_the_page(name, tmp_path):
-    for block in re.findall(r"begin.align..\n(.*?)\n.end.align", document(name, tmp_path), re.S):
+    assert_fits(document(name, tmp_path))
+
+
+def assert_fits(text):
+    """The widest left and the widest right side of each block stand beside one another."""
+    for block in re.findall(r"begin.align..\n(.*?)\n.end.align", text, re.S):
         halves = [line.strip().removesuffix(r" \\").partition("&") for line in block.split("\n")]
         left, right = (max(measure(half[k]) for half in halves) for k in (0, 2))
         assert left + right < PAGE, block
@@ -96,6 +101,16 @@ if ALL and shutil.which("pdflatex"):
         assert [
             width for width in map(float, re.findall(r"Overfull .hbox .([.\d]+)pt", done.stdout)) if width > 2
         ] == []
+
+
+def test_names_of_any_length_leave_room_for_equations(tmp_path):
+    name = "a_block_whose_name_goes_on_and_on_and_on_and_on"
+    body = (
+        f"block {name}(w): residual[ conv3-w gelu, conv3-w swish ] softplus\ndefault conv: bn\ninput 16x16x3\nconv3-8\n"
+    )
+    (tmp_path / "a.net").write_text(f"{body}{name}(8) x2\ngap, FC-3 prelu, softmax\n")
+
+    assert_fits(run(tmp_path / "a.net").stdout)
 
 
 LONG = [

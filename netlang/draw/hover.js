@@ -48,9 +48,15 @@
     var after = shown.querySelector('[data-opens="' + number + '"]');
     if (after) {
       var now = after.getBoundingClientRect();
-      window.scrollBy(now.left - before.left, now.top - before.top);
+      scroller().scrollBy(now.left - before.left, now.top - before.top);
       if (typed) { after.focus({ preventScroll: true }); }
     }
+  }
+
+  function scroller() { // what moves the drawing on its page
+    var around = svg.parentElement;
+    while (around && around.scrollHeight <= around.clientHeight) { around = around.parentElement; }
+    return around || window;
   }
 
   function turn(number) {

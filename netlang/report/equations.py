@@ -29,6 +29,7 @@ from netlang.primitives.window.op import Window
 from netlang.types import Tensor
 
 INDICES = {1: "f", 2: "n,f", 3: "n,t,f", 4: "n,i,j,f"}  # of values by the number of axes
+LONGEST = 36  # letters of a layer's name above a symbol; of a longer one the end is kept
 STORED = {0: "", 1: "f", 2: "c,f", 4: "u,v,c,f", 6: "i,j,u,v,c,f"}  # of what has no batch
 
 
@@ -85,7 +86,8 @@ def _barred(said: str, *, bar: bool) -> str:
 def _of(letter: str, owner: str, here: str) -> str:
     """A letter with the layer it belongs to above, unless it belongs to the layer that is told of."""
     owner = "" if owner == here else owner.removeprefix(f"{here}.")
-    return f"{letter}^{{{_tex('text', plain(owner))}}}" if owner else letter
+    said = plain(owner) if len(owner) <= LONGEST else r"\dots " + plain(owner[-LONGEST:])
+    return f"{letter}^{{{_tex('text', said)}}}" if owner else letter
 
 
 def symbol(node: Node, here: str) -> str:
