@@ -69,9 +69,9 @@ EVERY = sorted(path.stem for path in EXAMPLES.glob("*.net"))
 
 
 def document(name, folder):
-    """A document with the equations of an example, its open sizes set to 16."""
+    """A document with the equations of an example, its open sizes set to 32."""
     text = (EXAMPLES / f"{name}.net").read_text()
-    sizes = [f"--set={letter}=16" for letter in "HWT" if re.search(rf"^input .*\b{letter}|x{letter}x", text, re.M)]
+    sizes = [f"--set={letter}=32" for letter in "HWT" if re.search(rf"^input .*\b{letter}|x{letter}x", text, re.M)]
     done = run(EXAMPLES / f"{name}.net", "--document", *sizes, "-o", folder / "x.tex")
     assert done.exit_code == 0, done.stderr
     return (folder / "x.tex").read_text()
