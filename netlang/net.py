@@ -147,6 +147,7 @@ class Net:
         seconds: float = 300,
         threads: int | None = None,
         lengths: bool = False,
+        device: str = "cpu",
     ) -> "Gradients":
         """Every gradient beside central differences, in float64, with random numbers for everything.
 
@@ -154,13 +155,14 @@ class Net:
         size: height and width of images, or length of sequences; by default large nets are made smaller
         seconds: how long it may take; what is not done then stands in `.late`
         lengths: whether the examples of sequences have different lengths
+        device: "cpu" or "cuda", what computes gradients and losses
         Returns what was found: `.ok`, `.worst`, `.rows`; it prints as the table of `netlang gradcheck`.
         Raises NetError, or Problem where the size does not suit.
         """
         from netlang.gradcheck import gradcheck
 
         _whole("batch", 1 if batch is None else batch, 1, LARGEST_BATCH)
-        return gradcheck(self, batch, size, seed, tolerance, seconds, threads, lengths)
+        return gradcheck(self, batch, size, seed, tolerance, seconds, threads, lengths, device=device)
 
     def export(
         self,

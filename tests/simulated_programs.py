@@ -133,6 +133,12 @@ def every_loss():
         agree(netlang.from_text(f"input 5\nFC-3, soft-max\ntrain: optimizer={word} lr=0.1"))
 
 
+def gradients():
+    """Central differences, in float64."""
+    found = netlang.from_text("input 3x3x1\nconv2-2 valid sigmoid\nFC-2, soft-max").gradcheck(device="cuda")
+    say(f"{len(found.rows)} gradients, {'right' if found.ok else found}")
+
+
 def arrays():
     """Arrays on the GPU are read there, and answered there, as many as there are."""
     net = netlang.from_text(NETS["conv"])
@@ -180,7 +186,7 @@ def refused():
 
 
 if __name__ == "__main__":
-    many = {"losses": every_loss, "arrays": arrays, "refused": refused}
+    many = {"losses": every_loss, "arrays": arrays, "refused": refused, "gradients": gradients}
     for what in sys.argv[1:]:
         say(what)
         if what in many:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlang.cli.file import file_argument, json_option, set_option
-from netlang.cli.nets import opened, plainly
+from netlang.cli.nets import opened, plainly, refuse_missing
 from netlang.net import LARGEST_BATCH, LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @click.option("--lengths", is_flag=True, help="Give the examples of sequences different lengths.")
+@click.option(
+    "--device", "on", type=click.Choice(["cpu", "cuda", "cpu,cuda"]), default="cpu", show_default=True, help="Or both."
+)
 @json_option
 def command(
     file: str,
@@ -40,6 +43,7 @@ def command(
     seconds: float,
     threads: int | None,
     lengths: bool,
+    on: str,
     as_json: bool,
 ) -> None:
     """Compare the gradient of each weight and input with central differences, compiled for float64.
@@ -50,9 +54,19 @@ def command(
         raise click.UsageError(f"{'--tolerance' if math.isnan(tolerance) else '--time'} is a number, not NaN")
     places = _places(size)
     with plainly(as_json):
-        found = _found(opened(file, settings), batch, places, seed, tolerance, seconds, threads, lengths)
-        click.echo(json.dumps(found.json()) if as_json else str(found))
-    if not found.ok:
+        net = opened(file, settings)
+        devices = on.split(",")
+        for device in devices:
+            refuse_missing(device)
+        ok = True
+        for device in devices:
+            found = _found(net, batch, places, seed, tolerance, seconds, threads, lengths, device)
+            told = {"device": device, **found.json()} if len(devices) > 1 else found.json()
+            if len(devices) > 1 and not as_json:
+                click.echo(f"{device}:")
+            click.echo(json.dumps(told) if as_json else str(found))
+            ok = ok and found.ok
+    if not ok:
         sys.exit(1)
 
 
@@ -65,6 +79,7 @@ def _found(
     seconds: float,
     threads: int | None,
     lengths: bool,
+    device: str,
 ) -> "Gradients":
     from rich.console import Console
 
@@ -77,7 +92,7 @@ def _found(
             if status is not None:
                 status.update(f"{done} of {total} done, now {name}; {seconds:g} s at most")
 
-        return gradcheck(net, batch, size, seed, tolerance, seconds, threads, lengths, watch)
+        return gradcheck(net, batch, size, seed, tolerance, seconds, threads, lengths, watch, device)
 
 
 def _places(size: str | None) -> tuple[int, ...] | None:

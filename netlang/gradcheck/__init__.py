@@ -46,6 +46,7 @@ def gradcheck(
     threads: int | None = None,
     lengths: bool = False,
     watch: Watch | None = None,
+    device: str = "cpu",
 ) -> Gradients:
     """Compare the gradient by each weight and input with differences, for random weights, inputs and targets.
 
@@ -53,11 +54,12 @@ def gradcheck(
     size: height and width of images, or length of sequences; None makes large nets smaller where they allow it
     seconds: after so many, what is left is named in `late`
     lengths: whether the examples of sequences have different lengths
+    device: what computes gradients and losses
     Raises NetError or Problem.
     """
     batch = batch or usual_batch(net.checked, size)
     until = time.monotonic() + seconds
-    how = _How(batch, seed, tolerance, until, threads, lengths)
+    how = _How(batch, seed, tolerance, until, threads, lengths, device)
     found = _checked(net, small(net.checked, size, batch), how, watch)
     if found.wrong:
         found = replace(found, blamed=_blamed(net, how))
@@ -74,10 +76,11 @@ class _How:
     until: float
     threads: int | None
     lengths: bool
+    device: str
 
 
 def _checked(net: Net, checked: "graph.Net", how: _How, watch: Watch | None = None) -> Gradients:
-    program = Net(checked).compile(how.batch, seed=how.seed, threads=how.threads, dtype="f64")
+    program = Net(checked).compile(how.batch, how.device, seed=how.seed, threads=how.threads, dtype="f64")
     try:
         if not program.stages("gradients").gradient.outputs.keys() - set(checked.graph.outputs) - {"loss"}:
             raise Problem(f"{net.name} has no weights, and no inputs of numbers: there is no gradient to check")
