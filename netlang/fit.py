@@ -1,6 +1,10 @@
 """The device to run on, and the largest batch whose training fits its memory."""
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
 from netlang.backend.limits import OutOfMemoryError, gibibytes
+from netlang.diagnostics import either, error
 from netlang.graph import Net
 from netlang.loaded import Device
 from netlang.on_cpu import Cpu
@@ -10,9 +14,41 @@ from netlang.pipeline import compile_plan
 ROOM = 0.9  # of what is free: data, and what others take meanwhile, want some too
 
 
-def device(name: str, dtype: str, threads: int | None = None) -> Device:
+PRODUCTS = {"fast": "tf32", "strict": "fma", "bf16": "bf16"}  # on CUDA, by precision
+
+
+def device(name: str, dtype: str, threads: int | None = None, precision: str = "fast") -> Device:
     """The device "cpu" or "cuda". Raises Problem where it is missing."""
-    return Gpu(dtype) if name == "cuda" else Cpu(dtype, threads)
+    return Gpu(dtype, PRODUCTS[precision]) if name == "cuda" else Cpu(dtype, threads)
+
+
+class Asked(Protocol):
+    """What a program is compiled for, as far as the precision of its products is concerned."""
+
+    @property
+    def device(self) -> str: ...  # noqa: D102
+    @property
+    def training(self) -> bool: ...  # noqa: D102
+    @property
+    def precision(self) -> str | None: ...  # noqa: D102
+
+
+def precision_for(net: Net, settings: Mapping[str, Any], asked: Asked) -> str:
+    """The precision of products: the one asked for, or what the settings of training say.
+
+    Raises NetError or ValueError for bf16 where the CPU would train: it computes in float32.
+    """
+    found = str(asked.precision or settings.get("precision") or "fast")
+    if found not in PRODUCTS:
+        raise ValueError(f"a precision is {either(tuple(PRODUCTS))}, not `{found}`")
+    if found != "bf16" or asked.device == "cuda":
+        return found
+    if not asked.training and asked.precision is None:
+        return "fast"  # what was trained on a GPU runs anywhere
+    title = 'products in bf16 need `--device cuda`, in Python `device="cuda"`: the CPU computes in float32'
+    if asked.precision is None and net.train.get("precision") == found and "precision" in net.written:
+        raise error("bf16", title, net.written["precision"], help="leave `precision=bf16` out, or train on CUDA")
+    raise ValueError(title)
 
 
 def largest_batch(net: Net, on: Device, most: int, room: float | None = None) -> int:

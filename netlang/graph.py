@@ -164,6 +164,7 @@ class Net:
     train: the settings of its `train:` statement, by name, as plain Python values
     expected: the figures of its `expect` statements that hold for this variant
     pretrained: the weights, and tensors kept beside them, that start as files have them (`weights=`)
+    written: where the settings of `train` stand in its file, by name
     """
 
     name: str
@@ -175,6 +176,7 @@ class Net:
     outputs: tuple[Output, ...] = ()
     calls: Mapping[tuple[str, ...], Span] = field(default_factory=dict)
     pretrained: Mapping[NodeId, Stored] = field(default_factory=dict)
+    written: Mapping[str, Span] = field(default_factory=dict)
 
     def running(self) -> list[NodeId]:
         """The nodes of the outputs that a net has when it is run, and not trained."""

@@ -119,7 +119,7 @@ class Net:
         training: whether `step` will be called; train: settings that replace those of the file's `train:`
         threads: None for all the machine grants; memory: bytes for training and evaluation, the rest computed again
         check_memory, check_nan: look at every buffer after every launch (slow); NETLANG_CHECK_MEMORY=1 does the former
-        precision: "strict": convolutions as written; "fast": fewer products if faster, errors of 1e-6 instead of 1e-7
+        precision: "fast", "strict": as written, or "bf16" (`docs/training.md`); None for what `train` says, or "fast"
         sizes: of the letters in the net's shapes, {"T": 64}; another size is another plan, for the same kernels
         choices: the ways of convolutions (`netlang tune`); None for those of this machine, {} for the same on all
         Raises NetError, or ValueError or TypeError for an argument that cannot be, or OutOfMemoryError.

@@ -24,11 +24,14 @@ Array = NDArray[Any]
 
 
 class Gpu(Device):
-    """The first GPU. Raises Problem where there is none."""
+    """The first GPU. Raises Problem where there is none.
 
-    def __init__(self, dtype: str) -> None:
+    products: "fma", or on tensor cores "tf32" or "bf16", of which the simulator's threads are too slow to have any
+    """
+
+    def __init__(self, dtype: str, products: str) -> None:
         machine.refuse_without_gpu()
-        self.target = simulated_target(dtype) if simulated() else gpu_target(dtype)
+        self.target = simulated_target(dtype) if simulated() else gpu_target(dtype, products)
         self.dtype = NUMPY[dtype]
         self._closed = False
 
@@ -119,7 +122,7 @@ class OnGpu(Loaded):
 
         return cuda.to_device(np.zeros(count, dtype))
 
-    def _bound(self, draft: Draft, places: Mapping[str, Any]) -> launches.Ready:
+    def _bound(self, draft: Draft, places: Mapping[str, Any]) -> list[launches.Ready]:
         scratch = self.arena.whole(SHARED)
         return launches.bound(draft, places, self._control, scratch, self.stream)
 

@@ -10,7 +10,7 @@ from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, own_gradients
-from netlang.primitives.launch import Address, Draft, Operand, Target, draft
+from netlang.primitives.launch import Address, Draft, Operand, Target, addressed, draft
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
 from netlang.source import NOWHERE, Span
@@ -135,8 +135,7 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
         more = [(each.term, to) for each, to in zip(further, results, strict=True)]
         drafts[key] = draft(primitive, tuple(inputs), result, target, memory.batch, *more)
     addresses = {slot: Address(name) for name, slot in slots.items()}
-    args = tuple(addresses[a.buffer] if isinstance(a, Address) else a for a in drafts[key].args)
-    made = replace(drafts[key], args=args)
+    made = addressed(drafts[key], addresses)
     writes = tuple(n.id for n in group)
     return Launch(writes[0], made, tuple(o.buffer for o in operands[: len(read)]), writes, group[0].span)
 

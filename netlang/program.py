@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from netlang import checkpoint, faults
 from netlang.backend import choices
 from netlang.backend.executor import BusyError
-from netlang.check.train import CHOICES
 from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
-from netlang.fit import device
+from netlang.fit import device, precision_for
 from netlang.given import Given, Shared, given_of, steps_behind
 from netlang.graph import Input, Node, State
 from netlang.layer import Kept, Weight
@@ -42,7 +41,6 @@ R = TypeVar("R")
 FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
 LOST = 1e18  # a weight whose square float32 cannot hold
 DEVICES = ("cpu", "cuda")
-PRECISIONS = CHOICES["precision"]  # "strict" computes convolutions as they are written, with no fewer products
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
 
@@ -52,7 +50,7 @@ class Options:
 
     batch: the most examples of one call; threads: None for all the machine grants
     memory: bytes that training, with evaluation beside it, may take; None for what is fastest
-    precision: None for that of the `train:` settings, or the first of PRECISIONS
+    precision: None for that of the `train:` settings, or "fast"
     choices: of convolutions; None for what was measured on this machine (`backend/choices.py`)
     """
 
@@ -148,9 +146,7 @@ class Program:
     def __init__(self, net: Net, settings: Mapping[str, Any], options: Options) -> None:
         if options.device not in DEVICES or options.dtype not in NUMPY:
             raise ValueError(f"programs run on {either(DEVICES)} in f32 and f64, not {options.device} {options.dtype}")
-        self.precision = options.precision or str(settings.get("precision", PRECISIONS[0]))
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"a precision is {either(PRECISIONS)}, not `{self.precision}`")
+        self.precision = precision_for(net.checked, settings, options)
         self.net, self.options = net, options
         self.checked = replace(net.checked, train=settings)
         self.batch = options.batch
@@ -158,7 +154,7 @@ class Program:
         self.norm = math.nan
         self.caller = threading.Lock()
         _PROGRAMS.add(self)
-        self.device = device(options.device, options.dtype, options.threads)
+        self.device = device(options.device, options.dtype, options.threads, self.precision)
         self.target = self.device.target
         measured = options.choices is None and options.device == "cpu"
         self.choices = dict(choices.read(options.dtype, self.target.threads) if measured else options.choices or {})

@@ -1,4 +1,4 @@
-"""Runs CUDA kernels in Numba's simulator and prints what is wrong: `python simulated.py cases|blocks|programs|NET`.
+"""Runs CUDA kernels in Numba's simulator and prints what is wrong: `simulated.py cases|blocks|tensor|programs|NET`.
 
 A program of its own, because NUMBA_ENABLE_CUDASIM=1 switches the whole process; test_cuda_simulator.py starts it.
 """
@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import warnings
+from dataclasses import replace
 from functools import partial
 from math import prod
 
@@ -19,13 +20,15 @@ import netlang
 from netlang.backend.cuda.launches import compiled
 from netlang.backend.cuda.target import simulated_target
 from netlang.border import pack, unpack
-from netlang.formula import Name
+from netlang.formula import Name, maximum
 from netlang.graph import Input, State
 from netlang.interpret import DTYPES, interpret, stepped
 from netlang.layer import Kept, Weight
 from netlang.memory import Buffer, vectors
 from netlang.pipeline import compile_plan
 from netlang.plan import NORM
+from netlang.primitives.contraction import tensor_cores
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.launch import LANES, Address, Operand, draft, has_draft
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Update
@@ -34,6 +37,8 @@ from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
 from netlang.primitives.scan.op import Scan
 from netlang.primitives.window.op import Window
+from netlang.simd import fragments
+from netlang.types import Tensor
 
 TARGETS = {d: simulated_target(d) for d in ("f32", "f64")}
 RUN = Run(2, step=3, seed=-11, rate=0.25, first=64)
@@ -52,14 +57,17 @@ def say(line):
     sys.stdout.write(f"{line}\n")
 
 
-def launched(made, buffers, run, blocks=2):
-    """Launch one kernel, with fewer blocks than it is made for: each takes several of its items."""
+def launched(made, buffers, run, blocks=2, scratch=None):
+    """Launch a kernel, with fewer blocks than it is made for, as each takes several items; then what follows it."""
     dtype = next(iter(buffers.values())).dtype
     team = np.array([run.examples, run.first, run.step, run.seed])
     kernel = compiled(made)[min(made.grid[0], blocks), made.grid[1]]
     arguments = [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
-    scratch = [np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype)] if made.scratch[1] else []
-    kernel(team, np.array([run.rate], dtype), *arguments, *scratch)
+    if made.scratch[1] and scratch is None:
+        scratch = cuda.to_device(np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype))
+    kernel(team, np.array([run.rate], dtype), *arguments, *([scratch] if made.scratch[1] else []))
+    if made.then:
+        launched(made.then, buffers, run, blocks, scratch)
 
 
 def stored(name, type_, value=None):
@@ -98,30 +106,32 @@ def wanted(primitive, types, values):
     return (reference(primitive, wide, primitive.infer(*types), RUN),)
 
 
-def results_of(primitive, types, values, blocks=2):
+def results_of(primitive, types, values, blocks=2, target=TARGETS["f32"]):
     """The buffers that a launch writes, and their memory behind it."""
     inputs = [stored(f"in{k}", t, v) for k, (t, v) in enumerate(zip(types, values, strict=True))]
     result = stored("out", primitive.infer(*types))
     device = {b.id: cuda.to_device(m) for b, m in (*inputs, result)}
-    launched(drafted(primitive, types), device, RUN, blocks)
+    launched(drafted(primitive, types, target), device, RUN, blocks)
     results = [inputs[k] for k in (0, *range(2, len(inputs)))] if isinstance(primitive, Update) else [result]
     return [(buffer, device[buffer.id].copy_to_host()) for buffer, _ in results]
 
 
-def drafted(primitive, types):
+def drafted(primitive, types, target=TARGETS["f32"]):
     """The launch of a primitive of operands in0, in1, ..."""
     named = {**{f"in{k}": t for k, t in enumerate(types)}, "out": primitive.infer(*types)}
     *inputs, result = (Operand(name, t, "c" if t.batched else "w") for name, t in named.items())
-    return draft(primitive, tuple(inputs), result, TARGETS["f32"], BATCH)
+    return draft(primitive, tuple(inputs), result, target, BATCH)
 
 
-def fault(primitive, types):
+def fault(primitive, types, target=TARGETS["f32"], rounded=None):
     """What is wrong with a primitive's kernel, or None.
 
     4e-6 of the largest element: a thread adds some hundred numbers, each of which rounds to 6e-8.
+    rounded: what becomes of the two factors of a product before anything else
     """
     values = values_of(primitive, types)
-    made = results_of(primitive, types, values)
+    values[:2] = [rounded(v) for v in values[:2]] if rounded else values[:2]
+    made = results_of(primitive, types, values, target=target)
     for (buffer, memory), right in zip(made, wanted(primitive, types, values), strict=True):
         value = unpack(buffer, memory, RUN.examples)
         exact = np.full_like(memory, np.nan)
@@ -132,6 +142,24 @@ def fault(primitive, types):
         if not off <= 4e-6:
             return f"{buffer.id} is {off:.1e} off"
     return None
+
+
+def on_tensor_cores():
+    """Faults of products on tensor cores. Numbers that tf32 or bf16 can hold make the same sums as float32."""
+    held = {"tf32": fragments.tf32, "bf16": lambda v: fragments.wide(fragments.bf16(v))}
+    whole = (tensor_cores.WARPS, tensor_cores.FEWEST)
+    count = 0
+    for k, (primitive, types) in enumerate(PRODUCTS):
+        for kind in held:
+            count += 1
+            # One warp a block, as each thread is one of Python; one case with the blocks of a GPU. Every third is cut.
+            tensor_cores.WARPS = whole[0][2:] if k == 0 else ((1, 1),)
+            tensor_cores.FEWEST = 1 if k % 3 == 1 else whole[1]
+            target = replace(TARGETS["f32"], products=kind)
+            assert bool(drafted(primitive, types, target).then) == (k % 3 == 1)
+            if found := fault(primitive, types, target, held[kind]):
+                say(f"{kind} {primitive} of {', '.join(map(str, types))}: {found}")
+    say(f"{count} products")
 
 
 def any_number_of_blocks():
@@ -173,6 +201,31 @@ def all_cases():
         if found:
             say(f"{primitive} of {', '.join(map(str, types))}: {found}")
     say(f"{count} kernels")
+
+
+def _products():
+    """Contractions of all roles: odd channels, strides, dilation, padding, dense ones, and with a formula behind."""
+    conv = Contraction("out", (3, 2), (2, 1), (1, 0, 1, 1), (1, 2), (5, 6))
+    n = cases.N
+    shapes = [
+        (conv, (n, 5, 6, 3), (3, 2, 3, 18)),
+        (replace(conv, role="weight"), (n, 5, 6, 5), (n, 3, 5, 18)),
+        (replace(conv, role="data"), (n, 3, 5, 18), (3, 2, 5, 18)),
+        (Contraction(), (n, 18), (18, 7)),
+        (Contraction("data"), (n, 35), (7, 35)),
+        (Contraction("weight"), (n, 18), (n, 37)),
+        (Contraction("weight", size=(1, 4)), (n, 4, 18), (n, 4, 7)),
+    ]
+    found = [(p, tuple(Tensor("f32", s) for s in of)) for p, *of in shapes]
+    i0, i1, i2, y = map(Name, ("i0", "i1", "i2", "y"))
+    for k in (0, 3):
+        primitive, types = found[k]
+        bias = Tensor("f32", (types[1].channels,))
+        found.append((Region(primitive, (i0, i1), maximum(y + i2, 0) + 1), (*types, bias)))
+    return found
+
+
+PRODUCTS = _products()
 
 
 class Device:
@@ -267,5 +320,10 @@ def generated_programs():
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # NumPy tells of what CUDA does in silence: 1/0 in a padding lane
-    others = {"cases": all_cases, "blocks": any_number_of_blocks, "programs": generated_programs}
+    others = {
+        "cases": all_cases,
+        "blocks": any_number_of_blocks,
+        "programs": generated_programs,
+        "tensor": on_tensor_cores,
+    }
     others.get(sys.argv[1], partial(whole_step, sys.argv[1]))()

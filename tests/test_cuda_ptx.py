@@ -13,6 +13,7 @@ from netlang.backend.cuda.target import gpu_target
 from netlang.cli import main
 from netlang.formula import Name, Random, where
 from netlang.pipeline import compile_plan
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.launch import Operand, draft, has_draft
 from netlang.primitives.sum.op import Sum
 from netlang.types import Tensor
@@ -82,6 +83,29 @@ def test_a_kernel_of_every_other_primitive_compiles_in_float32():
         assert_a_right_kernel(made, (8, 0))
 
 
+@pytest.mark.parametrize(("role", "shapes", "products"), [
+    ("out", (("n", 28, 28, 35), (3, 3, 35, 128)), "tf32"),
+    ("out", (("n", 28, 28, 35), (3, 3, 35, 128)), "bf16"),
+    ("data", (("n", 28, 28, 128), (3, 3, 35, 128)), "tf32"),
+    ("weight", (("n", 28, 28, 35), ("n", 28, 28, 128)), "tf32"),
+    ("weight", (("n", 28, 28, 35), ("n", 28, 28, 128)), "bf16"),
+])  # fmt: skip
+def test_products_on_tensor_cores_are_their_instructions(role, shapes, products):
+    primitive = Contraction(role, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (28, 28))
+    types = [Tensor("f32", shape) for shape in shapes]
+    *inputs, result = (
+        Operand(f"x{k}", t, "c" if t.batched else "w") for k, t in enumerate([*types, primitive.infer(*types)])
+    )
+    made = draft(primitive, tuple(inputs), result, gpu_target("f32", products), 32)
+
+    text = assert_a_right_kernel(made, (8, 0))
+
+    assert text.count("mma.sync.aligned") == {"tf32": 16, "bf16": 8}[products]
+    assert "cp.async.cg.shared.global" in text
+    assert ("ldmatrix" in text) == (products == "tf32" and role != "weight")
+    assert made.then or role == "out"  # few tiles: k is cut
+
+
 @pytest.mark.parametrize("name", ["map", "sum_batch", "contraction_out", "contraction_weight"])
 def test_kernels_in_float64_compile(name):
     made = next(made for made in of_every_kind("f64") if made.kernel.name == f"{name}_cuda")
@@ -94,7 +118,7 @@ def test_compile_prints_ptx():
     shown = CliRunner().invoke(main, ["compile", "examples/xor-mlp.net", *arguments])
 
     assert shown.exit_code == 0, shown.stderr
-    assert shown.stdout.startswith("// contraction_out_cuda\n//   fc1")
+    assert shown.stdout.startswith("// contraction_out_tf32_cuda\n//   fc1")
     assert "\n// sm_80: " in shown.stdout
     assert ".visible .entry" in shown.stdout
 

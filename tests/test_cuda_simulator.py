@@ -31,6 +31,11 @@ def test_any_number_of_blocks_gives_the_same_bits():
     assert simulated("blocks") == "20 kernels\n"
 
 
+def test_products_on_tensor_cores_are_those_of_float32_where_the_factors_can_be_held():
+    """By the maps of the PTX ISA (`test_cuda_fragments.py`), which stand for the instructions here."""
+    assert simulated("tensor") == "18 products\n"
+
+
 @pytest.mark.parametrize(("net", "launches"), [("mlp", 22), ("lenet", 34), ("lstm", 47)])
 def test_a_training_step_launched_kernel_by_kernel_agrees_with_the_interpreter(net, launches):
     assert simulated(net) == f"{launches} launches\n"

@@ -266,7 +266,9 @@ def test_other_sizes_are_no_other_kernels(net, purpose):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main, ["compile", "examples/lenet.net", "--device", "cuda", *arguments])
+    return CliRunner().invoke(
+        main, ["compile", "examples/lenet.net", "--device", "cuda", "--precision", "strict", *arguments]
+    )
 
 
 def test_compile_prints_cuda_kernels_under_what_launches_them():
@@ -288,6 +290,7 @@ def test_compile_prints_the_plan_for_cuda():
 
 @pytest.mark.parametrize(("arguments", "exit_code", "message"), [
     (("--device", "cpu", "--arch", "sm_80"), 2, "--arch is of --device cuda"),
+    (("--device", "cpu", "--precision", "bf16"), 2, "--precision bf16 is of --device cuda"),
     (("--emit", "asm"), 2, "--emit asm is a stage of --device cpu"),
     (("--device", "cpu", "--emit", "ptx"), 2, "--emit ptx is a stage of --device cuda"),
 ])  # fmt: skip

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 from netlang.check import (
     activation,
@@ -75,7 +74,7 @@ def _net(file: ast.File, variant: str | None, settings: Mapping[str, str], probl
         lints.one_direction(build.graph, problems)
     stored = pretrained.found(build.wanted, Path(file.source.name).parent, problems) if not problems.errors else {}
     stem, text, calls = PurePath(file.source.name).stem, file.source.text, expansion.steps.calls
-    return Net(stem, name, build.graph, said, figures, text, tuple(ends), calls, stored)
+    return Net(stem, name, build.graph, said[0], figures, text, tuple(ends), calls, stored, said[1])
 
 
 def _steps(file: ast.File, scope: Scope, letters: Letters, expansion: Expansion) -> None:
@@ -192,7 +191,7 @@ def _holds(variant: ast.Name | None, chosen: str | None, file: ast.File) -> bool
     return variant.text == chosen
 
 
-def _train(file: ast.File, scope: Scope, build: Build, ends: list[Output], chosen: str | None) -> dict[str, Any]:
+def _train(file: ast.File, scope: Scope, build: Build, ends: list[Output], chosen: str | None) -> train.Said:
     """The settings of `train:`; those for the variant win over those for all."""
     problems = build.problems
     nodes = [build.graph[end.node].made_by for end in ends if end.loss is None]
@@ -224,7 +223,7 @@ def _train(file: ast.File, scope: Scope, build: Build, ends: list[Output], chose
     if not problems.errors:
         with problems.collected():
             train.suited(said, lasts)
-    return said[0]
+    return said
 
 
 def _expect(

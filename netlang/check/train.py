@@ -28,7 +28,11 @@ WORDS: dict[str, Any] = {
     "loss": str,
     "precision": str,
 }
-CHOICES = {"split": ("last", "fifth"), "schedule": ("constant", "cosine"), "precision": ("fast", "strict")}
+CHOICES = {
+    "split": ("last", "fifth"),
+    "schedule": ("constant", "cosine"),
+    "precision": ("fast", "strict", "bf16"),  # of products
+}
 MOST = {"batch": 2**31 - 1, "seed": 2**63 - 1}  # kernels read them as int64, and sizes of buffers stay below it
 LEAST = {"epochs": 1, "batch": 1, "shift": 0, "seed": 0}
 LABELLED = ("digits", "xor", "shapes", "sentences")  # the data that ship with netlang: classes

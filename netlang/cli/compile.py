@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from netlang.check.train import CHOICES
 from netlang.cli.file import set_option
 from netlang.cli.nets import memory_option, opened, plainly
 from netlang.net import LARGEST_BATCH
@@ -14,8 +16,9 @@ from netlang.net import LARGEST_BATCH
 if TYPE_CHECKING:
     from netlang.net import Net
     from netlang.pipeline import Stages
-    from netlang.plan import Launch
-    from netlang.primitives.launch import KernelText
+    from netlang.primitives.launch import Draft, KernelText
+
+    Launches = list[tuple[str, Draft]]  # the node that each is for
 
 STAGES = ("ast", "graph", "primitives", "gradient", "optimised", "plan", "kernels", "llvm", "asm", "ptx")
 OF_ONE_DEVICE = {"llvm": "cpu", "asm": "cpu", "ptx": "cuda"}
@@ -32,49 +35,71 @@ OF_ONE_DEVICE = {"llvm": "cpu", "asm": "cpu", "ptx": "cuda"}
 )
 @click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
 @click.option("--arch", type=click.Choice(("sm_80", "sm_90")), help="Which GPUs CUDA kernels are for, at least.")
+@click.option("--precision", type=click.Choice(CHOICES["precision"]), default="fast", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to plan for.")
 @memory_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @set_option
 def command(
-    file: str,
-    emit: str | None,
-    batch: int | None,
-    purpose: str,
-    device: str,
-    arch: str | None,
-    threads: int | None,
-    memory: int | None,
-    as_json: bool,
-    settings: tuple[str, ...],
+    file: str, emit: str | None, batch: int | None, as_json: bool, settings: tuple[str, ...], **options: Any
 ) -> None:
     """Compile FILE[:VARIANT], and fill the kernel cache; or print one stage of it with --emit.
 
     For CUDA nothing is kept: without --emit it tells what each kernel takes of a GPU (sm_90, if --arch says no other),
     for which it needs neither a GPU nor a driver.
     """
-    if arch and device != "cuda":
+    how = How(**options)
+    if how.arch and how.device != "cuda":
         raise click.UsageError("--arch is of --device cuda")
-    if OF_ONE_DEVICE.get(emit or "", device) != device:
+    if OF_ONE_DEVICE.get(emit or "", how.device) != how.device:
         raise click.UsageError(f"--emit {emit} is a stage of --device {OF_ONE_DEVICE[str(emit)]}")
+    if how.precision == "bf16" and how.device != "cuda":
+        raise click.UsageError("--precision bf16 is of --device cuda")
     with plainly(as_json):
         net = opened(file, settings)
         size = batch or int(net.train.get("batch", 1))
-        if emit is None and device == "cuda":
-            _assembled(net, size, purpose, arch or "sm_90", memory, as_json)
+        if emit is None and how.device == "cuda":
+            _assembled(net, size, how, as_json)
         elif emit is None:
-            _filled(net, size, purpose, threads, memory, as_json)
+            _filled(net, size, how, as_json)
         else:
-            text = _emitted(net, file, emit, size, purpose, device, arch or "sm_80", threads, memory)
+            text = _emitted(net, file, emit, size, how)
             click.echo(json.dumps({"net": net.name, "stage": emit, "text": text}) if as_json else text)
 
 
-def _filled(net: "Net", batch: int, purpose: str, threads: int | None, memory: int | None, as_json: bool) -> None:
+@dataclass(frozen=True)
+class How:
+    """What to compile for. purpose: "evaluate", "train" or "gradients"; memory: bytes"""
+
+    purpose: str
+    device: str
+    arch: str | None
+    precision: str
+    threads: int | None
+    memory: int | None
+
+    def stages(self, net: "Net", batch: int) -> "Stages":
+        """What each stage made."""
+        from netlang.backend.cpu import host_target
+        from netlang.backend.cuda.target import gpu_target
+        from netlang.fit import PRODUCTS
+        from netlang.pipeline import compile_plan
+
+        on_gpu = self.device == "cuda"
+        target = gpu_target(products=PRODUCTS[self.precision]) if on_gpu else host_target(threads=self.threads)
+        strict = self.precision == "strict"
+        return compile_plan(net.checked, self.purpose, target, batch, memory=self.memory, strict=strict)
+
+
+def _filled(net: "Net", batch: int, how: How, as_json: bool) -> None:
     """Compile what a run needs, and say what it took."""
     from netlang.backend.cache import counts
 
     began = time.perf_counter()
-    program = net.compile(batch=batch, training=purpose == "train", threads=threads, memory=memory)
+    purpose, training = how.purpose, how.purpose == "train"
+    program = net.compile(
+        batch=batch, training=training, threads=how.threads, precision=how.precision, memory=how.memory
+    )
     plans = {use: program.loaded(use).plan for use in dict.fromkeys((purpose, "evaluate"))}
     seconds = time.perf_counter() - began
     program.close()
@@ -89,18 +114,14 @@ def _filled(net: "Net", batch: int, purpose: str, threads: int | None, memory: i
     click.echo(f"{size:,} bytes of memory at batch {batch}; {seconds:.1f} s")
 
 
-def _assembled(net: "Net", batch: int, purpose: str, arch: str, memory: int | None, as_json: bool) -> None:
+def _assembled(net: "Net", batch: int, how: How, as_json: bool) -> None:
     """What the kernels take of a GPU, by NVIDIA's assembler. Raises Problem where the extra `cuda` is missing."""
-    from dataclasses import asdict
-
     from netlang.backend.cuda.assembled import use
     from netlang.backend.cuda.ptx import refuse_without_compiler
-    from netlang.backend.cuda.target import gpu_target
-    from netlang.pipeline import compile_plan
 
     refuse_without_compiler()
-    stages = compile_plan(net.checked, purpose, gpu_target(), batch, memory=memory)
-    found = [(kernel, launches, use(launches[0].draft, arch)) for kernel, launches in _texts(stages).items()]
+    arch, stages = how.arch or "sm_90", how.stages(net, batch)
+    found = [(kernel, launches, use(launches[0][1], arch)) for kernel, launches in _texts(stages).items()]
     if as_json:
         rows = [
             {"kernel": kernel.name, "launches": len(launches), **asdict(used), "occupancy": used.occupancy}
@@ -120,17 +141,7 @@ def _assembled(net: "Net", batch: int, purpose: str, arch: str, memory: int | No
     )
 
 
-def _emitted(
-    net: "Net",
-    file: str,
-    stage: str,
-    batch: int,
-    purpose: str,
-    device: str,
-    arch: str,
-    threads: int | None,
-    memory: int | None,
-) -> str:
+def _emitted(net: "Net", file: str, stage: str, batch: int, how: How) -> str:
     if stage == "ast":
         from netlang.syntax.outline import outline
         from netlang.syntax.parse import parse
@@ -139,15 +150,11 @@ def _emitted(
         return "\n".join(outline(parse(read(divided(file)[0]))))
     if stage == "graph":
         return str(net.graph)
-    from netlang.backend.cpu import host_target
-    from netlang.backend.cuda.target import gpu_target
-    from netlang.pipeline import compile_plan
-
-    target = gpu_target() if device == "cuda" else host_target(threads=threads)
-    stages = compile_plan(net.checked, purpose, target, batch, memory=memory)
+    stages = how.stages(net, batch)
     if stage in ("primitives", "gradient", "optimised", "plan"):
         return str(getattr(stages, stage))
-    if device == "cuda":
+    if how.device == "cuda":
+        arch = how.arch or "sm_80"
         return "\n\n".join(_on_cuda(stage, kernel, launches, arch) for kernel, launches in _texts(stages).items())
     return "\n\n".join(_on_cpu(stage, kernel) for kernel in _texts(stages))
 
@@ -159,27 +166,31 @@ def _on_cpu(stage: str, kernel: "KernelText") -> str:
     return show(kernel)
 
 
-def _on_cuda(stage: str, kernel: "KernelText", launches: "list[Launch]", arch: str) -> str:
+def _on_cuda(stage: str, kernel: "KernelText", launches: "Launches", arch: str) -> str:
     """A kernel under the nodes that launch it, with the blocks, threads and sizes of each."""
     from netlang.backend.cuda.assembled import ARCHITECTURES, assembled
     from netlang.backend.cuda.ptx import ptx
 
     sign = "#" if stage == "kernels" else "//"
     head = [f"{sign} {kernel.name}"]
-    for launch in launches:
-        grid = "{} x {} threads".format(*launch.draft.grid)
-        sizes = ", ".join(str(argument) for argument in launch.draft.args if isinstance(argument, int))
-        head.append(f"{sign}   {launch.node}: {grid}, sizes {sizes}")
+    for node, draft in launches:
+        grid = "{} x {} threads".format(*draft.grid)
+        sizes = ", ".join(str(argument) for argument in draft.args if isinstance(argument, int))
+        head.append(f"{sign}   {node}: {grid}, sizes {sizes}")
     if stage == "kernels":
         return "\n".join([*head, kernel.text])
-    text = ptx(launches[0].draft, ARCHITECTURES[arch])
-    return "\n".join([*head, f"// {assembled(text, arch, launches[0].draft.grid[1])}", text])
+    first = launches[0][1]
+    text = ptx(first, ARCHITECTURES[arch])
+    return "\n".join([*head, f"// {assembled(text, arch, first.grid[1])}", text])
 
 
-def _texts(stages: "Stages") -> "dict[KernelText, list[Launch]]":
-    """The kernels of a plan, each once, in the order of their first launch, and their launches."""
-    found: dict[KernelText, list[Launch]] = {}
+def _texts(stages: "Stages") -> "dict[KernelText, Launches]":
+    """The kernels of a plan, each once, in the order of their first launch, with the nodes they are launched for."""
+    found: dict[KernelText, Launches] = {}
     for segment in stages.plan.segments.values():
         for launch in segment:
-            found.setdefault(launch.draft.kernel, []).append(launch)
+            draft: Draft | None = launch.draft
+            while draft is not None:
+                found.setdefault(draft.kernel, []).append((launch.node, draft))
+                draft = draft.then
     return found

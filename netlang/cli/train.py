@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netlang.check.train import CHOICES
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import DATA, device_option, memory_option, opened, plainly, refuse_missing, told
@@ -53,8 +54,12 @@ def _batch(context: click.Context, option: click.Parameter, text: str | None) ->
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="How the learning rate goes on.")
 @click.option("--optimizer", help="sgd, momentum, nesterov, adam: see `netlang layers`.")
-@click.option("--precision", type=click.Choice(["fast", "strict"]), help="strict: convolutions as they are written.")
 @click.option("--seed", type=click.IntRange(0), help="Of weights, order, shifts and dropout.")
+@click.option(
+    "--precision",
+    type=click.Choice(CHOICES["precision"]),
+    help="strict: as they are written; bf16: CUDA only.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Threads; the processors there are, if not said.")
 @device_option
 @memory_option
@@ -71,6 +76,8 @@ def command(file: str, **options: Any) -> None:
 
     The file's `train:` says how; options here win.
     """
+    if options["precision"] == "bf16" and options["on"] == "cpu":
+        raise click.UsageError("--precision bf16 is of --device cuda: the CPU computes in float32")
     with plainly(options["as_json"]):
         result, run, net = _train(file, options)
         _report(result, run, net, options["as_json"])

@@ -22,6 +22,10 @@ from netlang.simd.philox import MULTIPLIERS, ROUNDS, WEYL
 from netlang.types import Tensor
 
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
+TENSOR_CORES = (  # functions of netlang.simd.tensor_cores
+    *("all_but_one_copied", "all_copied", "copied", "copy_16", "matrices"),
+    *("mma_bf16", "mma_tf32", "pair", "tf32"),
+)
 _WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}
 _RUNTIME = {"examples": "{}(team[0])", "rate": "rate[0]", "step": "{}(team[2])"}
@@ -35,19 +39,28 @@ def drafted(
     lines: Sequence[str],
     grid: tuple[int, int],
     scratch: tuple[int, int] = (0, 0),
+    dtype: str | None = None,
 ) -> Draft:
-    """The launch of a kernel with these lines. sizes: those that the lines name become arguments"""
+    """The launch of a kernel with these lines.
+
+    sizes: those that the lines name become arguments; dtype: of its numbers, that of its results if not said
+    """
     buffers = {**results, **inputs}
     body = "\n".join(indented(list(lines)))
     named = {size: value for size, value in sizes.items() if re.search(rf"\b{size}\b", body)}
-    dtype = next(iter(results.values())).type.dtype
-    kernel = (
-        "import math\n\nfrom numba import cuda\n"
-        f"from numpy import float{_BITS[dtype]} as {dtype}, int64 as i64, uint64 as u64\n\n\n"
-        f"{_signature(['team', 'rate', *buffers], [*named, *(['scratch'] if scratch[1] else [])])}\n{body}\n"
-    )
+    dtype = dtype or next(iter(results.values())).type.dtype
+    signature = _signature(["team", "rate", *buffers], [*named, *(["scratch"] if scratch[1] else [])])
+    kernel = f"{_head(dtype, body)}\n\n\n{signature}\n{body}\n"
     addresses = (Address(b.buffer) for b in buffers.values())
     return Draft(KernelText(f"{name}_cuda", kernel), (*addresses, *named.values()), scratch, grid)
+
+
+def _head(dtype: str, body: str) -> str:
+    """The imports of a kernel."""
+    types = [f"float{_BITS[dtype]} as {dtype}", "int64 as i64", *(["uint32 as u32"] if ", u32)" in body else [])]
+    found = [name for name in TENSOR_CORES if re.search(rf"\b{name}\(", body)]
+    lines = ["import math", "", "from numba import cuda", f"from numpy import {', '.join([*types, 'uint64 as u64'])}"]
+    return "\n".join([*lines, *([f"from netlang.simd.tensor_cores import {', '.join(found)}"] if found else [])])
 
 
 def _signature(arrays: list[str], others: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
 from typing import TypeVar
@@ -22,6 +22,7 @@ class Target:
     tiles: (rows, vectors) of the product kernels that fit the registers, best first; on CUDA the (rows, columns)
         of a product that one thread makes
     threads: that run the program; on CUDA those of a block, a power of 4
+    products: on CUDA what products are made of: "fma", as they are written, or on tensor cores "tf32" or "bf16"
     """
 
     name: str
@@ -29,6 +30,7 @@ class Target:
     tiles: tuple[tuple[int, int], ...]
     threads: int
     device: str = "cpu"
+    products: str = "fma"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,20 @@ class Draft:
         shared scratch, then the address of the threads' scratch (see `scratch`)
     scratch: bytes per thread, and bytes shared by the team
     grid: on CUDA, how many blocks, and threads of a block
+    then: on CUDA a second launch, which reads the scratch that this one leaves
     """
 
     kernel: KernelText
     args: tuple[Argument, ...]
     scratch: tuple[int, int] = (0, 0)
     grid: tuple[int, int] = (1, 1)
+    then: "Draft | None" = None
+
+
+def addressed(draft: Draft, addresses: Mapping[str, Address]) -> Draft:
+    """A launch on the buffers that stand for those it names."""
+    args = tuple(addresses[a.buffer] if isinstance(a, Address) else a for a in draft.args)
+    return replace(draft, args=args, then=addressed(draft.then, addresses) if draft.then else None)
 
 
 COMPUTED = Name("y")

@@ -15,7 +15,7 @@ WARP = 32  # threads
 # Of a multiprocessor (CUDA C++ Programming Guide 13, "Technical Specifications per Compute Capability").
 WARPS, BLOCKS, REGISTERS = 64, 32, 65536
 SHARED = {"sm_80": 164 * 1024, "sm_90": 228 * 1024}  # bytes
-RESERVED = 1024  # bytes of shared memory that each block takes besides its own
+RESERVED = {"sm_80": 1024, "sm_90": 0}  # bytes that each block takes besides: for sm_90 the assembler has counted them
 REGISTER_UNIT = 256  # registers are given to a warp in such pieces
 PARTS = 4  # of a multiprocessor: each has a quarter of the registers
 
@@ -40,7 +40,7 @@ class Use:
         warps = -(-self.threads // WARP)
         of_warp = -(-self.registers * WARP // REGISTER_UNIT) * REGISTER_UNIT
         by_registers = REGISTERS // PARTS // of_warp * PARTS // warps
-        by_memory = SHARED[self.architecture] // (self.shared + RESERVED)
+        by_memory = SHARED[self.architecture] // max(1, self.shared + RESERVED[self.architecture])
         return min(BLOCKS, WARPS // warps, by_registers, by_memory)
 
     @property

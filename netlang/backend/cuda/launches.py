@@ -38,7 +38,12 @@ def prepare() -> None:
     config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 
-def bound(draft: Draft, buffers: Mapping[str, Any], control: tuple[Any, Any], scratch: Any, stream: Any) -> Ready:
+def bound(draft: Draft, *where: Any) -> list[Ready]:
+    """A launch, and what follows it, with their arguments. where: as `_bound` takes it"""
+    return [_bound(draft, *where), *(bound(draft.then, *where) if draft.then else [])]
+
+
+def _bound(draft: Draft, buffers: Mapping[str, Any], control: tuple[Any, Any], scratch: Any, stream: Any) -> Ready:
     """A launch with its arguments: called, it puts its kernel on the stream.
 
     buffers: arrays on the GPU, by id; control: the arrays `team` and `rate`
@@ -64,7 +69,7 @@ class Queue:
     happen while it records. The simulator has no graphs.
     """
 
-    def __init__(self, launches: Sequence[Ready], stream: Any) -> None:
+    def __init__(self, launches: Sequence[list[Ready]], stream: Any) -> None:
         self.launches, self.stream = launches, stream
         self.ran = False
         self.graph: Any = None
@@ -88,7 +93,8 @@ class Queue:
         """Put some of them on the stream, each by a call of its own."""
         with simulator.quiet() if simulated() else nullcontext():
             for k in which:
-                self.launches[k]()
+                for ready in self.launches[k]:
+                    ready()
 
     def _recorded(self) -> Any:
         """The launches as a graph, ready to be launched."""

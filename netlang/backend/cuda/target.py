@@ -16,9 +16,9 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
-def gpu_target(dtype: str = "f32") -> Target:
-    """A GPU as the planner sees it."""
-    return Target("gpu", dtype, TILES[dtype], THREADS, "cuda")
+def gpu_target(dtype: str = "f32", products: str = "fma") -> Target:
+    """A GPU as the planner sees it. products: "fma" or, on tensor cores, one of "tf32" and "bf16"."""
+    return Target("gpu", dtype, TILES[dtype], THREADS, "cuda", products)
 
 
 def simulated_target(dtype: str = "f32") -> Target:

@@ -12,11 +12,23 @@ from dataclasses import dataclass, replace
 from math import isqrt
 
 from netlang.formula import Name
+from netlang.primitives.contraction.meeting import (
+    divided,
+    inside,
+    meeting_sizes,
+    of_positions,
+    of_taps,
+    pair,
+    position,
+)
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
+from netlang.primitives.contraction.tensor_cores import CHUNK, SIDE, TensorProduct, parts_for, warps_for
 from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, pitch
 from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
-from netlang.primitives.text import indented
+from netlang.primitives.text import SIZES, indented
+
+THREADS = 256  # of a block that adds parts
 
 
 @drafts("cuda", Contraction)
@@ -37,8 +49,12 @@ def contraction_draft(
         **formula.sizes, **meeting_sizes(*real), "taps": primitive.kernel[0] * primitive.kernel[1],
         "places": pixels.type.positions, "width": image_size(pixels)[1],
         "a_channels": a.type.channels, "a_pitch": pitch(a.type), "b_pitch": pitch(b.type),
+        "a_whole": -(-a.type.channels // CHUNK) * CHUNK,
     }  # fmt: skip
-    rows = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else batch * sizes["places"]
+    positions = batch * sizes["places"]
+    if target.products != "fma" and result.type.dtype == "f32":
+        return _on_tensor_cores(primitive, (a, b), result, target.products, formula, real, sizes, positions)
+    rows = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
     side = isqrt(target.threads)
     tile = _tile_for(target, rows, sizes["pitch"], side)
     kernel = Product(primitive, formula, real, side, *tile)
@@ -47,6 +63,54 @@ def contraction_draft(
     return drafted(
         f"contraction_{primitive.role}", {"y": result}, buffers, sizes, kernel.lines(), (blocks(tiles), side * side)
     )
+
+
+def _on_tensor_cores(
+    primitive: Contraction,
+    inputs: tuple[Operand, Operand],
+    result: Operand,
+    products: str,
+    formula: CudaFormula,
+    real: tuple[Axis, Axis],
+    sizes: dict[str, int],
+    positions: int,
+) -> Draft:
+    """The launch on tensor cores; where k is cut, and behind it the one that adds the parts."""
+    pairs = sizes["taps"] * sizes["a_whole"]
+    rows, depth = (pairs, positions) if primitive.role == "weight" else (positions, pairs)
+    warps = warps_for(rows, sizes["pitch"])
+    tiles = -(-rows // (SIDE * warps[0])) * -(-sizes["pitch"] // (SIDE * warps[1]))
+    parts = parts_for(tiles, depth)
+    product = TensorProduct(primitive, formula, real, warps, products, parts > 1)
+    made = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
+    name, buffers = f"contraction_{primitive.role}_{products}", dict(zip("ab", inputs, strict=True))
+    grid, size = (blocks(tiles * parts), product.threads), SIZES["f32"] * parts * made * sizes["pitch"]
+    if parts == 1:
+        return drafted(name, {"y": result}, {**buffers, **formula.operands}, sizes, product.lines(), grid)
+    cut = {**sizes, "parts": parts, "rows": made}
+    first = drafted(f"{name}_parts", {}, buffers, cut, product.lines(), grid, (0, size), dtype="f32")
+    return replace(first, then=added(primitive.role, result, formula, cut, size))
+
+
+def added(role: str, result: Operand, formula: CudaFormula, sizes: dict[str, int], scratch: int) -> Draft:
+    """The launch that adds the parts of a product, in order, and lets the sums through the formula."""
+    plain = formula.terms == (Name("y"),)
+    elements = sizes["rows"] * sizes["pitch"]
+    lines = [
+        *formula.prologue(),
+        "at = cuda.grid(1)",
+        f"while at < {'rows' if role == 'weight' else 'team[0] * places'} * pitch:",
+        "    v_y = f32(0.0)",
+        "    for part in range(parts):",
+        "        v_y += scratch[part * rows * pitch + at]",
+        "    position = at // pitch",
+        "    c = at - position * pitch",
+        *indented([] if plain else formula.lines(("new_y",))),
+        f"    y[at] = {'v_y' if plain else 'new_y'}",
+        "    at += cuda.gridsize(1)",
+    ]
+    grid = blocks(-(-elements // THREADS)), THREADS
+    return drafted("contraction_added", {"y": result}, formula.operands, sizes, lines, grid, (0, scratch))
 
 
 def _forward(primitive: Contraction) -> Contraction:
@@ -63,55 +127,6 @@ def _tile_for(target: Target, rows: int, columns: int, side: int) -> tuple[int, 
         return covered * (1 + 1 / tile[0] + 1 / tile[1])
 
     return min(target.tiles, key=cost)
-
-
-def meeting_sizes(high: Axis, wide: Axis) -> dict[str, int]:
-    """How positions and taps meet, as texts name it."""
-    found = {"taps_h": high.taps, "taps_w": wide.taps}
-    for axis, of in (("h", high), ("w", wide)):
-        found |= {f"mul_{axis}": of.mul, f"step_{axis}": of.step, f"base_{axis}": of.base, f"div_{axis}": of.div}
-        found[f"source_{axis}"] = of.source
-    return found
-
-
-_AXES = (("h", "i", "u"), ("w", "j", "v"))  # source, position and tap along height and width
-
-
-def _of_position(axis: str, of: Axis, position: str) -> str:
-    """Where the first tap of a position is."""
-    moved = position if of.mul == 1 else f"{position} * mul_{axis}"
-    return moved + (f" + base_{axis}" if of.base else "")
-
-
-def _of_tap(axis: str, of: Axis, tap: str) -> str:
-    """How far a tap is from the first."""
-    return tap if of.step == 1 else f"{tap} * step_{axis}"
-
-
-def _divided(axis: str, of: Axis) -> list[str]:
-    """A tap between two pixels meets none."""
-    return [f"off_{axis} = {axis} % div_{axis}", f"{axis} //= div_{axis}"] if of.div > 1 else []
-
-
-def _inside(high: Axis, wide: Axis) -> str:
-    """The condition that there is such a pixel, "" if there always is."""
-    conditions = []
-    for of, (axis, _, _) in zip((high, wide), _AXES, strict=True):
-        conditions += [f"off_{axis} == 0"] if of.div > 1 else []
-        conditions += [] if of.inside else [f"0 <= {axis} < source_{axis}"]
-    return " and ".join(conditions)
-
-
-def meeting(high: Axis, wide: Axis) -> tuple[list[str], str]:
-    """Lines that make the row `h` and the column `w` of the source that position (i, j) and tap (u, v) meet.
-
-    And the condition that there is such a pixel, "" if there always is.
-    """
-    lines = []
-    for of, (axis, position, tap) in zip((high, wide), _AXES, strict=True):
-        further = "" if of.taps == 1 else f" + {_of_tap(axis, of, tap)}"
-        lines += [f"{axis} = {_of_position(axis, of, position)}{further}", *_divided(axis, of)]
-    return lines, _inside(high, wide)
 
 
 @dataclass(frozen=True)
@@ -176,10 +191,8 @@ class Product:
     def _split(self, index: str) -> tuple[list[str], str, str]:
         """What is read off `index`: lines for `image` or `channel`, and its parts of the source's row and column."""
         if index == self._pixels_along:
-            parts = [_of_position(axis, of, i) for of, (axis, i, _) in zip(self.axes, _AXES, strict=True)]
-            return _position(index), parts[0], parts[1]
-        parts = [_of_tap(axis, of, u) for of, (axis, _, u) in zip(self.axes, _AXES, strict=True)]
-        return _pair(index), parts[0], parts[1]
+            return position(index), *of_positions(self.axes)
+        return pair(index), *of_taps(self.axes)
 
     def _rows_of_a(self) -> list[str]:
         """What of a's elements depends on m alone, for each row of a thread."""
@@ -201,13 +214,12 @@ class Product:
         if self.flat:
             return self._load("a", "m", "top", f"{pixels} * a_pitch + {pairs}", "m < count", along=pairs)
         lines, h, w = self._split("k")
-        inside = _inside(*self.axes)
+        there = inside(self.axes)
         image, channel = ("of[r]", "channel") if pixels == "m" else ("image", "of[r]")
         at = f"(({image} * source_h + h) * source_w + w) * a_pitch + {channel}"
-        bounds = "m < count" + (f" and {inside}" if inside else "")
-        divided = [line for of, (axis, _, _) in zip(self.axes, _AXES, strict=True) for line in _divided(axis, of)]
+        bounds = "m < count" + (f" and {there}" if there else "")
         of_k = [*lines, f"k_h, k_w = {h}, {w}"]
-        each = ["h, w = of_h[r] + k_h, of_w[r] + k_w", *divided]
+        each = ["h, w = of_h[r] + k_h, of_w[r] + k_w", *divided(self.axes)]
         return self._load("a", "m", "top", at, bounds, along=pairs, of_k=of_k, each=each)
 
     def _load_b(self) -> list[str]:
@@ -272,23 +284,3 @@ class Product:
             *indented(pasted),
             f"    y[at] = {'sums[r, q]' if plain else 'new_y'}",
         )
-
-
-def _position(index: str) -> list[str]:
-    """Image, row i and column j of a position."""
-    return [
-        f"image = {index} // places",
-        f"place = {index} - image * places",
-        "i = place // width",
-        "j = place - i * width",
-    ]
-
-
-def _pair(index: str) -> list[str]:
-    """Row u and column v of a tap, and the channel."""
-    return [
-        f"tap = {index} // a_channels",
-        f"channel = {index} - tap * a_channels",
-        "u = tap // taps_w",
-        "v = tap - u * taps_w",
-    ]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from netlang.primitives.contraction.cuda import meeting, meeting_sizes
+from netlang.primitives.contraction.meeting import meeting, meeting_sizes
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, elementwise, joined, pitch

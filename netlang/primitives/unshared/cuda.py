@@ -4,7 +4,7 @@ Every element of the result is one thread's, which adds up its taps, channels or
 only, so there is nothing to share between the threads of a block.
 """
 
-from netlang.primitives.contraction.cuda import meeting, meeting_sizes
+from netlang.primitives.contraction.meeting import meeting, meeting_sizes
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_text import CudaFormula, elementwise, moved, pitch

@@ -1,0 +1,113 @@
+"""The functions of `tensor_cores.py` as PTX instructions (PTX ISA 9.0), in code that Numba compiles for CUDA."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.cuda.extending import intrinsic
+
+I32, I64, F32, VOID = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.VoidType()
+NEAR = "{ .reg .u64 t; .reg .u32 s; cvta.to.shared.u64 t, %s; cvt.u32.u64 s, t; "  # s: an address in shared memory
+
+
+def _asm(builder: Any, result: Any, takes: list[Any], text: str, how: str, given: Any, effect: bool = True) -> Any:
+    return builder.call(ir.InlineAsm(ir.FunctionType(result, takes), text, how, side_effect=effect), given)
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    """Of an element, as an int64."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.ptrtoint(builder.gep(data, [index]), I64)
+
+
+@intrinsic
+def copy_16(typing, tile, to, source, at, there):
+    """`cp.async` of 16 bytes; of none, where zeros are wanted: the rest is filled with them."""
+
+    def code(context, builder, signature, arguments):
+        near = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        far = _address(context, builder, signature.args[2], arguments[2], arguments[3])
+        size = builder.select(arguments[4], ir.Constant(I32, 16), ir.Constant(I32, 0))
+        text = NEAR % "$0" + "cp.async.cg.shared.global [s], [$1], 16, $2; }"
+        _asm(builder, VOID, [I64, I64, I32], text, "l,l,r,~{memory}", [near, far, size])
+        return context.get_dummy_value()
+
+    return types.void(tile, types.int64, source, types.int64, types.boolean), code
+
+
+def _of_copies(text: str) -> Any:
+    """An instruction without operands."""
+
+    def code(context, builder, signature, arguments):
+        _asm(builder, VOID, [], text, "~{memory}", [])
+        return context.get_dummy_value()
+
+    @intrinsic
+    def instruction(typing):
+        return types.void(), code
+
+    return instruction
+
+
+copied = _of_copies("cp.async.commit_group;")
+all_copied = _of_copies("cp.async.wait_group 0;")
+all_but_one_copied = _of_copies("cp.async.wait_group 1;")
+
+
+@intrinsic
+def matrices(typing, tile, at):
+    """`ldmatrix`, which knows halves of 16 bits: a row of 8 of them is one of 4 float32."""
+
+    def code(context, builder, signature, arguments):
+        row = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        text = NEAR % "$4" + "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [s]; }"
+        made = _asm(builder, ir.LiteralStructType([I32] * 4), [I64], text, "=r,=r,=r,=r,l,~{memory}", [row])
+        values = [builder.bitcast(builder.extract_value(made, k), F32) for k in range(4)]
+        return context.make_tuple(builder, signature.return_type, values)
+
+    return types.UniTuple(types.float32, 4)(tile, types.int64), code
+
+
+@intrinsic
+def tf32(typing, x):
+    """`cvt.rna.tf32.f32`: to nearest, ties away from zero."""
+
+    def code(context, builder, signature, arguments):
+        made = _asm(builder, I32, [F32], "cvt.rna.tf32.f32 $0, $1;", "=r,f", arguments, effect=False)
+        return builder.bitcast(made, F32)
+
+    return types.float32(types.float32), code
+
+
+@intrinsic
+def pair(typing, low, high):
+    """`cvt.rn.bf16x2.f32`, which takes the upper half first."""
+
+    def code(context, builder, signature, arguments):
+        given = [arguments[1], arguments[0]]
+        return _asm(builder, I32, [F32, F32], "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f", given, effect=False)
+
+    return types.uint32(types.float32, types.float32), code
+
+
+def _product(shape: str, of: Any) -> Any:
+    """`mma.sync` of this shape, whose factors are of a type of 32 bits; the sums go on in their registers."""
+    text = f"mma.sync.aligned.{shape} {{$0, $1, $2, $3}}, {{$4, $5, $6, $7}}, {{$8, $9}}, {{$10, $11, $12, $13}};"
+    how = ",".join(["=f"] * 4 + ["r"] * 6 + [str(k) for k in range(4)])
+
+    def code(context, builder, signature, arguments):
+        factors = [builder.bitcast(value, I32) for value in arguments[:6]]
+        takes = [*[I32] * 6, *[F32] * 4]
+        made = _asm(builder, ir.LiteralStructType([F32] * 4), takes, text, how, [*factors, *arguments[6:]])
+        values = [builder.extract_value(made, k) for k in range(4)]
+        return context.make_tuple(builder, signature.return_type, values)
+
+    @intrinsic
+    def mma(typing, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
+        return types.UniTuple(types.float32, 4)(*[of] * 6, *[types.float32] * 4), code
+
+    return mma
+
+
+mma_tf32 = _product("m16n8k8.row.col.f32.tf32.tf32.f32", types.float32)
+mma_bf16 = _product("m16n8k16.row.col.f32.bf16.bf16.f32", types.uint32)

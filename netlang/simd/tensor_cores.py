@@ -1,0 +1,25 @@
+"""What kernels for tensor cores are written in: PTX instructions as functions of Numba, or their stand-ins.
+
+    copy_16(tile, to, source, at, there)   16 bytes from memory into shared memory, on their way while others compute;
+                                           zeros unless `there` (`cp.async`). to, at: in elements, multiples of 4
+    copied()                               closes the group of copies so far
+    all_copied() ; all_but_one_copied()    waits for all groups of this thread, or all but the last
+    matrices(tile, at)                     four matrices of 8 rows of 4 float32 (`ldmatrix`): thread 8 j + i names row i
+                                           of the matrix j; register j holds element lane % 4 of its row lane // 4
+    tf32(x) ; pair(low, high)              rounded for the products: a float32; two bf16 in 32 bits
+    mma_tf32, mma_bf16(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3) -> 4 sums
+                                           m16n8k8, m16n8k16 (`fragments.py`), by all 32 threads of a warp
+
+Nothing here has run on a GPU. In Numba's simulator stand-ins in Python take their place (`warp.py`), made of the maps
+of `fragments.py`: it proves that texts hand each thread the elements that these maps say. PTX for sm_80 has them all.
+"""
+
+import importlib
+import os
+
+_SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+functions = importlib.import_module(f"netlang.simd.{'warp' if _SIMULATED else 'instructions'}")
+
+copy_16, copied, matrices = functions.copy_16, functions.copied, functions.matrices
+all_copied, all_but_one_copied = functions.all_copied, functions.all_but_one_copied
+tf32, pair, mma_tf32, mma_bf16 = functions.tf32, functions.pair, functions.mma_tf32, functions.mma_bf16

@@ -1,0 +1,100 @@
+"""The functions of `tensor_cores.py` for Numba's simulator, where each thread of a warp is one of Python."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from netlang.simd import fragments
+
+WARP = 32
+
+
+class _Warp:
+    """Threads that meet: one of them does the work of all."""
+
+    def __init__(self) -> None:
+        self.barrier = threading.Barrier(WARP)
+        self.given: list[Any] = [None] * WARP
+        self.made: Any = None
+
+    def met(self, lane: int, value: Any, work: Any) -> Any:
+        """What a lane gets of work([what each lane gives])."""
+        self.given[lane] = value
+        if self.barrier.wait() == 0:
+            self.made = work(self.given)
+        self.barrier.wait()
+        return self.made[lane]
+
+
+_LOCK = threading.Lock()
+
+
+def _met(value: Any, work: Any) -> Any:
+    thread: Any = threading.current_thread()
+    number, lane = divmod(thread.thread_id, WARP)
+    with _LOCK:  # a block has a manager of its own
+        warp = thread._manager.__dict__.setdefault("netlang_warps", {}).setdefault(number, _Warp())
+    return warp.met(lane, value, work)
+
+
+def copy_16(tile: Any, to: int, source: Any, at: int, there: bool) -> None:
+    """At once."""
+    assert to % 4 == at % 4 == 0, "cp.async takes 16 aligned bytes"
+    for k in range(4):
+        tile[to + k] = source[at + k] if there else np.float32(0)
+
+
+def copied() -> None:
+    """Nothing is on its way."""
+
+
+def all_copied() -> None:
+    """Nothing is on its way."""
+
+
+def all_but_one_copied() -> None:
+    """Nothing is on its way."""
+
+
+def matrices(tile: Any, at: int) -> Any:
+    """As the instruction hands them out."""
+
+    def work(given: list[int]) -> Any:
+        return [tuple(tile[given[8 * j + lane // 4] + lane % 4] for j in range(4)) for lane in range(WARP)]
+
+    return _met(at, work)
+
+
+def tf32(x: Any) -> Any:
+    """One number rounded."""
+    return fragments.tf32(np.array([x], np.float32))[0]
+
+
+def pair(low: Any, high: Any) -> Any:
+    """Two numbers rounded, the first in the low half."""
+    below, above = fragments.bf16(np.array([low, high], np.float32))
+    return np.uint32(below | above << np.uint32(16))
+
+
+def _multiplied(kind: str, given: tuple[Any, ...]) -> Any:
+    dtype = np.float32 if kind == "tf32" else np.uint32
+
+    def work(all_given: list[Any]) -> Any:
+        a, b, sums = (
+            np.array([one[part] for one in all_given], of)
+            for part, of in ((slice(0, 4), dtype), (slice(4, 6), dtype), (slice(6, 10), np.float32))
+        )
+        return [tuple(lane) for lane in fragments.multiplied(a, b, sums, kind)]
+
+    return _met(given, work)
+
+
+def mma_tf32(*given: Any) -> Any:
+    """By the maps of a warp."""
+    return _multiplied("tf32", given)
+
+
+def mma_bf16(*given: Any) -> Any:
+    """By the maps of a warp."""
+    return _multiplied("bf16", given)
