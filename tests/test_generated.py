@@ -1,6 +1,6 @@
 """Generated programs: whatever they say, they end in a net or in a message; what is right survives every rewriting.
 
-NETLANG_PROGRAMS=10000 checks so many; the seed of a program that fails is printed, `python tests/generate.py SEED`
+NETLANG_PROGRAMS=10000 checks so many, from seed NETLANG_FROM on; the seed of a program that fails is printed, `python tests/generate.py SEED`
 prints the program.
 """
 
@@ -21,13 +21,14 @@ from netlang.syntax.format import formatted
 from netlang.syntax.parse import parse
 
 PROGRAMS = int(os.environ.get("NETLANG_PROGRAMS", "300"))
+FROM = int(os.environ.get("NETLANG_FROM", "0"))  # the seed of the first
 BLOCK = 100  # programs of one test
 BLOCKS = pytest.mark.parametrize("block", range(0, PROGRAMS, BLOCK))
 RIGHT = 0.9  # of the programs without a mistake check at least; the others ask for what a layer refuses
 
 
 def seeds(block):
-    return range(block, min(block + BLOCK, PROGRAMS))
+    return range(FROM + block, FROM + min(block + BLOCK, PROGRAMS))
 
 
 def net(text):
