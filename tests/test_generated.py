@@ -1,7 +1,7 @@
 """Generated programs: whatever they say, they end in a net or in a message; what is right survives every rewriting.
 
-NETLANG_PROGRAMS=10000 checks so many, from seed NETLANG_FROM on; the seed of a program that fails is printed, `python tests/generate.py SEED`
-prints the program.
+NETLANG_PROGRAMS=10000 checks so many, from seed NETLANG_FROM on; the seed of a program that fails is printed, and
+`python tests/generate.py SEED` prints the program.
 """
 
 import os
