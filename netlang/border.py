@@ -1,5 +1,6 @@
 """Between the user's arrays and the program's buffers: any stride and byte order in, public shapes out."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
         rows = value.reshape(-1, c)
         whole = memory.reshape(-1, _whole(c))[: len(rows)]
         whole[:, :c] = rows
-        whole[:, c:] = 0
+        if c % LANES:
+            whole[:, c:] = 0
         return
     n, elements = len(value), buffer.type.size
     blocks = memory.reshape(-1, elements, LANES)
@@ -37,7 +39,7 @@ def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
     """A copy of a buffer in the public shape of its type, for a batch of n."""
     shape, c = buffer.type.arrayed(n), buffer.type.channels
     if buffer.lanes != "n":
-        rows = int(np.prod(shape[:-1], dtype=np.int64))
+        rows = prod(shape[:-1])
         return np.array(memory.reshape(-1, _whole(c))[:rows, :c], order="C").reshape(shape)
     elements = buffer.type.size
     blocks = memory.reshape(-1, elements, LANES)[: -(-n // LANES)]

@@ -35,6 +35,8 @@ class Given:
 
     def part(self, start: int, stop: int) -> "Given":
         """Some of the examples."""
+        if start == 0 and stop >= self.n:
+            return self
         inputs = {name: value[start:stop] for name, value in self.inputs.items()}
         return Given(inputs, {name: value[start:stop] for name, value in self.lengths.items()}, self.shared)
 

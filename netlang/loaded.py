@@ -103,7 +103,7 @@ class Device(ABC):
 
     def joined(self, parts: list[Any]) -> Any:
         """Arrays of examples one behind the other."""
-        return np.concatenate(parts)
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     @abstractmethod
     def close(self) -> None:

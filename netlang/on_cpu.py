@@ -78,6 +78,7 @@ class OnCpu(Loaded):
         if guarded:
             del sizes["values"]
         self.arena = arena({**sizes, **values, SCRATCH: own, SHARED: shared}, guarded)
+        self._views: dict[NodeId, Array] = {}
         self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
 
     def _bound(self, launches: tuple[Launch, ...]) -> Array:
@@ -95,10 +96,12 @@ class OnCpu(Loaded):
 
     def view(self, buffer: NodeId) -> Array:
         """The elements of a buffer, padding included, flat; they are the memory itself."""
-        at = self.plan.buffers[buffer]
-        home, address = self._place(at)
-        start = address - home.memory.ctypes.data
-        return home.memory[start : start + at.size].view(NUMPY[at.type.dtype])
+        if buffer not in self._views:
+            at = self.plan.buffers[buffer]
+            home, address = self._place(at)
+            start = address - home.memory.ctypes.data
+            self._views[buffer] = home.memory[start : start + at.size].view(NUMPY[at.type.dtype])
+        return self._views[buffer]
 
     def write(self, buffer: NodeId, value: Array) -> None:
         """Copy an array in the public shape into a buffer."""
