@@ -5,6 +5,7 @@ from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, 
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 from netlang.primitives.window.op import Window
 
+USUAL = 3  # pixels of a window along each axis, which have a text of their own
 BAND = 4  # columns that a thread takes together: 256 bytes of each pixel in f32
 
 
@@ -152,10 +153,15 @@ class _Pool:
         A row of windows after the other, so that the rows of pixels that they share are still in the cache.
         """
         result = f"load_{self.dtype}(result + at)"
-        windows = [*_WINDOW, "for column in range(begin, end):"]
-        windows += indented(self._largest())
         hit = [*self._take(), f"store_{self.dtype}(result + at, {result} + hit)"]
-        windows += indented(self._pixels(hit))
+        windows = [
+            *_WINDOW,
+            f"if u1 - u0 == {USUAL} and v1 - v0 == {USUAL}:",
+            *indented(self._usual()),
+            "else:",
+            "    for column in range(begin, end):",
+            *indented([*self._largest(), *self._pixels(hit)], 2),
+        ]
         clear = f"store_{self.dtype}(result + at, splat_{self.dtype}(0.0))"
         done = self._rows(
             "done", "max_i64(done, min_i64((i + 1) * stride_h - top, clear))", [f"v_y = {result}", *self.pasted]
@@ -176,6 +182,29 @@ class _Pool:
         ]
         head = [f"bands = (columns + {BAND - 1}) // {BAND}", self._split("bands")]
         return [*head, "for item in range(start, stop):", *indented(bands)]
+
+    def _usual(self) -> list[str]:
+        """The same for windows of 3x3 pixels, which stay in registers."""
+        each = [f"{u}_{v}" for u in range(USUAL) for v in range(USUAL)]
+        places = [f"{u} * line + {v} * pixel" for u in range(USUAL) for v in range(USUAL)]
+        lines = [f"p{k} = load_{self.dtype}(x0 + at + {place})" for k, place in zip(each, places, strict=True)]
+        lines += ["top_value = p0_0", *(f"top_value = maximum(top_value, p{k})" for k in each[1:])]
+        lines += [f"free = {self._load('x1', '(image * high + i) * wide + j')}"]
+        for k, place in zip(each, places, strict=True):
+            lines += [
+                f"here = equal(p{k}, top_value)",
+                f"p{k} = where(here, free, splat_{self.dtype}(0.0)) + load_{self.dtype}(result + at + {place})",
+                f"free = where(here, splat_{self.dtype}(0.0), free)",
+            ]
+        lines += [f"store_{self.dtype}(result + at + {place}, p{k})" for k, place in zip(each, places, strict=True)]
+        return [
+            f"pixel = columns * {self.vector}",
+            "line = width * pixel",
+            f"at = ((image * height + h0 + u0) * width + w0 + v0) * pixel + begin * {self.vector}",
+            "for column in range(begin, end):",
+            *indented(lines),
+            f"    at += {self.vector}",
+        ]
 
     def _rows(self, first: str, stop: str, body: list[str]) -> list[str]:
         """The pixels of the rows from `first`, which becomes `stop`."""
