@@ -69,6 +69,12 @@ class Gpu(Device):
             raise ValueError("this array on the GPU is not contiguous: copy it first, as with `.contiguous()`")
         return value
 
+    def placed(self, value: Array) -> Any:
+        """An array of examples on the GPU."""
+        from numba import cuda
+
+        return cuda.to_device(value)
+
     def joined(self, parts: list[Any]) -> Any:
         """Arrays of examples one behind the other, on the GPU if they are there."""
         from numba import cuda

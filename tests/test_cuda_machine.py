@@ -3,10 +3,14 @@
 import ctypes
 
 import pytest
+from click.testing import CliRunner
 
 from netlang.backend.cuda import machine
 from netlang.backend.cuda.machine import Gpu, found, missing
+from netlang.cli import main
 from netlang.files import Problem
+
+NET = "examples/xor-mlp.net"
 
 
 class Driver:
@@ -86,3 +90,15 @@ def test_without_a_gpu_nothing_is_tried(monkeypatch):
 
     with pytest.raises(Problem, match=r"^CUDA cannot be used here: no GPU$"):
         machine.refuse_without_gpu()
+
+
+@pytest.mark.parametrize("command", [
+    ("train", NET), ("run", NET, "--weights", "w", "--input", "x.npy"), ("evaluate", NET, "--weights", "w"),
+    ("bench", NET, "--against", "none"), ("gradcheck", NET), ("gradcheck", NET, "--device", "cpu,cuda"),
+])  # fmt: skip
+def test_every_command_that_runs_a_net_tells_it_before_all_else(command, monkeypatch):
+    monkeypatch.setattr(machine, "missing", lambda: ["no GPU", "no compiler"])
+
+    told = CliRunner().invoke(main, [*command[:2], "--device", "cuda", *command[2:]])
+
+    assert (told.exit_code, told.stderr) == (1, "error: CUDA cannot be used here: no GPU\n")

@@ -26,14 +26,14 @@ BUSY = 0.5  # spread beyond which a measurement says more about the machine's ot
 class Result:
     """One mode, `train` or `infer`.
 
-    floor: seconds; peers: by name, the fastest counts
+    floor: seconds, None where the machine's limits are not known; peers: by name, the fastest counts
     compiled: seconds to a ready program, "cold" if any kernel was compiled, "warm" if the cache had all of them
     peaks: memory by contender, 10^6 bytes; empty where it was not measured
     """
 
     mode: str
     netlang: Timing
-    floor: float
+    floor: float | None
     peers: Mapping[str, Timing]
     compiled: Mapping[str, float]
     peaks: Mapping[str, float] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Result:
             "mode": self.mode,
             "netlang_ms": _ms(self.netlang.median),
             "netlang_spread": round(self.netlang.spread, 3),
-            "floor_ms": _ms(self.floor),
+            "floor_ms": None if self.floor is None else _ms(self.floor),
             "peers": {name: _ms(timing.median) for name, timing in self.peers.items()},
             "peer_spreads": {name: round(timing.spread, 3) for name, timing in self.peers.items()},
             "ratio": round(self.ratio, 3) if self.ratio else None,
@@ -70,9 +70,18 @@ class Comparison:
     net: str
     batch: int
     threads: int
-    limits: Limits
+    limits: Limits | None
     results: tuple[Result, ...]
     notes: tuple[str, ...]
+    on: str = "cpu"
+
+    @property
+    def machine(self) -> str:
+        """What was measured, by name."""
+        from netlang.backend.cuda.machine import Gpu, found
+
+        gpu = found() if self.on == "cuda" else None
+        return gpu.name if isinstance(gpu, Gpu) else processor()
 
     def as_json(self) -> dict[str, Any]:
         """As `netlang bench --json` gives it."""
@@ -80,9 +89,9 @@ class Comparison:
             "net": self.net,
             "batch": self.batch,
             "threads": self.threads,
-            "device": processor(),
-            "peak_gflops": round(self.limits.gflops, 1),
-            "bandwidth_gbs": round(self.limits.gbs, 1),
+            "device": self.machine,
+            "peak_gflops": round(self.limits.gflops, 1) if self.limits else None,
+            "bandwidth_gbs": round(self.limits.gbs, 1) if self.limits else None,
             "versions": versions(),
             "results": [result.as_json() for result in self.results],
             "notes": list(self.notes),
@@ -96,17 +105,20 @@ def compare(
     against: Collection[str],
     threads: int,
     repeat: int,
-    limits: Limits,
+    limits: Limits | None,
     apart: Apart | None = None,
+    device: str = "cpu",
 ) -> Comparison:
     """Measure a net of `netlang.load` in the given modes.
 
     against: of `torch`, `onnxruntime` and `jax`
+    limits: of the machine, None where they are not known; device: "cpu" or "cuda"
     apart: measures the contenders of a mode, each in a process of its own
     Raises NetError or Problem.
     """
     notes: list[str] = []
-    results = tuple(_measure(net, batch, mode, against, threads, repeat, limits, notes.append) for mode in modes)
+    how = _How(batch, against, threads, repeat, limits, device)
+    results = tuple(_measure(net, mode, how, notes.append) for mode in modes)
     if apart:
         alone = [apart(result.mode, list(result.peers), notes.append) for result in results]
         both = zip(results, alone, strict=True)
@@ -114,35 +126,40 @@ def compare(
     if any(t.spread > BUSY for r in results for t in (r.netlang, *([r.peers[r.best]] if r.best else []))):
         notes.append(f"a spread above {BUSY:.0%}: something else was running, measure again")
     called = f"{net.name}:{net.variant}" if net.variant else net.name
-    return Comparison(called, batch, threads, limits, results, tuple(dict.fromkeys(notes)))
+    return Comparison(called, batch, threads, limits, results, tuple(dict.fromkeys(notes)), device)
 
 
-def _measure(
-    net: Any,
-    batch: int,
-    mode: str,
-    against: Collection[str],
-    threads: int,
-    repeat: int,
-    limits: Limits,
-    note: Callable[[str], None],
-) -> Result:
+@dataclass(frozen=True)
+class _How:
+    """What `compare` was told."""
+
+    batch: int
+    against: Collection[str]
+    threads: int
+    repeat: int
+    limits: Limits | None
+    device: str
+
+
+def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Result:
     training = mode == "train"
     began, before = time.perf_counter(), counts.compiled
-    program = net.compile(batch=batch, training=training, threads=threads)
+    program = net.compile(batch=how.batch, device=how.device, training=training, threads=how.threads)
     compiled = {"cold" if counts.compiled > before else "warm": time.perf_counter() - began}
     try:
-        x, target = inputs(net, batch)
+        x, target = inputs(net, how.batch)
         weights = {name: np.array(program.weights[name]) for name in program.weights}
         state = sum(int(np.asarray(program.state[name]).nbytes) for name in program.state) if training else 0
-        mine: Work = (lambda: program.step(x, target)) if training else (lambda: program(x))
-        case = peers.Case(net, weights, x, target, dict(net.train), threads)
-        others = _others(case, training, against, note)
-        timings = interleaved({NETLANG: mine, **others}, repeat)
+        given = program.device.placed(x) if how.device == "cuda" else x
+        mine: Work = (lambda: program.step(given, target)) if training else (lambda: program(given))
+        case = peers.Case(net, weights, x, target, dict(net.train), how.threads, how.device)
+        others = _others(case, training, how.against, note)
+        timings = interleaved({NETLANG: mine, **others}, how.repeat)
     finally:
         program.close()
-    cost = floor.training(net.graph, batch, state) if training else floor.inference(net.graph, batch)
-    return Result(mode, timings.pop(NETLANG), limits.floor(cost.flops, cost.moved), timings, compiled)
+    cost = floor.training(net.graph, how.batch, state) if training else floor.inference(net.graph, how.batch)
+    least = how.limits.floor(cost.flops, cost.moved) if how.limits else None
+    return Result(mode, timings.pop(NETLANG), least, timings, compiled)
 
 
 def _others(case: peers.Case, training: bool, against: Collection[str], note: Callable[[str], None]) -> dict[str, Work]:
@@ -175,8 +192,9 @@ def table(comparison: Comparison) -> str:
         rows = {NETLANG: result.netlang, **dict(sorted(result.peers.items(), key=lambda item: item[1].median))}
         lines.append(f"{comparison.net}, batch {comparison.batch}, {_threads(comparison.threads)}: {result.mode}")
         lines += [f"  {name:<28}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
-        over = result.netlang.median / result.floor if result.floor else float("nan")
-        lines.append(f"  {'floor':<28}{_ms(result.floor):>10.3f} ms   netlang takes {over:.2f} times that")
+        if result.floor is not None:
+            over = result.netlang.median / result.floor if result.floor else float("nan")
+            lines.append(f"  {'floor':<28}{_ms(result.floor):>10.3f} ms   netlang takes {over:.2f} times that")
         if result.peaks:
             lines.append("  memory: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in result.peaks.items()))
             lines.append(
@@ -185,7 +203,8 @@ def table(comparison: Comparison) -> str:
         if result.ratio is not None:
             lines.append(f"  ratio {result.ratio:.2f}: {result.best} / netlang")
     limits = comparison.limits
-    lines.append(f"machine: {processor()}, {limits.gflops:.0f} GFLOP/s of float32, {limits.gbs:.1f} GB/s of memory")
+    can = f", {limits.gflops:.0f} GFLOP/s of float32, {limits.gbs:.1f} GB/s of memory" if limits else ""
+    lines.append(f"machine: {comparison.machine}{can}")
     return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
 
 
@@ -213,13 +232,13 @@ def _row(comparison: Comparison, result: Result, when: str) -> str:
         f"{comparison.net}, {comparison.batch}",
         result.mode,
         f"{_ms(result.netlang.median):.3f}",
-        f"{_ms(result.floor):.3f}",
+        "-" if result.floor is None else f"{_ms(result.floor):.3f}",
         result.best or "-",
         f"{_ms(best.median):.3f}" if best else "-",
         f"{result.ratio:.2f}" if result.ratio else "-",
         spread,
         str(comparison.threads),
-        f"{processor()}, {limits.gflops:.0f} GFLOP/s, {limits.gbs:.0f} GB/s",
+        comparison.machine + (f", {limits.gflops:.0f} GFLOP/s, {limits.gbs:.0f} GB/s" if limits else ""),
         " ".join(f"{name} {version}" for name, version in versions().items()),
     ]
     return f"| {' | '.join(cells)} |\n"

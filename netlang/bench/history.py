@@ -11,7 +11,7 @@ COLUMNS = ("when", "net, batch", "mode", "netlang ms", "floor ms", "fastest peer
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. ratio: against the peer; where there was none, the floor over netlang's time."""
+    """One measurement. ratio: against the peer; where there was none, the floor (if known) over netlang's time."""
 
     when: str
     net: str
@@ -42,7 +42,8 @@ def rows(path: Path) -> list[Row]:
 def _row(path: Path, cells: dict[str, str]) -> Row:
     try:
         alone = cells["ratio"] == "-"
-        ratio = float(cells["floor ms"]) / float(cells["netlang ms"]) if alone else float(cells["ratio"])
+        floor = 1.0 if cells["floor ms"] == "-" else float(cells["floor ms"])
+        ratio = floor / float(cells["netlang ms"]) if alone else float(cells["ratio"])
         return Row(cells["when"], cells["net, batch"], cells["mode"], cells["fastest peer"], ratio)
     except (KeyError, ValueError, ZeroDivisionError):
         raise Problem(

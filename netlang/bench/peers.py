@@ -22,7 +22,7 @@ class Case:
     """What all contenders compute.
 
     weights: by public name and in public shape; target: class numbers [n] or values in the shape of the output
-    train: the settings of the optimizer
+    train: the settings of the optimizer; device: "cpu" or "cuda", where the examples lie before the clock starts
     """
 
     net: Any
@@ -31,13 +31,25 @@ class Case:
     target: Array
     train: dict[str, Any]
     threads: int
+    device: str = "cpu"
+
+    def finished(self) -> None:
+        """Wait for what was only set going."""
+        if self.device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
 
 
-def available() -> bool:
-    """Whether PyTorch is installed."""
+def available(device: str = "cpu") -> bool:
+    """Whether PyTorch is installed, and made for a device."""
     import importlib.util
 
-    return importlib.util.find_spec("torch") is not None
+    if importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return device == "cpu" or torch.cuda.is_available()
 
 
 def inference(case: Case, note: Callable[[str], None], only: str | None = None) -> dict[str, Work]:
@@ -54,7 +66,9 @@ def inference(case: Case, note: Callable[[str], None], only: str | None = None) 
 
         def work(run: Any = run, x: Any = x) -> object:
             with torch.inference_mode():
-                return run(x)
+                made = run(x)
+            case.finished()
+            return made
 
         if _works(name, work, note):
             found[name] = work
@@ -114,8 +128,8 @@ def _modes(
         for layout in ("nchw", "nhwc"):
             name = f"torch {ready}{'channels-last' if layout == 'nhwc' else 'channels-first'}"
             if only in (None, name):
-                made = twin(case.net, "f32", layout).load(case.weights)
-                yield name, made, _placed(case.x, layout), torch.compile if ready else _as_it_is
+                made = twin(case.net, "f32", layout).load(case.weights).to(case.device)
+                yield name, made, _placed(case.x, layout).to(case.device), torch.compile if ready else _as_it_is
         if case.x.ndim != 4:
             break  # layouts are of images
 
@@ -149,13 +163,14 @@ def _step(loss: Any, x: Any, case: Case, optimizer: Any) -> Work:
     import torch
 
     labels = case.target.dtype.kind in "iu"
-    target = torch.from_numpy(case.target.astype(np.int64)[..., None] if labels else case.target)
+    target = torch.from_numpy(case.target.astype(np.int64)[..., None] if labels else case.target).to(case.device)
 
     def work() -> object:
         value = loss(x, target)
         value.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        case.finished()
         return value
 
     return work

@@ -11,7 +11,7 @@ import click
 
 from netlang.backend.limits import thread_count
 from netlang.cli.file import completed, constants, set_option
-from netlang.cli.nets import opened, plainly
+from netlang.cli.nets import device_option, opened, plainly, refuse_missing
 from netlang.diagnostics import either
 from netlang.net import LARGEST_BATCH
 
@@ -28,6 +28,7 @@ INSTALL = "{} is not installed, and left out: pip install 'netlang[{}]'"
 )
 @click.option("--mode", default="train,infer", show_default=True, help="A training step, a forward pass, or both.")
 @click.option("--against", default=",".join(PEERS), show_default=True, help="The peers, or none.")
+@device_option
 @click.option("--threads", type=click.IntRange(1), help="Threads of all; the processors there are, if not said.")
 @click.option("--repeat", type=click.IntRange(3), default=7, show_default=True, help="Rounds; the median counts.")
 @click.option("--quick", is_flag=True, help="Leave out memory and compiling, which are measured in processes apart.")
@@ -59,13 +60,16 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     from netlang.bench import alone, compare, jaxed, limits, peers, runtime
     from netlang.syntax.read import divided
 
-    net = opened(file, options["settings"])
+    net, on = opened(file, options["settings"]), options["on"]
+    refuse_missing(on)
+    if on == "cuda":  # its peer is PyTorch on the same GPU
+        asked = tuple(name for name in asked if name == "torch" and peers.available(on))
     there = {"torch": peers.available, "onnxruntime": runtime.available, "jax": jaxed.available}
     for name in asked:
         if not there[name]():
             click.echo(f"note: {INSTALL.format(name, PEERS[name])}", err=True)
     wanted = tuple(name for name in asked if there[name]())
-    machine = limits.measure(threads)
+    machine = limits.measure(threads) if on == "cpu" else None
     path, variant = divided(file)
 
     def apart(mode: str, contenders: list[str], note: Callable[[str], None]) -> alone.Measured:
@@ -74,7 +78,8 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
         return alone.measure(request, contenders, note)
 
     batch, repeat = options["batch"], options["repeat"]
-    found = compare.compare(net, batch, modes, wanted, threads, repeat, machine, None if options["quick"] else apart)
+    quick = options["quick"] or on == "cuda"  # memory is the process's, which says nothing of a GPU
+    found = compare.compare(net, batch, modes, wanted, threads, repeat, machine, None if quick else apart, on)
     if options["rows"] is not None:
         compare.append(options["rows"], found, date.today().isoformat())
     click.echo(json.dumps(found.as_json()) if options["as_json"] else compare.table(found))
