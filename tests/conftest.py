@@ -35,10 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without PyTorch the tests that compare with it are not collected; the closing line counts them as deselected."""
-    if TORCH:
-        return
-    left_out = [item for item in items if item.get_closest_marker("reference")]
+    """Tests that need PyTorch, or a GPU, are not collected without; the closing line counts them as deselected."""
+    from netlang.backend.cuda import machine
+
+    lacking = [*([] if TORCH else ["reference"]), *(["cuda"] if machine.missing() else [])]
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in lacking)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

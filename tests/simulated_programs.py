@@ -103,10 +103,10 @@ def agree(net):
             compare(f"{name} after step {step}", value, after[name])
 
 
-def beside_cpu(net):
+def beside_cpu(net, **options):
     """The same, with the CPU at precision=strict."""
     cpu = net.compile(BATCH, training=True, seed=3, threads=1, precision="strict")
-    gpu = on_gpu(net)
+    gpu = on_gpu(net, **options)
     x, y, lengths = examples(net)
     compare("the output", gpu(x, **lengths), cpu(x, **lengths))
     (here, grads), (there, wanted) = gpu.gradients(x, y, **lengths), cpu.gradients(x, y, **lengths)
