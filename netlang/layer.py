@@ -223,6 +223,10 @@ class Layer:
         """Multiply-adds of its products per example, forward, biases not counted."""
         return 0
 
+    def carried(self, y: Tensor, *inputs: Any, **_: Any) -> Count:
+        """Those of `macs` that read what learned numbers made within the layer, as its state is a step later."""
+        return 0
+
     def flops(self, y: Tensor, *inputs: Any, **_: Any) -> Count:
         """Two per MAC plus every other arithmetic operation, per example, forward."""
         return 2 * self.macs(y, *inputs)

@@ -216,6 +216,18 @@ def test_receptive_fields_of_sequences_count_steps():
     assert [row.jump for row in rows] == [(1,), (2,), (2,), None, None]
 
 
+@pytest.mark.parametrize(
+    ("line", "carried"),
+    [("rnn-5", 25), ("lstm-5", 100), ("gru-5", 75), ("lstm-5 bidirectional", 200), ("gru-5 reset=before", 75)],
+)
+def test_a_first_recurrent_layer_leads_gradients_back_to_the_step_before(line, carried):
+    """By the state, 5x5 numbers a product; a second one also by its input, which the first has learned."""
+    first, second = summary(netlang.from_text(f"input 7x3\n{line}\n{line}\n").checked).layers
+
+    assert first.backward_macs == first.macs + 7 * carried
+    assert second.backward_macs == 2 * second.macs
+
+
 def test_backward_flops_are_two_per_mac_and_the_forward_rest_again():
     row = found("input 8\nFC-4, FC-3 linear\n").layers[1]
 

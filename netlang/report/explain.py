@@ -159,8 +159,7 @@ class Arithmetic:
         weights = [self.graph[i].type.shape for i in node.inputs if isinstance(self.graph[i].made_by, Weight)]
         text = next((t for t in _multiplied(node.type, types[0], weights) if t[1] == macs), (str(macs), macs))[0]
         yield Working("MACs", text, macs)
-        times = _ratio(row.backward_macs, macs)
-        yield Working("backward MACs", f"{times}*{_term(macs)}" if times else "0", row.backward_macs)
+        yield Working("backward MACs", _repeated(row.backward_macs, macs), row.backward_macs)
 
     def _sight(self, node: Node, row: Row) -> Iterator[Working]:
         """The receptive field and the jump."""
@@ -267,8 +266,12 @@ def _term(count: Count) -> str:
     return f"({text})" if " " in text else text
 
 
-def _ratio(part: Count, whole: Count) -> int:
-    return next(times for times in (0, 1, 2) if part == times * whole)
+def _repeated(backward: Count, macs: Count) -> str:
+    """Once for the weights, once for the data; of a first recurrent layer, for what is carried from step to step."""
+    times = next((times for times in (0, 1, 2) if backward == times * macs), None)
+    if times is None:
+        return f"1*{_term(macs)} + {_term(backward - macs)}"
+    return f"{times}*{_term(macs)}" if times else "0"
 
 
 def _memory(nodes: list[Node]) -> str:

@@ -257,12 +257,15 @@ class _Rows:
     def _backward(self, node: Node) -> Count:
         """A product costs its MACs once for the gradient of its weights and once for that of its data.
 
-        Nothing needs the gradient of the net's input, nor of a frozen weight: a first layer has only the former.
+        Nothing needs the gradient of the net's input, nor of a frozen weight: a first layer has only the former, and of
+        the latter what leads back to its own weights, through time.
         """
         weights = (self.graph[i].made_by for i in node.inputs)
         trained = any(isinstance(weight, Weight) and not weight.frozen for weight in weights)
         passed_on = any(source.id in self.learned for source in data(self.graph, node))
-        return macs_of(self.graph, node) * (trained + passed_on)
+        within: Count = node.made_by.carried(node.type, *(source.type for source in data(self.graph, node)))
+        through: Count = macs_of(self.graph, node) * (trained + passed_on)
+        return through + within * (trained and not passed_on)
 
 
 def _written(nodes: list[Node]) -> str:

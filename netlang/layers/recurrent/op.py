@@ -5,11 +5,11 @@ from functools import cache
 from typing import Any, Literal
 
 from netlang import sizes
-from netlang.formula import count
+from netlang.formula import count, names
 from netlang.layer import Emit, Layer, Misfit, Recurrence, Value, Weight, register
 from netlang.layers.initial import Initial
 from netlang.layers.recurrent import text
-from netlang.layers.recurrent.cell import Cell, Equation, Fitted, Owned
+from netlang.layers.recurrent.cell import INPUT, Cell, Equation, Fitted, Owned
 from netlang.layers.recurrent.library import shipped
 from netlang.layers.recurrent.lowering import Lowering
 from netlang.layers.sequence.op import at_step, last_step
@@ -92,6 +92,16 @@ class Recurrent(Layer):
         """Of the whole sequence, every step and direction."""
         step = sum(w.type.size for w in self.weights(x) if len(w.type.shape) == 2)
         return sizes.counted(x.shape[1]) * step
+
+    def carried(self, y: Tensor, x: Tensor) -> Count:
+        cell, plain, step = self.of(x), {INPUT}, 0
+        for one in cell.equations:
+            for owned in one.owned:
+                inner = (operand for operand in owned.operands if not plain.issuperset(names(operand)))
+                step += sum(map(cell.width, inner)) * cell.widths[owned.name] * (owned.kind == "W")
+            if not one.owned and plain.issuperset(names(one.term)):
+                plain.add(one.name)
+        return sizes.counted(x.shape[1]) * step * (2 if self.flag("bidirectional") else 1)
 
     def flops(self, y: Tensor, x: Tensor) -> Count:
         directions = 2 if self.flag("bidirectional") else 1
