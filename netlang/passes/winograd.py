@@ -28,7 +28,10 @@ NARROWEST = 16  # channels and filters
 FEWEST = {3: 16 * 16, 5: 48 * 128}  # channels times filters by window: a form is five more kernels to compile
 TRANSFORMS = 500, 400  # vector operations of a tile for 16 channels, and for 16 filters
 READ = 25  # those that reading a vector of weights takes, which are read from memory
-PASSING = 12  # those that transforming a vector of weights on the way takes, for each block of tiles
+PASSING = (
+    12,
+    20,
+)  # those that transforming a vector of weights on the way takes, of the first block of tiles and of others
 STREAM = 20, 40  # those that reading a vector of transformed weights takes, and writing one: in training, each step
 SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
 DIRECT = "direct"
@@ -151,7 +154,8 @@ class _Work:
     @property
     def passing(self) -> float:
         """The stream where weights are transformed on the way, if they are so many that they do not stay near."""
-        return PASSING * -(-self.tiles // TILES) if self._weights > LARGE else inf
+        first, further = PASSING
+        return first + further * ((self.tiles - 1) // TILES) if self._weights > LARGE else inf
 
     @property
     def summing(self) -> int:

@@ -11,7 +11,7 @@ from netlang.primitives.text import Arguments, Geometry, drafted, indented, spac
 from netlang.primitives.winograd.op import FORMS, SPAN, Form, Matrix, WinogradGradient
 from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, twice
 
-MOST = 200  # tiles of a block: of several each adds to all sums, 38 MB at 512 channels; 32: 104 for 47 ms at 28x28x512
+MOST = 400, 200  # tiles of a block, where all sums stay near and where not: each block reads and writes them
 FEW = 64  # tiles: sums of so few are not worth keeping; 128 tiles of 256 channels lose a tenth
 HIGH = 6  # rows of tiles of channels at a time: the sums of 36 channels by 64 filters are 332 KB
 ROWS, VECTORS = 6, 4  # of the product: channels by vectors of 16 filters
@@ -27,8 +27,9 @@ def reduce(
     form = FORMS[primitive.window]
     _, high, wide, _ = dy.type.arrayed(0)
     tiles = batch * -(-high // form.tile) * -(-wide // form.tile)
-    once = not primitive.block and at_once(tiles, POINTS * of.channels * by.columns * of.vector)
-    most = primitive.block or MOST
+    weights = POINTS * of.channels * by.columns * of.vector
+    once = not primitive.block and at_once(tiles, weights)
+    most = primitive.block or MOST[weights > LARGE]
     block = tiles | 1 if once else -(-tiles // -(-tiles // most))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
