@@ -58,6 +58,24 @@ def test_resnets_are_as_deep_as_they_are_called_and_their_blocks_are_counted():
     assert by_size[14, 14, 1024][0] == ["[conv1-256/2, conv3-256, conv1-1024]", "[conv1-256, conv3-256, conv1-1024] x5"]
 
 
+@pytest.mark.parametrize(
+    ("name", "depth"), [("googlenet", 22), ("inception-v3", 48), ("densenet121", 121), ("lstm", 2), ("stacked", 4)]
+)
+def test_weight_layers_are_those_on_the_longest_way_and_recurrent_ones_are_some(name, depth):
+    (net,) = data(EXAMPLES / f"{name}.net")["nets"]
+
+    assert net["weight_layers"] == depth
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "latex"])
+def test_nets_without_a_row_in_common_stand_side_by_side(form):
+    done = run(EXAMPLES / "mobilenet-v2.net", EXAMPLES / "xor-mlp.net", "--as", form)
+
+    assert done.exit_code == 0, done.exception
+    assert "mobilenet-v2" in done.stdout
+    assert "FC-4 tanh" in done.stdout
+
+
 def test_the_columns_of_the_text_stand_below_one_another():
     lines = run(EXAMPLES / "resnet-basic.net").stdout.splitlines()
 

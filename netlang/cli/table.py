@@ -24,7 +24,7 @@ def command(files: tuple[str, ...], settings: tuple[str, ...], form: str, as_jso
     several files.
 
     Steps of the file are rows, blocks written out and counted; what all nets have goes across. weight layers: those
-    with matrices or filters, projections of shortcuts not counted, as papers do.
+    with matrices or filters on the longest way through the net, which is its depth as papers have it.
     """
     from netlang.check import check
     from netlang.check import files as written

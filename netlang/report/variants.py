@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from netlang.graph import Net
+from netlang.check.counts import macs_of
+from netlang.graph import Net, NodeId
 from netlang.layer import Layer
 from netlang.report.rows import Summary, summary
 from netlang.types import Count, Dim, shown
 
-SHORTCUT = "shortcut"  # in the path of a residual's projection, which papers do not print or count
+SHORTCUT = "shortcut"  # in the path of a residual's projection, which papers do not print
 MOST = 6  # layers of a block that are written out; of a larger one its call is
 
 
@@ -44,7 +45,10 @@ class Band:
 
 @dataclass(frozen=True)
 class Variants:
-    """The table. names: of the nets; depths: their layers with matrices or filters, shortcuts not counted"""
+    """The table of some nets as they run.
+
+    names: of the nets; depths: the layers with matrices or filters on their longest way from an input to an output
+    """
 
     names: tuple[str, ...]
     bands: tuple[Band, ...]
@@ -60,14 +64,23 @@ def side_by_side(nets: Sequence[Net], names: Sequence[str]) -> Variants:
     return Variants(
         tuple(names),
         tuple(_bands(items)),
-        tuple(sum(_deep(node.made_by, node.path) for node in net.graph.made_by(Layer)) for net in nets),
+        tuple(map(depth, nets)),
         tuple(of.parameters for of in found),
         tuple(of.macs for of in found),
     )
 
 
-def _deep(layer: Layer, path: tuple[str, ...]) -> bool:
-    return layer.activated and SHORTCUT not in path
+def depth(net: Net) -> int:
+    """How many layers with matrices or filters stand behind one another at most, side heads not counted.
+
+    So GoogLeNet is "22 layers deep when counting only layers with parameters" (Szegedy et al. 2015, section 5): of
+    branches the longest counts, and so no projection beside the layers of a residual does.
+    """
+    deep: dict[NodeId, int] = {}
+    for node in net.graph:
+        weighted = isinstance(node.made_by, Layer) and macs_of(net.graph, node) != 0
+        deep[node.id] = weighted + max((deep[source] for source in node.inputs), default=0)
+    return max(deep[output] for output in net.running())
 
 
 def _inputs(found: Summary) -> Iterator[Item]:
@@ -100,7 +113,7 @@ def _items(net: Net, found: Summary) -> Iterator[Item]:
         inner = [
             _text(written[row.path], row.layer.removesuffix(norms.get(row.path, "")))
             for row in group
-            if row.parameters and SHORTCUT not in row.path and layers[row.path].activated
+            if row.macs != 0 and SHORTCUT not in row.path
         ]
         call = net.calls.get(first.path[:1])
         long = f"{call.text if call else first.path[0]}" if len(inner) > MOST or not inner else ""
@@ -178,10 +191,11 @@ def text(found: Variants) -> str:
     cells = [band.cells for band in found.bands if not band.whole]
     foot = footing(found)
     widths = [
-        max(len(name), *(len(line) for row in cells for line in row[k]), *(len(row[1][k]) for row in foot))
+        max(map(len, [name, *(line for row in cells for line in row[k]), *(parts[k] for _, parts in foot)]))
         for k, name in enumerate(found.names)
     ]
-    across = max(sum(widths) + 3 * (len(widths) - 1), *(len(s) for b in found.bands if b.whole for s in b.cells[0]))
+    common = [line for band in found.bands if band.whole for line in band.cells[0]]
+    across = max([sum(widths) + 3 * (len(widths) - 1), *map(len, common)])
     widths[-1] += across - sum(widths) - 3 * (len(widths) - 1)
 
     def line(head: str, parts: Sequence[str]) -> str:
