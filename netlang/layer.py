@@ -1,12 +1,14 @@
 """What a layer is. The layers themselves stand in `layers/`, a folder per family."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
 from netlang.types import Count, Tensor, decimal, shown
 
+OPTIONAL = {"bias": r"b\[[^]]*\] \+ ", "scale": r" \* scale\[c\]", "shift": r" \+ shift\[c\]"}  # parts of rules
 SUFFIXES = ("kernel", "width", "stride")  # fields that are written behind a layer's word
 
 
@@ -236,8 +238,14 @@ class Layer:
         return ()
 
     def rule(self, *inputs: Any, **_: Any) -> tuple[str, ...]:
-        """What the layer computes, in lines: the first paragraph of what it says of itself."""
+        """What the layer computes, in lines: the first paragraph of what it says of itself.
+
+        A bias, scale or shift that its settings leave out is left out.
+        """
         doc = (type(self).__doc__ or "").strip().split("\n\n")[0]
+        for setting, part in OPTIONAL.items():
+            if getattr(self, setting, True) is False:
+                doc = re.sub(part, "", doc)
         return tuple(line.strip() for line in doc.split("\n"))
 
     def statement(self) -> tuple[str, ...]:

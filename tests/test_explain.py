@@ -73,7 +73,8 @@ def test_equal_copies_stand_together_and_say_what_each_sees():
     block, *_ = of_text("input 8x8x4\nconv1-4\n[conv3-4 pad=same] x4\n", 3)
 
     assert block.names == ("conv2", "conv3", "conv4")
-    assert workings(block)["receptive field"].text == "3, 5, 7"
+    seen = workings(block)["receptive field"]
+    assert (seen.text, seen.value) == ("1 + (3 - 1)*1, 3 + (3 - 1)*1, 5 + (3 - 1)*1", "3, 5, 7")
     assert workings(block)["MACs"].text == "8*8*4*3*3*4"
 
 
@@ -112,6 +113,56 @@ def test_sizes_stand_with_the_numbers_put_in(layer, what, text, value):
     (each,) = of_text(f"input 9x9x6\n{layer}\n", 2)[:1]
 
     assert (workings(each)[what].text, workings(each)[what].value) == (text, value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "rule"),
+    [
+        ("conv3-4 bias=no linear", "y[n,i,j,f] = sum over u,v,c of x[n, i', j', c] * w[u,v,c,f]"),
+        ("dwconv3 bias=no linear", "y[n,i,j,c*mult+m] = sum over u,v of x[n, i', j', c] * w[u,v,0,c*mult+m]"),
+        ("local3-4 bias=no linear", "y[n,i,j,f] = sum over u,v,c of x[n, i*stride + u - pad, j*stride + v - pad, c] *"),
+        ("FC-4 bias=no linear", "y[n,f] = sum over c of x[n,c] * w[c,f]"),
+        ("maxout2-4 bias=no", "y[n,f] = max over k of sum over c of x[n,c] * w[c, k*width + f]"),
+        ("bn shift=no", "y = (x - mean[c]) / sqrt(variance[c] + eps) * scale[c]  "),
+        ("bn scale=no shift=no", "y = (x - mean[c]) / sqrt(variance[c] + eps)  "),
+        ("conv3-4", "y[n,i,j,f] = b[f] + sum over"),
+    ],
+)
+def test_a_rule_has_no_weight_that_the_layer_lacks(layer, rule):
+    (each,) = of_text(f"input 9x9x6\n{layer}\n", 2)[:1]
+
+    assert each.rule[0].startswith(rule)
+
+
+def test_the_rule_of_a_layer_goes_on_with_its_norm_and_its_activation():
+    (each,) = of_text("input 9x9x6\nconv3-4 bn relu\n", 2)
+
+    assert each.rule[0].startswith("y[n,i,j,f] = sum over")
+    assert [line[:26] for line in each.rule[2:]] == ["then bn: y = (x - mean[c])", "then relu: y = max(x, 0)  "]
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        ("conv3-4", "2*17496 + 9*9*4"),
+        ("conv3-4 bn relu", "2*17496 + 8*9*9*4 + 9*9*4"),
+        ("maxpool3 pad=same", "9*3*3*6"),
+        ("gap", "82*6"),
+        ("relu", "9*9*6"),
+    ],
+)
+def test_the_flops_beside_products_are_so_many_for_each_number(layer, text):
+    (each,) = of_text(f"input 9x9x6\n{layer}\n", 2)[:1]
+
+    assert workings(each)["FLOPs"].text == text
+
+
+def test_of_many_copies_the_first_two_and_the_last_stand_with_their_numbers():
+    first, *_ = of_text("input 8x8x4\nconv1-4\n[conv3-4] x7\n", 3)
+
+    seen = workings(first)["receptive field"]
+    assert seen.text == "1 + (3 - 1)*1, 3 + (3 - 1)*1, ..., 11 + (3 - 1)*1"
+    assert seen.value == "3, 5, ..., 13"
 
 
 def test_channels_of_a_concatenation_are_added():
@@ -201,7 +252,7 @@ def test_a_line_of_a_cell_is_explained_for_each_use():
         ("weight b", "6", 6),
         ("parameters", "54 + 6", 60),
         ("MACs of a step", "54", 54),
-        ("FLOPs of a step", "2*54 + 12", 120),
+        ("FLOPs of a step", "2*54 + 2*6", 120),
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from netlang.check.counts import data, macs_of, own
+from netlang.check.counts import data, flops_of, macs_of, own
 from netlang.diagnostics import count
 from netlang.graph import Input, Net, Node
 from netlang.layer import Layer, Weight, Working
@@ -94,7 +94,7 @@ class Arithmetic:
             *weights,
             *([_sum("parameters", [w.value for w in weights])] if weights else []),
             *(_counted("MACs of a step", str(macs), macs) if macs else ()),
-            *_flops("FLOPs of a step", macs, 2 * macs + part.operations),
+            *_flops("FLOPs of a step", macs, 2 * macs + part.operations, [_each(part.operations, (part.makes,))]),
         ]
         return Explained((name,), str(node.made_by), part.rule, (), (part.makes,), tuple(workings))
 
@@ -131,12 +131,19 @@ class Arithmetic:
             *layer.workings(first.type, *types),
             *self._parameters(row, nodes),
             *self._products(row, first, types),
-            *_operations(row),
+            *_flops("FLOPs", row.macs, row.flops, [self._others(node) for node in nodes]),
             *self._sight(first, row),
             *_counted("memory, bytes", _memory(nodes), row.memory),
         ]
         reads = tuple(t.shape[1:] for t in types)
-        return Explained((row.name,), _written(row), layer.rule(*types), reads, row.output, tuple(workings))
+        rule = (*layer.rule(*types), *(line for node in nodes[1:] for line in self._then(node)))
+        return Explained((row.name,), _written(row), rule, reads, row.output, tuple(workings))
+
+    def _then(self, node: Node) -> Iterator[str]:
+        """What a norm or an activation does with what stands before it in the same layer, its x."""
+        first, *others = node.made_by.rule(*(source.type for source in data(self.graph, node)))
+        yield f"then {node.made_by.word}: {first}"
+        yield from others
 
     def _parameters(self, row: Row, nodes: list[Node]) -> Iterator[Working]:
         """Each weight by its shape; tied ones count where they stand first."""
@@ -161,6 +168,12 @@ class Arithmetic:
         yield Working("MACs", text, macs)
         yield Working("backward MACs", _repeated(row.backward_macs, macs), row.backward_macs)
 
+    def _others(self, node: Node) -> str:
+        """The FLOPs of a node that are no products: so many for each number that it makes, or reads, or each step."""
+        shapes = [node.type.shape[1:], *(source.type.shape[1:] for source in data(self.graph, node)[:1])]
+        rest = flops_of(self.graph, node) - 2 * macs_of(self.graph, node)
+        return _each(rest, *shapes, shapes[-1][:-1])
+
     def _sight(self, node: Node, row: Row) -> Iterator[Working]:
         """The receptive field and the jump."""
         if row.receptive_field is None:
@@ -180,6 +193,7 @@ def said(working: Working) -> str:
     return value if working.text == str(working.value) else f"{working.text} = {value}"
 
 
+SEVERAL = 4  # figures of copies that all stand
 SIGHT = ("receptive field", "jump")  # what differs from copy to copy of the same layer
 _NAMES = {"parameters": "parameters", "macs": "MACs", "flops": "FLOPs", "backward_macs": "backward MACs"}
 
@@ -203,11 +217,13 @@ def _merged(group: list[Explained]) -> Explained:
 
 
 def _ranged(column: tuple[Working, ...]) -> Working:
-    """One figure of several layers: what it is of each, where it differs."""
-    if len(set(column)) == 1:
+    """One figure of several layers: what it is of each, where it differs; of many the first two and the last."""
+    found = list(dict.fromkeys((w.text, str(w.value)) for w in column))
+    if len(found) == 1:
         return column[0]
-    values = ", ".join(dict.fromkeys(str(w.value) for w in column))
-    return Working(column[0].what, values, values)
+    shown_ = found if len(found) <= SEVERAL else [*found[:2], ("...", "..."), found[-1]]
+    texts, values = (", ".join(part) for part in zip(*shown_, strict=True))
+    return Working(column[0].what, texts, values)
 
 
 def _bare(each: Explained) -> tuple[str, ...]:
@@ -248,17 +264,27 @@ def _multiplied(y: Tensor, x: Tensor, weights: list[tuple[Dim, ...]]) -> Iterato
     )
 
 
-def _operations(row: Row) -> tuple[Working, ...]:
-    return _flops("FLOPs", row.macs, row.flops)
-
-
-def _flops(what: str, macs: Count, flops: Count) -> tuple[Working, ...]:
-    """Two FLOPs for each MAC, and the others."""
+def _flops(what: str, macs: Count, flops: Count, others: list[str]) -> tuple[Working, ...]:
+    """Two FLOPs for each MAC, and the others: of the bias, the norm, the activation; "" where there are none."""
     if flops == 0:
         return ()
-    rest = flops - 2 * macs
     parts = [f"2*{_term(macs)}"] if macs != 0 else []
-    return (Working(what, " + ".join([*parts, *([str(rest)] if rest != 0 else [])]), flops),)
+    return (Working(what, " + ".join([*parts, *filter(None, others)]), flops),)
+
+
+def _each(operations: Count, *shapes: tuple[Dim, ...]) -> str:
+    """So many operations for each number of one of these shapes, of the first that divides them; "" for none."""
+    for shape in shapes:
+        numbers = product(shape)
+        times = _leading(operations) // _leading(numbers)
+        if times and numbers * times == operations:
+            return _times(shape) if times == 1 else f"{times}*{_times(shape)}"
+    return str(operations) if operations != 0 else ""
+
+
+def _leading(size: Count) -> int:
+    """The factor of a size's first product of letters."""
+    return size if isinstance(size, int) else size.terms[0][1]
 
 
 def _term(count: Count) -> str:
