@@ -64,6 +64,40 @@ def test_a_cell_has_its_own_equations(tmp_path):
     assert "Backward" not in text
 
 
+@pytest.mark.parametrize("name", ["lstm", "lstm-peephole", "gru", "gru-before", "mgu", "bidirectional"])
+def test_every_letter_of_a_recurrent_layer_has_one_equation(name):
+    found = json.loads(run(EXAMPLES / f"{name}.net", "--set", "T=5", "--json").stdout)["equations"]
+
+    for each in found:
+        lefts = [line.partition(" &= ")[0] for line in each["lines"]]
+        assert len(set(lefts)) == len(lefts), [left for left in lefts if lefts.count(left) > 1]
+
+
+def test_every_gate_takes_its_own_columns_of_the_joined_matrix(tmp_path):
+    (tmp_path / "a.net").write_text("input 5x3\nlstm-16 last\nFC-2, softmax\n")
+    text = run(tmp_path / "a.net").stdout
+
+    for gate, start in (("f", 0), ("i", 16), ("o", 32), ("g", 48)):
+        columns = rf"{start}{{:}}{start + 16}"
+        assert rf"s^{{\text{{{gate}}}}}_{{t}} &= h_{{t-1}}\, z_{{(5)}}\left[{{:}},\,{columns}\right]" in text
+        assert (
+            rf"\bar{{s}}^{{\text{{{gate}}}}}_{{t}}\, \delta^{{\text{{6}}}}_{{(0)}}\left[{columns},\,{{:}}\right]"
+            in text
+        )
+    assert r"\bar{h}_{t} &= " in text
+    assert r" + \bar{h}'_{t+1}" in text  # what the step behind sends back is not the whole gradient of a state
+    assert r"z_{(7),t} &= z_{(6),t}\left[0{:}16\right]" in text
+    assert "inner" not in text
+
+
+def test_values_of_a_cell_that_runs_backwards_have_an_arrow():
+    text = run(EXAMPLES / "bidirectional.net", "--set", "T=5", "--pass", "forward").stdout
+
+    assert r"\overleftarrow{h}_{t}" in text
+    assert r"\overleftarrow{h}_{t+1}" in text
+    assert " h_{t-1}" in text
+
+
 WIDE = ["lenet", "xor-mlp", "lstm-peephole", "resnet-basic", "alexnet", "mobilenet-v2"]
 EVERY = sorted(path.stem for path in EXAMPLES.glob("*.net"))
 
@@ -178,8 +212,20 @@ def test_every_layer_that_trains_has_its_gradients(tmp_path):
     assert (tmp_path / "x.tex").read_text().count(r"\bar{b}") == 5
 
 
-def test_open_sizes_are_asked_for():
-    done = run(EXAMPLES / "lstm.net")
+@pytest.mark.parametrize(("name", "said"), [("lstm", "T = 32"), ("fcn", "H = 32, W = 32")])
+def test_sizes_that_a_file_leaves_open_are_chosen_and_told(name, said):
+    done = run(EXAMPLES / f"{name}.net", "--pass", "forward")
 
-    assert done.exit_code == 1
-    assert "--set T=64" in done.stderr
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(f"% with {said}, which the file leaves open")
+    assert json.loads(run(EXAMPLES / "lstm.net", "--json").stdout)["sizes"] == {"T": 32}
+
+
+def test_a_size_that_was_chosen_is_not_chosen_again():
+    assert run(EXAMPLES / "lstm.net", "--set", "T=5").stdout.startswith(r"\section*{Forward}")
+
+
+def test_a_size_that_the_layers_do_not_take_is_not_chosen(tmp_path):
+    (tmp_path / "a.net").write_text("input HxWx1\nconv40-2 valid, gap, FC-2, softmax\n")
+
+    assert run(tmp_path / "a.net").stdout.startswith("% with H = 64, W = 64, which")

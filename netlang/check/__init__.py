@@ -19,7 +19,7 @@ from netlang.check import (
 )
 from netlang.check.build import Build
 from netlang.check.expand import Expansion
-from netlang.check.free import letters, refitted, sized
+from netlang.check.free import letters, refitted, sized, suited
 from netlang.check.problems import Limit, Problems
 from netlang.check.scope import Labelled, Place, Scope
 from netlang.check.shapes import Letters
@@ -251,4 +251,4 @@ def _expect(
     return found
 
 
-__all__ = ["Net", "NetError", "check", "checked", "letters", "refitted", "sized"]
+__all__ = ["Net", "NetError", "check", "checked", "letters", "refitted", "sized", "suited"]

@@ -8,14 +8,14 @@ sizes only ("needs H even") is an error where it is not right for these. Weights
 size of what it reads, which cannot be where sizes are open.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netlang import sizes
 from netlang.check.build import bounded
 from netlang.check.inputs import LARGEST
 from netlang.check.problems import Problems
-from netlang.diagnostics import either, error
+from netlang.diagnostics import NetError, either, error
 from netlang.graph import Graph, Input, Net, Node
 from netlang.layer import Layer, Misfit, Weight
 from netlang.source import Source, Span
@@ -35,6 +35,17 @@ def refitted(net: Net, shapes: Mapping[str, tuple[int, ...]]) -> Net:
     """The net for inputs of these shapes, by their names; the others stay. Raises NetError for what does not suit."""
     whole = {node.id: shapes.get(node.id, node.type.shape[1:]) for node in net.graph.made_by(Input)}
     return _fitted(net, whole, ", ".join(f"{name} {shown((BATCH, *shape))}" for name, shape in shapes.items()))
+
+
+def suited(net: Net, tried: Iterable[int]) -> tuple[Net, dict[str, int]]:
+    """The net with its open sizes chosen, all the first of these numbers that suits; as it is where none does."""
+    for size in tried if letters(net) else ():
+        values = dict.fromkeys(letters(net), size)
+        try:
+            return sized(net, values), values
+        except NetError:
+            continue
+    return net, {}
 
 
 def _fitted(net: Net, shapes: Mapping[str, tuple[Dim, ...]], said: str) -> Net:

@@ -9,6 +9,7 @@ from netlang.cli.file import file_argument, json_option, set_option
 from netlang.cli.nets import opened, plainly
 
 PASSES = ("forward", "both")
+SIZES = (32, 64, 224, 512)  # that are tried for what a file leaves open
 
 
 @click.command("latex")
@@ -23,23 +24,26 @@ def command(
 ) -> None:
     """Print the equations of a net as LaTeX, layer by layer: those that are compiled for training.
 
+    A size that the file leaves open is chosen if --set does not; the first line says so.
+
     y: what a layer makes; z: what leads to it; a bar: the gradient of the loss L by what stands under it.
     """
     with plainly(as_json):
+        from netlang.check import suited
         from netlang.differentiate import differentiate
         from netlang.files import write
         from netlang.lower import lower
         from netlang.pipeline import refuse_unready
         from netlang.report.equations import equations, page
 
-        net = opened(file, settings).checked
+        net, sizes = suited(opened(file, settings).checked, SIZES)
         refuse_unready(net, "gradients")
         graph = lower(net, training=True)
         found = list(equations(differentiate(graph) if which == "both" else graph))
-        text = page(found, document=document)
+        text = page(found, document=document, sizes=sizes)
         if output is not None:
             write(output, f"{text}\n".encode())
     if as_json:
-        click.echo(json.dumps({"equations": [vars(each) for each in found]}))
+        click.echo(json.dumps({"sizes": sizes, "equations": [vars(each) for each in found]}))
     elif output is None:
         click.echo(text)

@@ -22,7 +22,16 @@ NARROW, BROAD = set("ijlt.,:;|()[]{}'! "), set("mwMWNHL")
 TOKEN = re.compile(r"\\(?:left|right)(?:\\.|.)|\\[A-Za-z]+|\\.|[^\\]", re.DOTALL)
 SPACES = (" ", "\\;")
 CASES, ENDED = r"\begin{cases}", r"\end{cases}"
-ARGUED = ("\\frac", "\\sqrt", "\\bar", "\\mathrm", "\\text", "\\operatorname", "\\begin")  # what has arguments
+ARGUED = (
+    "\\frac",
+    "\\sqrt",
+    "\\bar",
+    "\\overleftarrow",
+    "\\mathrm",
+    "\\text",
+    "\\operatorname",
+    "\\begin",
+)  # what has arguments
 
 
 @dataclass(frozen=True)

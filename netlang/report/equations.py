@@ -7,7 +7,8 @@ made; all from 0.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
@@ -22,7 +23,7 @@ from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.lookup.op import Lookup
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive, broadcast
-from netlang.primitives.scan.op import Scan
+from netlang.primitives.scan.op import Line, Piece, Product, Scan
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.unshared.op import Unshared
 from netlang.primitives.window.op import Window
@@ -30,6 +31,7 @@ from netlang.types import Tensor
 
 INDICES = {1: "f", 2: "n,f", 3: "n,t,f", 4: "n,i,j,f"}  # of values by the number of axes
 LONGEST = 36  # letters of a layer's name above a symbol; of a longer one the end is kept
+ROLES = {"inner": "s", "outer": "a", "product": "p"}  # letters of what a cell does not name (`lowering`, `gradient`)
 STORED = {0: "", 1: "f", 2: "c,f", 4: "u,v,c,f", 6: "i,j,u,v,c,f"}  # of what has no batch
 
 
@@ -54,8 +56,11 @@ def equations(graph: Graph) -> Iterator[Equations]:
         yield Equations(title, first.span.row if first.span.source.text else 0, backward, lines)
 
 
-def page(found: list[Equations], *, document: bool) -> str:
-    """A section for each pass, an `align*` for each layer (package amsmath); a whole document if asked for."""
+def page(found: list[Equations], *, document: bool, sizes: Mapping[str, int]) -> str:
+    """A section for each pass, an `align*` for each layer (package amsmath); a whole document if asked for.
+
+    sizes: those that the file leaves open and nobody chose, which a comment tells
+    """
     lines: list[str] = []
     for backward, group in groupby(found, key=lambda each: each.backward):
         lines += [rf"\section*{{{'Backward' if backward else 'Forward'}}}", ""]
@@ -67,7 +72,9 @@ def page(found: list[Equations], *, document: bool) -> str:
     if document:
         head = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}", r"\allowdisplaybreaks", ""]
         lines = [*head, *lines, r"\end{document}"]
-    return "\n".join(lines)
+    chosen = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+    told = [f"% with {chosen}, which the file leaves open: `--set {next(iter(sizes))}=...` chooses"] if sizes else []
+    return "\n".join([*told, *lines])
 
 
 def _backward(node: Node) -> bool:
@@ -250,51 +257,100 @@ def _lookup(e: _Equation) -> tuple[str, str]:
     return "n,t,f", e.operand(1, _apart(e.operand(0, "n,t"), "f"))
 
 
+def _piece(e: _Equation) -> tuple[str, str]:
+    p: Piece = e.made_by
+    return "t", e.operand(0, _step(p.shift)) + _cut(p.start, p.width, e.inputs[0].type.channels)
+
+
 def _scan(e: _Equation) -> tuple[str, str]:
     """What a recurrence leaves of each step."""
     p: Scan = e.made_by
-    put = ",\\; ".join(indexed(_letter(name), "t") for name in (*p.outputs, *p.saved))
+    letters = _letters(e)
+    put = ",\\; ".join(indexed(letters[name], "t") for name in (*p.outputs, *p.saved))
     return "t", rf"\left[{put}\right]"
 
 
 def _steps(e: _Equation) -> Iterator[str]:
     """The equations of a step; a state of the step before has its index."""
     p: Scan = e.made_by
-    before = "t+1" if p.reverse else "t-1"
+    letters = _letters(e)
     states = {state.name: state.value for state in p.states}
     given = {each.name: each for each in p.given}
     shared = {each.name: each for each in p.shared}
 
     def named(name: str) -> str:
         if name in states:
-            return indexed(_letter(states[name]), before)
+            return indexed(letters[states[name]], _step(1 if p.reverse else -1))
         if name in shared:
-            return e.named(shared[name].operand)
+            part = shared[name]
+            return e.named(part.operand) + _cut(part.start, part.width, e.inputs[part.operand].type.channels)
         if name in given:
             at = given[name]
-            return e.operand(at.operand, f"t{at.shift:+d}" if at.shift else "t") + _columns(at)
-        return indexed(_letter(name), "t")
+            return e.operand(at.operand, _step(at.shift)) + _cut(at.start, at.width, e.inputs[at.operand].type.channels)
+        return indexed(letters[name], "t")
 
     for line in p.lines:
         if line.term is not None:
             right = latex(line.term, named)
         else:
-            right = " + ".join(f"{named(q.value)}\\, {e.named(q.operand)}" for q in line.products)
-        yield f"{indexed(_letter(line.name), 't')} &= {right}"
+            right = " + ".join(f"{named(q.value)}\\, {_matrix(e, q, line)}" for q in line.products)
+        yield f"{indexed(letters[line.name], 't')} &= {right}"
 
 
-def _columns(at: Any) -> str:
-    return rf"\left[{at.start}{{:}}{at.start + at.width}\right]" if at.start or at.name.startswith("outer ") else ""
+def _matrix(e: _Equation, q: Product, line: Line) -> str:
+    """The rows and columns of an operand that a product takes."""
+    rows, columns = e.inputs[q.operand].type.arrayed(0)
+    found = [_range(q.row, e.made_by.widths[q.value], rows), _range(q.column, line.width, columns)]
+    return e.named(q.operand) + (rf"\left[{_apart(*(part or '{:}' for part in found))}\right]" if any(found) else "")
 
 
-def _letter(name: str) -> str:
-    """What a line of a scan is called: a letter of the cell, or the adjoint of one."""
+def _step(shift: int) -> str:
+    return f"t{shift:+d}" if shift else "t"
+
+
+def _cut(start: int, width: int, channels: int) -> str:
+    """The channels that are taken, unless they are all."""
+    part = _range(start, width, channels)
+    return rf"\left[{part}\right]" if part else ""
+
+
+def _range(start: int, width: int, whole: int) -> str:
+    return f"{start}{{:}}{start + width}" if width < whole else ""
+
+
+def _letters(e: _Equation) -> dict[str, str]:
+    """What each value of a scan is called: a letter of the cell, or the adjoint of one.
+
+    Of what has no letter: s, and of its gradients a, what a matrix makes of one operand in front of an equation; v what
+    a matrix multiplies; p what products hand back. An arrow: of a cell that goes from the last step to the first.
+    """
+    p: Scan = e.made_by
+    names = {*(line.name for line in p.lines), *p.outputs, *p.saved, *(state.value for state in p.states)}
+    parts = {name: _parted(name) for name in names}
+    full = {(letter, owner) for _, letter, owner in parts.values()}
+    several = Counter((letter, owner.partition(".")[0]) for letter, owner in full)
+    arrow = p.reverse != _backward(e.node)
+    found = {}
+    for name, (bars, letter, owner) in parts.items():
+        bare = letter.rstrip("'")
+        said = bare if len(bare) == 1 else _tex("mathrm", plain(bare))
+        said = _tex("overleftarrow", said) if arrow else said
+        for _ in range(bars):
+            said = _tex("bar", said)
+        short = owner.partition(".")[0]
+        above = short if several[letter, short] == 1 else owner
+        found[name] = said + "'" * letter.count("'") + (f"^{{{_tex('text', plain(above))}}}" if owner else "")
+    return found
+
+
+def _parted(name: str) -> tuple[int, str, str]:
+    """How many bars stand above a value of a scan, its letter, and what it belongs to, if not itself a value."""
     bars = len(re.match(r"(d )*", name)[0]) // 2  # type: ignore[index]
-    bare = name[2 * bars :].rstrip("'")
-    said = bare if len(bare) == 1 else _tex("mathrm", plain(bare).replace(" ", r"\ "))
-    for _ in range(bars):
-        said = _tex("bar", said)
-    return said
+    bare = name[2 * bars :]
+    role, _, owner = bare.rpartition(" ")
+    if role:
+        return bars, ROLES[role], owner.rstrip("'")
+    return (bars, "v", bare) if "." in bare else (bars, bare, "")
 
 
 def _word(primitive: Primitive) -> str:
@@ -306,5 +362,5 @@ def _word(primitive: Primitive) -> str:
 
 RULES: dict[type[Primitive], Callable[[_Equation], tuple[str, str]]] = {
     Map: _map, Update: _update, Sum: _sum, Window: _window, Contraction: _contraction, Depthwise: _depthwise,
-    Unshared: _unshared, Lookup: _lookup, Scan: _scan,
+    Unshared: _unshared, Lookup: _lookup, Piece: _piece, Scan: _scan,
 }  # fmt: skip
