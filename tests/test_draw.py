@@ -93,8 +93,44 @@ def test_a_block_is_a_box_with_its_copies_and_is_drawn_once_beside():
 
     assert (unit.series[0].text, unit.times, unit.series[0].shape) == ("unit(4)", 3, "8x8x4")
     assert strided.text == "unit(8, s=2)"
-    assert [key.step.text.partition("(")[0] for key in drawn.keys] == ["unit", "inner"]
-    assert drawn.keys[0].input == "8x8x4"
+    assert [key.title for key in drawn.keys] == ["unit(4)   x3", "unit(8, s=2)", "inner(w)"]
+    assert [key.input for key in drawn.keys] == ["8x8x4"] * 3
+
+
+STAGES = """input 16x16x4
+block unit(w, s=1): residual[ conv3-w/s, conv3-w ] relu
+block grow: concat[ identity | conv3-2 ]
+unit(8, s=[2,1]) x3
+grow x4
+[conv3-4, maxpool] x2
+FC-2, softmax
+"""
+
+
+def test_a_first_copy_with_a_projection_or_a_stride_stands_apart_and_both_forms_are_drawn_beside():
+    first, others, *_ = main_series(STAGES)
+    strided, plain, grow = picture(net(STAGES)).keys
+
+    assert (first.text, first.shape, others.times) == ("unit(8, s=[2,1])", "8x8x8", 2)
+    assert (strided.title, strided.input) == ("unit(8, s=[2,1])", "16x16x4")
+    assert (plain.title, plain.input) == ("unit(8, s=[2,1])   x2", "8x8x8")
+    assert [len(key.series[0].branches[1]) for key in (strided, plain)] == [1, 0]
+    assert (grow.title, grow.input) == ("grow   first of 4", "8x8x8")
+
+
+def test_copies_of_different_sizes_drawn_as_one_tell_those_of_the_first_and_of_the_last():
+    grow, stages = [part for part in main_series(STAGES) if isinstance(part, Repeat)][1:]
+
+    assert grow.series[0].shape == "8x8x10 .. 8x8x16"
+    assert [step.shape for step in stages.series] == ["8x8x4 .. 4x4x4", "4x4x4 .. 2x2x4"]
+    assert 'label="  2x2x4  "' in dot(picture(net(STAGES)))
+
+
+def test_what_leads_into_a_block_beside_its_skips_is_called_in():
+    (up,) = picture(net(SKIPS)).keys
+    (fork,) = (part for part in up.series if isinstance(part, Fork))
+
+    assert [branch[0].name for branch in fork.branches] == ["fine", "in"]
 
 
 def test_depth_opens_blocks_one_level_at_a_time():

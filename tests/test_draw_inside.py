@@ -160,6 +160,24 @@ def test_what_they_are_made_from_is_what_the_graph_of_primitives_reads():
     assert {"conv1.relu"} == {i for i in read if i in graph}
 
 
+def test_copies_whose_gradients_differ_stand_apart():
+    found = net("vgg16")
+    said = [row[0] for row in rows(backward.scene(found, picture(found)))]
+
+    assert (said.count("conv3-64   relu"), said.count("dw, db")) == (2, 1)
+    assert "dx, dw, db   x2" in said
+
+
+def test_the_gradients_of_a_projection_are_told_once_in_its_own_box():
+    found = written("input 8\nFC-6\nresidual[ FC-4 ] relu\nFC-2, softmax\n")
+    merge = next(step for step in steps(every(picture(found))[0]) if step.text.startswith("residual"))
+    told = backward.Gradients(found)
+    made = [name for step in steps(every(picture(found))[0]) for name in told.of(step).gradients]
+
+    assert told.of(merge).rows == ("dx", "from dy, y")
+    assert made.count("w") == len([node for node in found.graph if node.id.endswith(".w")]) == 4
+
+
 def test_a_sum_hands_its_gradient_on_as_it_is():
     found = written("input 8\nFC-8\nresidual[ FC-8, FC-8 ]\nFC-2, softmax\n")
     said = rows(backward.scene(found, picture(found)))

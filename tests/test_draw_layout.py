@@ -16,11 +16,11 @@ from netlang import catalogue
 from netlang.check import check
 from netlang.draw import Look, drawn, page
 from netlang.draw.boxes import Boxes
-from netlang.draw.fold import steps
+from netlang.draw.fold import steps, told_apart
 from netlang.draw.parts import every
 from netlang.draw.scene import Face, Group, Line, Words, flat
 from netlang.draw.tree import picture
-from netlang.draw.volumes import Volumes, gathered, number
+from netlang.draw.volumes import Volumes, gathered, number, sized
 from netlang.source import Source
 from netlang.syntax.parse import parse
 from netlang.syntax.read import read
@@ -42,7 +42,7 @@ def written(source):
 def scene(found, style="boxes", depth=0, unroll=0, legend=False):
     seen = picture(found, depth)
     if style == "volumes":
-        seen = gathered(seen)
+        seen = gathered(told_apart(seen, sized))
         return page.scene(seen, Volumes.of(seen), legend=legend)
     return page.scene(seen, Boxes(unroll), legend=legend)
 
@@ -131,6 +131,30 @@ def test_volumes_are_to_scale():
     assert faces == 2  # a bar has no depth, and there are two of these
     assert bar.height == pytest.approx(fronts[(1000,)][0].height * 4.096**0.5)
     assert any("224 at most" in item.text for item in found.items if isinstance(item, Words))
+
+
+def sizes_of_bodies(found):
+    """Of each step the heights and widths of the bodies that stand for it."""
+    groups = [item for item in found.items if isinstance(item, Group) and item.step]
+    return {
+        (group.step.text, group.step.sizes): [face.bounds for face in group.items if isinstance(face, Face)][::3]
+        for group in groups
+    }
+
+
+def test_copies_of_several_steps_that_differ_in_size_are_volumes_of_their_own():
+    shown = sizes_of_bodies(scene(net("vgg"), "volumes"))
+
+    assert {sizes for text, sizes in shown if text == "conv3-512"} == {(28, 28, 512), (14, 14, 512)}
+    assert [len(shown["conv3-512", (side, side, 512)]) for side in (28, 14)] == [3, 3]
+
+
+def test_copies_of_a_step_that_grow_are_bodies_of_their_own_sizes_from_the_first_to_the_last():
+    found = scene(net("densenet121"), "volumes")
+    bodies = sizes_of_bodies(found)["grow", (56, 56, 256)]
+
+    assert [round((body.width / bodies[-1].width) ** 2 * 256) for body in bodies] == [96, 192, 256]
+    assert {"56x56x96 ..", "56x56x256"} <= {item.text for item in flat(found.items) if isinstance(item, Words)}
 
 
 def test_sizes_that_are_not_fixed_are_drawn_as_a_number_and_the_drawing_says_so():

@@ -64,8 +64,9 @@ def _scene(net: Net, look: Look) -> "tuple[Scene, Iterator[View]]":
     """A drawing, and what it becomes when its blocks are opened."""
     from netlang.draw import backward, cell, page
     from netlang.draw.boxes import Boxes
+    from netlang.draw.fold import told_apart
     from netlang.draw.tree import picture
-    from netlang.draw.volumes import Volumes, gathered
+    from netlang.draw.volumes import Volumes, gathered, sized
 
     if look.cell:
         return cell.scene(net, look.cell), iter(())
@@ -73,6 +74,7 @@ def _scene(net: Net, look: Look) -> "tuple[Scene, Iterator[View]]":
     if look.backward:
         return backward.scene(net, found), iter(())
     if look.style == "volumes":
+        found = told_apart(found, sized)
         volumes = Volumes.of(found)
         return page.scene(gathered(found), volumes, legend=look.legend), _views(net, found, volumes, look, gathered)
     boxes = Boxes(look.unroll)

@@ -13,6 +13,7 @@ from netlang.diagnostics import NetError, count
 from netlang.differentiate import differentiate
 from netlang.draw import letters
 from netlang.draw.boxes import PAD, SIZE, Boxes, step_of
+from netlang.draw.fold import steps, told_apart
 from netlang.draw.letters import ascii_only
 from netlang.draw.page import APART, MARGIN, Drawn, block, packed, titled, whole
 from netlang.draw.parts import Part, Picture, Repeat, Step
@@ -34,6 +35,7 @@ LINES = 14  # primitives that a box tells when pointed at
 def scene(net: Net, picture: Picture) -> Scene:
     """Both passes of a net. Raises Problem for one without weights or without a loss."""
     gradients = Gradients(net)
+    picture = told_apart(picture, lambda copy: tuple(gradients.of(step).rows for step in steps(copy)))
     forward, back = Pass(gradients, turned=False), Pass(gradients, turned=True)
 
     def both(one: Drawn, other: Drawn) -> Drawn:
@@ -43,7 +45,7 @@ def scene(net: Net, picture: Picture) -> Scene:
     back.ends = {"in": "dx", "out": "dy"} | dict.fromkeys(names, "loss")
     main = both(_headed(whole(picture, forward), "forward"), _headed(whole(picture, back), "backward"))
     keys = [
-        titled(both(block(key, forward), block(key, back)), ascii_only(key.step.text)) for key in picture.keys
+        titled(both(block(key, forward), block(key, back)), ascii_only(key.title)) for key in picture.keys
     ]  # fmt: skip
     items = packed(main, keys, down=True)
     if gradients.note:
@@ -92,6 +94,7 @@ class Gradients:
         self.graph = differentiate(self.forward)
         self.behind = _Places(node for node in self.graph if node.id not in self.forward)
         self.layers = _Places(net.graph.made_by(Layer))
+        self.paths = {node.path for node in net.graph.made_by(Layer)}
         named = (name[2:] for name in self.graph.outputs if name.startswith("d:"))
         self.weights = _Places(self.graph[name] for name in named)
         self.made: dict[tuple[tuple[str, ...], ...], Made] = {}
@@ -109,12 +112,24 @@ class Gradients:
 
     def found(self, step: Step) -> Made:
         """What the graph has of a step."""
-        nodes, layers = self.behind.within(step.layers), self.layers.within(step.layers)
+        nodes, layers = self.owned(self.behind, step), self.owned(self.layers, step)
         ids = {node.id for node in layers}
         outside = {i.id for node in layers for i in data(self.net.graph, node)} - ids
-        own = [node.id.rpartition(".")[2] for node in self.weights.within(step.layers)]
+        own = [node.id.rpartition(".")[2] for node in self.owned(self.weights, step)]
         dx = ["x"] if outside & self.active else []
         return Made((*dx, *own), self.reads(step, nodes, ids), nodes)
+
+    def owned(self, places: "_Places", step: Step) -> tuple[Node, ...]:
+        """The nodes of a step. A projection stands inside of its merge, but is a step of its own."""
+        return tuple(node for node in places.within(step.layers) if self.owns(step, node))
+
+    def owns(self, step: Step, node: Node) -> bool:
+        """Whether a node stands in a step: in a block anywhere, in a layer not in one that stands inside of it."""
+        inside = next((path for path in step.layers if node.path[: len(path)] == path), None)
+        if inside is None or step.block is not None:
+            return inside is not None
+        deeper = (node.path[:length] for length in range(len(inside) + 1, len(node.path) + 1))
+        return not any(path in self.paths for path in deeper)
 
     def reads(self, step: Step, nodes: tuple[Node, ...], ids: set[NodeId]) -> tuple[str, ...]:
         """The tensors that gradients are made from, as a layer calls them: x in, y out, z between."""
@@ -122,7 +137,7 @@ class Gradients:
             return (count(len(ids), "layer"),)
         read = {i for node in nodes for i in node.inputs}
         found = {self.called(step, self.forward[i]) for i in read if i in self.forward}
-        if any(i in self.graph and i not in self.forward and not _within(self.graph[i], step.layers) for i in read):
+        if any(i in self.graph and i not in self.forward and not self.owns(step, self.graph[i]) for i in read):
             found.add("dy")
         return tuple(sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)))
 
@@ -141,7 +156,7 @@ class Gradients:
         """A tensor and what the same layer makes it from."""
         yield source
         for i in source.inputs:
-            if _within(source, step.layers):
+            if self.owns(step, source):
                 yield from self.behind_of(self.forward[i], step)
 
 
@@ -233,10 +248,6 @@ def _lowered(net: Net) -> Graph:
 
 def _times(part: Part) -> str:
     return f"   x{part.times}" if isinstance(part, Repeat) else ""
-
-
-def _within(node: Node, inside: tuple[tuple[str, ...], ...]) -> bool:
-    return any(node.path[: len(path)] == path for path in inside)
 
 
 def _turned(items: Drawn, gradients: Gradients) -> Drawn:

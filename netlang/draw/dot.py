@@ -250,9 +250,10 @@ class _Drawing:
             case Frame():
                 return self.framed(where, part.series, ascii_only(part.title), above, shape)
             case Repeat(series=(Frame() as frame,)):
-                return self.framed(where, frame.series, f"{ascii_only(frame.title)}   x{part.times}", above, shape)
+                title = f"{ascii_only(frame.title)}   x{part.times}"
+                return self.framed(where, frame.series, title, above, shape)[0], shape_of(part)
             case Repeat():
-                return self.framed(where, part.series, f"x{part.times}", above, shape)
+                return self.framed(where, part.series, f"x{part.times}", above, shape)[0], shape_of(part)
             case Tap():
                 return self.named(part), part.shape
         raise AssertionError(part)

@@ -1,6 +1,10 @@
 """Series with what is written once and repeated drawn once: `conv3-64 x3`, `[conv3-512 x3, maxpool] x2`."""
 
-from netlang.draw.parts import Fork, Frame, Part, Repeat, Series, Step, Tap, given
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from netlang.draw.parts import Fork, Frame, Part, Picture, Repeat, Series, Step, Tap, given
 from netlang.graph import NodeId
 
 LONGEST = 200  # steps of a group that is still recognised as repeated
@@ -48,10 +52,62 @@ def _once(series: Series, read: frozenset[NodeId]) -> Series:
     at = 0
     while at < len(series):
         period, times = _copies(series, at, read)
-        last = series[at + period * (times - 1) : at + period * times]
-        done += [Repeat(last, times)] if times > 1 else last
+        done += repeated([series[at + period * k : at + period * (k + 1)] for k in range(times)])
         at += period * times
     return tuple(done)
+
+
+def repeated(copies: Sequence[Series]) -> Series:
+    """Copies drawn as one; a single one as it is."""
+    return (Repeat(_spanned(copies[0], copies[-1]), tuple(copies)),) if len(copies) > 1 else copies[0]
+
+
+def apart(series: Series, like: Callable[[Series], object]) -> Series:
+    """The series with only those copies folded that are alike."""
+    done: list[Part] = []
+    for part in series:
+        match part:
+            case Fork():
+                done.append(Fork(tuple(apart(branch, like) for branch in part.branches), part.merge))
+            case Frame():
+                done.append(Frame(part.step, apart(part.series, like)))
+            case Repeat():
+                copies = [apart(copy, like) for copy in part.copies]
+                done += [each for _, same in groupby(copies, key=like) for each in repeated(list(same))]
+            case _:
+                done.append(part)
+    return tuple(done)
+
+
+def told_apart(picture: Picture, like: Callable[[Series], object]) -> Picture:
+    """The picture with only those copies folded that are alike."""
+    ends = tuple(replace(end, series=apart(end.series, like)) for end in picture.ends)
+    keys = tuple(replace(key, series=apart(key.series, like)) for key in picture.keys)
+    return replace(picture, ends=ends, keys=keys)
+
+
+def _spanned(first: Series, last: Series) -> Series:
+    """The last copy, its sizes told from those of the first."""
+    return tuple(_span(one, other) for one, other in zip(first, last, strict=True))
+
+
+def _span(first: Part, last: Part) -> Part:
+    match first, last:
+        case Step(), Step():
+            return _span_step(first, last)
+        case Fork(), Fork():
+            branches = tuple(_spanned(*pair) for pair in zip(first.branches, last.branches, strict=True))
+            return Fork(branches, _span_step(first.merge, last.merge))
+        case Frame(), Frame():
+            return Frame(_span_step(first.step, last.step), _spanned(first.series, last.series))
+        case Repeat(), Repeat():
+            end = _spanned(first.copies[-1], last.copies[-1])
+            return Repeat(_spanned(first.copies[0], last.copies[-1]), (*last.copies[:-1], end))
+    return last
+
+
+def _span_step(first: Step, last: Step) -> Step:
+    return replace(last, first=first.sizes if first.sizes != last.sizes else ())
 
 
 def _copies(series: Series, at: int, read: frozenset[NodeId]) -> tuple[int, int]:
@@ -72,10 +128,10 @@ def _copies(series: Series, at: int, read: frozenset[NodeId]) -> tuple[int, int]
 
 
 def _key(part: Part) -> object:
-    """What two copies of a step share: the place in the text and the settings, not the shape."""
+    """What two copies of a step share: the place in the text, the settings and what a block does, not the shape."""
     match part:
         case Step():
-            return part.place, part.text, part.options, part.also
+            return part.place, part.text, part.options, part.also, part.inside
         case Tap():
             return part.id
         case Fork():

@@ -199,7 +199,7 @@ def _entry(r: Rect, down: bool) -> dict[Point, Point]:
 
 def keyed(key: Key, style: Style) -> Drawn:
     """A block, drawn once: framed, with its call as the title."""
-    return titled(block(key, style), ascii_only(key.step.text))
+    return titled(block(key, style), ascii_only(key.title))
 
 
 def block(key: Key, style: Style) -> Drawn:

@@ -22,6 +22,7 @@ class Step:
     """One layer with its norm and activation, or a block that is not opened.
 
     text: as the file writes it; options: its norm and activation; sizes: of its output, without the batch
+    first: those of the first copy, where it stands for several of different sizes; inside: of a block, what it does
     line: of the file; stands: that line with the file's name and its text
     family: see `family`
     place: where it is written: copies of a repeat share it
@@ -43,6 +44,8 @@ class Step:
     also: tuple[Tap, ...] = ()
     layers: tuple[tuple[str, ...], ...] = ()
     recurrence: Recurrence | None = None
+    first: tuple[Dim, ...] = ()
+    inside: tuple[str, ...] = ()
 
     @property
     def written(self) -> str:
@@ -51,8 +54,8 @@ class Step:
 
     @property
     def shape(self) -> str:
-        """Of its output, as a file writes it."""
-        return shown(self.sizes)
+        """Of its output, as a file writes it; of several copies from the first to the last."""
+        return f"{shown(self.first)} .. {shown(self.sizes)}" if self.first else shown(self.sizes)
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Repeat:
-    """A series that stands `times` times; it is the last of them."""
+    """A series that stands several times. series: the last of the copies, its sizes told from those of the first."""
 
     series: "Series"
-    times: int
+    copies: "tuple[Series, ...]"
+
+    @property
+    def times(self) -> int:
+        """How often it stands."""
+        return len(self.copies)
 
 
 Part = Step | Fork | Frame | Repeat | Tap
@@ -104,6 +112,7 @@ class End:
 class Key:
     """A block drawn once, beside the picture that shows only its name: its call, and what it does.
 
+    title: its call, and where others are called by the same name, how often it stands
     reads: the tensor it reads, and input: its shape; "" where it reads several
     """
 
@@ -111,6 +120,7 @@ class Key:
     reads: NodeId
     input: str
     series: Series
+    title: str
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ def shape_of(part: Part) -> str:
         case Frame():
             return part.step.shape
         case Repeat():
-            return shape_of(part.series[-1])
+            return shape_of(part.copies[-1][-1])
 
 
 def given(part: Part) -> NodeId:

@@ -25,7 +25,7 @@ def _name(end: End, several: bool) -> list[Block]:
 
 def _key(key: Key) -> Block:
     lines = stacked(blocks(key.series))
-    title = f"{key.step.text}:"
+    title = f"{key.title}:"
     width = max(len(title), len(lines[0]) + 4)
     return [title.ljust(width), *(f"    {line}".ljust(width) for line in lines)]
 

@@ -1,6 +1,7 @@
 """The graph as its file wrote it: every layer drawn once, branches found again, blocks opened to a depth."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ import networkx as nx
 
 from netlang.check.counts import data
 from netlang.draw.fold import folded, joined, steps
-from netlang.draw.parts import End, Fork, Frame, Key, Part, Picture, Series, Step, Tap, family, taps
+from netlang.draw.parts import End, Fork, Frame, Key, Part, Picture, Repeat, Series, Step, Tap, family, taps
 from netlang.graph import Input, Net, Node, NodeId
 from netlang.layer import Layer
 from netlang.types import shown
@@ -66,18 +67,41 @@ def picture(net: Net, depth: int = 0, keys: bool = True) -> Picture:
 
 
 def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
-    """The first use of each block that the picture shows by its name, opened."""
-    told: set[str] = set()
-    waiting = [step for end in ends for step in steps(end.series)]
+    """The first use of each block that the picture shows by its name, opened; of each form that a block has."""
+    told: dict[tuple[str, object], tuple[Key, int, bool]] = {}
+    waiting = [found for end in ends for found in _firsts(end.series)]
     while waiting:
-        step = waiting.pop(0)
+        step, times, grows = waiting.pop(0)
         word = step.text.partition("(")[0]
-        if step.block is None or word in told:
+        if step.block is None or (form := (word, reader.form(step.block))) in told:
             continue
-        told.add(word)
         key = reader.key(step)
-        waiting += steps(key.series)
-        yield key
+        told[form] = key, times, grows
+        waiting += _firsts(key.series)
+    forms = Counter(word for word, _ in told)
+    for (word, _), (key, times, grows) in told.items():
+        copies = f"   x{times}" if times > 1 and forms[word] > 1 else ""
+        yield replace(key, title=f"{key.title}{copies}{f'   first of {times}' if grows else ''}")
+
+
+def _firsts(series: Series) -> Iterator[tuple[Step, int, bool]]:
+    """Every step that is drawn, of what repeats those of the first copy; how often each stands, and whether it changes.
+
+    That it changes is said of the sizes of a single step: a series that repeats stands in a frame that tells them.
+    """
+    for part in series:
+        match part:
+            case Repeat(copies=((Step() as first,), *_), series=(Step() as last,)):
+                yield first, part.times, bool(last.first)
+            case Repeat():
+                yield from _firsts(part.copies[0])
+            case Fork():
+                yield from (found for branch in part.branches for found in _firsts(branch))
+                yield part.merge, 1, False
+            case Frame():
+                yield from _firsts(part.series)
+            case Step():
+                yield part, 1, False
 
 
 def insides(net: Net, found: Iterable[Step]) -> Iterator[Key]:
@@ -115,16 +139,34 @@ class _Reader:
         """The nodes of a copy of a block."""
         return tuple(self.blocks[block])
 
+    def contents(self, nodes: tuple[Node, ...]) -> tuple[str, ...]:
+        """What nodes do: each with its settings, and with where it reads, counted back; sizes are left out."""
+        at = {node.id: k for k, node in enumerate(nodes)}
+        return tuple(
+            f"{node.made_by} {[k - at[i.id] if i.id in at else 'outside' for i in data(self.graph, node)]}"
+            for k, node in enumerate(nodes)
+        )
+
+    def form(self, block: Path) -> frozenset[object]:
+        """What kinds of layers a block has: what each is, its kernel and stride, and what kinds it reads."""
+        inside = {node.id: node.made_by for node in self.blocks[block]}
+        return frozenset(
+            (type(made), *(str(getattr(made, name, "")) for name in ("kernel", "stride")),
+             tuple(type(inside.get(i.id)) for i in data(self.graph, self.graph[node])))
+            for node, made in inside.items()
+        )  # fmt: skip
+
     def key(self, step: Step) -> Key:
         """A block opened."""
         assert step.block is not None
         level = _Level(self, self.inside(step.block), step.block, 0)
+        level.into = max(level.sources, key=self.order.__getitem__, default="")
         series = joined(level.series(step.id, ROOT))
         series = folded(series, frozenset(tap.id for tap in taps(series)))
         if len(level.sources) == 1:
             (source,) = level.sources
-            return Key(step, source, shown(self.graph[source].type.shape), series)
-        return Key(step, "", "", series)
+            return Key(step, source, shown(self.graph[source].type.shape), series, step.text)
+        return Key(step, "", "", series, step.text)
 
     def units(self, nodes: tuple[Node, ...], path: Path) -> Iterator[Unit]:
         """What the inside of a block, or the whole net, is drawn as."""
@@ -146,7 +188,12 @@ class _Reader:
 
 
 class _Level:
-    """The inside of one block, or the whole net: units, read backwards from their results."""
+    """The inside of one block, or the whole net: units, read backwards from their results.
+
+    into: the tensor that leads into a block, beside its `@skip`s
+    """
+
+    into: NodeId = ""
 
     def __init__(self, reader: _Reader, nodes: tuple[Node, ...], path: Path, depth: int) -> None:
         self.reader, self.path, self.depth = reader, path, depth
@@ -204,6 +251,7 @@ class _Level:
             layers=(first.path if unit.block is None else unit.block,),
             also=tuple(self.tap(i) for i in unit.beside),
             recurrence=made.recurrence() if unit.block is None and isinstance(made, Layer) else None,
+            inside=() if unit.block is None else self.reader.contents(unit.nodes),
         )
 
     def tap(self, node: NodeId) -> Tap:
@@ -211,7 +259,7 @@ class _Level:
         found = self.reader.graph[node]
         here = self.path if node in self.unit else ()
         name = self.reader.owner(found, here)[1][len(here) :]
-        return Tap(node, "/".join(name), shown(found.type.shape))
+        return Tap(node, "in" if node == self.into else "/".join(name), shown(found.type.shape))
 
 
 def _merges(node: Node) -> bool:

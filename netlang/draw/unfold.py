@@ -46,5 +46,5 @@ def _part(part: Part, inside: Mapping[Path, Series]) -> Part:
         case Frame():
             return Frame(part.step, _opened(part.series, inside))
         case Repeat():
-            return Repeat(_opened(part.series, inside), part.times)
+            return replace(part, series=_opened(part.series, inside))
     return part

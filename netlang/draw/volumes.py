@@ -4,7 +4,7 @@ Height and depth go with the rows and columns of pixels, width with the square r
 bar goes with the square root of its numbers. So 2,048 channels and 1x1 pixels stand beside 3 channels and 224x224.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netlang.draw.boxes import step_of
@@ -41,7 +41,8 @@ class Volumes:
     @staticmethod
     def of(picture: Picture) -> "Volumes":
         """The style for a net: its largest map is `TALL`."""
-        sizes = [step.sizes for series in every(picture) for step in steps(series)]
+        found = [step for series in every(picture) for step in steps(series)]
+        sizes = [size for step in found for size in (step.first or step.sizes, step.sizes)]
         most = max((side for s in sizes for side in pixels(s)), default=0.0)
         ranks = {len(s) for s in sizes}
         maps = f"height and depth by pixels ({most:g} at most), width by the square root of channels"
@@ -64,7 +65,7 @@ class Volumes:
     def step(self, part: Part, text_width: float) -> Placed:
         """The tensor that a step makes, its text and shape below."""
         step = step_of(part)
-        body = bodies(step, min(_times(part), COPIES), self.scale)
+        body = bodies(step, _copies(part), self.scale)
         r = bounds(body)
         texts = caption(part)
         wide = max(r.width, widest(texts, SIZE))
@@ -78,9 +79,19 @@ class Volumes:
         )
         low = half + 10 + 13 * len(texts)
         bare = (wide - r.width) / 2
-        rect = Rect(bare, -half, r.width, half + low - 6)
+        # lines leave the last of bodies beside one another
+        last = bounds(_body(step.sizes, "", self.scale)).width if step.first else r.width
+        rect = Rect(bare + r.width - last, -half, last, half + low - 6)
         wants = tuple(Want(tap, rect, entry=False) for tap in step.also)
         return Placed((Group((*body, *words), step),), wide, half, low, {step.id: rect}, wants, bare=(bare, bare))
+
+
+def _copies(part: Part) -> list[tuple[Dim, ...]]:
+    """The sizes of the bodies of a step, of what repeats those of the first copies, or of some up to the last."""
+    if not isinstance(part, Repeat):
+        return [step_of(part).sizes]
+    sizes = [step_of(copy[0]).sizes for copy in part.copies]
+    return [sizes[0], *([sizes[len(sizes) // 2]] if len(sizes) >= COPIES else []), sizes[-1]]
 
 
 def _times(part: Part) -> int:
@@ -98,8 +109,12 @@ def caption(part: Part) -> tuple[str, ...]:
 
 def _shape(step: Step) -> list[str]:
     """The shape, in several lines where it is made of letters."""
-    axes = [shown((size,)) for size in step.sizes]
-    return _wrapped([f"{axis}x" for axis in axes[:-1]] + axes[-1:]) or [step.shape]
+    lines: list[str] = []
+    for sizes in [step.first, step.sizes] if step.first else [step.sizes]:
+        axes = [shown((size,)) for size in sizes]
+        lines += _wrapped([f"{axis}x" for axis in axes[:-1]] + axes[-1:]) or [shown(sizes)]
+        lines[-1] += " .." if sizes is step.first else ""
+    return lines
 
 
 def _wrapped(words: list[str]) -> list[str]:
@@ -113,12 +128,16 @@ def _wrapped(words: list[str]) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def bodies(step: Step, times: int, scale: float) -> tuple[Item, ...]:
-    """Bodies one behind the other, the last in front."""
+def bodies(step: Step, copies: Sequence[tuple[Dim, ...]], scale: float) -> tuple[Item, ...]:
+    """Bodies of these sizes one behind the other, the last in front; beside one another where they differ."""
     fill = step.family if step.family != "input" else "other"
     found: list[Item] = []
-    for k in range(times):
-        found += shifted(_body(step.sizes, fill, scale), k * BEHIND, 0)
+    x = 0.0
+    for sizes in copies:
+        body = tuple(_body(sizes, fill, scale))
+        r = bounds(body)
+        found += shifted(body, x, -r.y - r.height / 2)
+        x += BEHIND if len(set(copies)) == 1 else body[0].bounds.width + BEHIND
     return tuple(found)
 
 
@@ -152,6 +171,11 @@ def number(dim: Dim) -> float:
     return float(fixed(dim, dict.fromkeys(letters(dim), LETTER)))
 
 
+def sized(copy: Series) -> object:
+    """What copies must share to be drawn as one: the sizes; those of a single step stand beside one another."""
+    return () if len(copy) == 1 and isinstance(copy[0], Step) else tuple(step.sizes for step in steps(copy))
+
+
 def gathered(picture: Picture) -> Picture:
     """The picture with every step that leaves the shape as it is, and learns no map, told in the one before it."""
     read = frozenset(tap.id for series in every(picture) for tap in taps(series))
@@ -169,7 +193,7 @@ def _gathered(series: Series, read: frozenset[NodeId]) -> Series:
             case Frame():
                 part = Frame(part.step, _gathered(part.series, read))
             case Repeat(series=(_, _, *_)):
-                part = Repeat(_gathered(part.series, read), part.times)
+                part = replace(part, series=_gathered(part.series, read))
         before = _told(done[-1]) if done else None
         if before and isinstance(part, Step) and before.id not in read and _plain(part) and part.sizes == before.sizes:
             done[-1] = _telling(done[-1], part)
