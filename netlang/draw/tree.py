@@ -85,16 +85,17 @@ def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
 
 
 def _firsts(series: Series) -> Iterator[tuple[Step, int, bool]]:
-    """Every step that is drawn, of what repeats those of the first copy; how often each stands, and whether it changes.
+    """Every step that is drawn, of copies whose sizes differ the first; how often each stands, and whether they differ.
 
-    That it changes is said of the sizes of a single step: a series that repeats stands in a frame that tells them.
+    That is said of the sizes of a single step: a series that repeats stands in a frame that tells them.
     """
     for part in series:
         match part:
             case Repeat(copies=((Step() as first,), *_), series=(Step() as last,)):
-                yield first, part.times, bool(last.first)
+                yield first if last.first else last, part.times, bool(last.first)
             case Repeat():
-                yield from _firsts(part.copies[0])
+                differ = any(step.first for step in steps(part.series))
+                yield from _firsts(part.copies[0 if differ else -1])
             case Fork():
                 yield from (found for branch in part.branches for found in _firsts(branch))
                 yield part.merge, 1, False
