@@ -76,6 +76,54 @@ def test_nets_without_a_row_in_common_stand_side_by_side(form):
     assert "FC-4 tanh" in done.stdout
 
 
+def cells(name):
+    """The lines of each cell of a net alone."""
+    return [cell for row in data(EXAMPLES / f"{name}.net")["rows"] for cell in row["cells"]]
+
+
+def test_an_inception_module_is_written_with_its_branches():
+    module = ["[conv1-64", "| conv1-96, conv3-128", "| conv1-16, conv5-32", "| maxpool3/1, conv1-32]"]
+
+    assert module in cells("googlenet")
+    assert ["[conv3-384/2 valid", "| conv1-64, conv3-96, conv3-96/2 valid", "| maxpool3/2 valid]"] in cells(
+        "inception-v3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("squeezenet", "[conv1-16, [conv1-64 | conv3-64]] x2"),
+        ("inception-v3", "| conv1-384, [conv1x3-384 | conv3x1-384]"),
+        ("inception-resnet-v2", "[[conv1-192 | conv1-128, conv1x7-160, conv7x1-192], conv1-1088] x20"),
+        ("mobilenet-v2", "[conv1-144, dwconv3, conv1-24]"),
+    ],
+)
+def test_branches_inside_a_block_stand_in_brackets_and_shortcuts_do_not(name, cell):
+    assert any(cell in lines for lines in cells(name))
+
+
+def test_branches_that_are_added_say_so(tmp_path):
+    (tmp_path / "a.net").write_text("block b: add[ conv1-4 | conv3-4 ]\ninput 8x8x4\nb x2, gap, FC-2, softmax\n")
+
+    assert ["add[conv1-4", "| conv3-4] x2"] in [c for row in data(tmp_path / "a.net")["rows"] for c in row["cells"]]
+
+
+def test_branches_outside_a_block_stand_together_too(tmp_path):
+    text = "input 8x8x4\nconv1-4\nconcat[ conv1-4 | conv3-4, residual[ conv3-4 ] ] x2\nconv3-2\n"
+    (tmp_path / "a.net").write_text(text)
+
+    found = [line for row in data(tmp_path / "a.net")["rows"] for line in row["cells"][0]]
+    assert found == ["input 8x8x4", "conv1-4", "[conv1-4", "| conv3-4, conv3-4] x2", "conv3-2"]
+
+
+def test_a_bar_between_branches_is_none_between_columns_of_markdown():
+    page = run(EXAMPLES / "squeezenet.net", "--as", "markdown").stdout
+
+    assert r"[conv1-16, [conv1-64 \| conv3-64]] x2" in page
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in page.splitlines()} == {3}
+
+
 def test_the_columns_of_the_text_stand_below_one_another():
     lines = run(EXAMPLES / "resnet-basic.net").stdout.splitlines()
 
@@ -132,7 +180,7 @@ WIDE = ["resnet", "resnet-v2", "fcn", "vgg", "densenet121", "inception-v3"]
 
 @pytest.mark.parametrize("name", WIDE)
 def test_rows_of_latex_are_no_wider_than_the_page(name):
-    page = run(EXAMPLES / f"{name}.net", "--as", "latex").stdout
+    page = run(EXAMPLES / f"{name}.net", "--as", "latex").stdout.replace(r"\textbar{}", "|")
     size = next((size for size in LETTER if page.startswith(rf"{{\{size}\tabcolsep=3pt")), "normalsize")
     sides = 12 if size == "normalsize" else 6
 

@@ -6,24 +6,25 @@ the same.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
 from netlang.check.counts import macs_of
-from netlang.graph import Net, NodeId
+from netlang.graph import Net, Node, NodeId
 from netlang.layer import Layer
-from netlang.report.rows import Summary, summary
+from netlang.report import branches
+from netlang.report.rows import Row, Summary, summary
 from netlang.types import Count, Dim, shown
 
 SHORTCUT = "shortcut"  # in the path of a residual's projection, which papers do not print
-MOST = 6  # layers of a block that are written out; of a larger one its call is
+MOST = 7  # layers of a block, or of a branch, that are written out; of a larger one its call is
 
 
 @dataclass(frozen=True)
 class Item:
-    """A step of a net, or a use of a block. plain: whether it has no weights"""
+    """A step of a net, or a use of a block, in lines. plain: whether it has no weights"""
 
     text: str
     output: tuple[Dim, ...]
@@ -90,34 +91,56 @@ def _inputs(found: Summary) -> Iterator[Item]:
 
 def _items(net: Net, found: Summary) -> Iterator[Item]:
     """The steps of the file itself; what computes nothing when the net runs (dropout) is left out."""
-    layers: dict[tuple[str, ...], Layer] = {}
-    written: dict[tuple[str, ...], str] = {}
-    norms: dict[tuple[str, ...], str] = {}
+    nodes: dict[tuple[str, ...], list[Node]] = {}
     for node in net.graph.made_by(Layer):
-        if layers.setdefault(node.path, node.made_by) is not node.made_by and node.made_by.norm:
-            norms[node.path] = f" {node.made_by}"
-        written.setdefault(node.path, node.span.text)
-    for _, rows in groupby(found.run, key=lambda row: row.path[:1]):
-        group = list(rows)
-        first = group[0]
-        output, weights = group[-1].output, sum(row.parameters for row in group)
-        if len(group) == 1 and len(first.path) == 1:
-            if not layers[first.path].transparent:
-                yield Item(
-                    _text(written[first.path], first.layer.removesuffix(norms.get(first.path, ""))),
-                    output,
-                    not weights,
-                    block=False,
-                )
-            continue
-        inner = [
-            _text(written[row.path], row.layer.removesuffix(norms.get(row.path, "")))
-            for row in group
-            if row.macs != 0 and SHORTCUT not in row.path
-        ]
-        call = net.calls.get(first.path[:1])
-        long = f"{call.text if call else first.path[0]}" if len(inner) > MOST or not inner else ""
-        yield Item(long or f"[{', '.join(inner)}]", output, not weights, block=True)
+        nodes.setdefault(node.path, []).append(node)
+    before = branches.before(net.graph)
+    for group in _steps(net, found.run, nodes):
+        output, plain = group[-1].output, not any(row.parameters for row in group)
+        if len(group) > 1 or len(group[0].path) > 1:
+            yield Item(_block(net, before, group, nodes), output, plain, block=True)
+        elif not nodes[group[0].path][0].made_by.transparent:
+            yield Item(_layer(group[0], nodes[group[0].path]), output, plain, block=False)
+
+
+def _layer(row: Row, nodes: list[Node]) -> str:
+    """A layer as its file has it, without its norm where numbers stand for names."""
+    norms = "".join(f" {node.made_by}" for node in nodes[1:] if node.made_by.norm)
+    return _text(nodes[0].span.text, row.layer.removesuffix(norms))
+
+
+def _block(
+    net: Net,
+    before: Mapping[NodeId, NodeId | None],
+    rows: Sequence[Row],
+    nodes: Mapping[tuple[str, ...], Sequence[Node]],
+) -> str:
+    """A use of a block: its layers with weights or windows, but the projections of shortcuts; else how it is called."""
+    says: dict[NodeId, str] = {}
+    for row in rows:
+        first, *others = nodes[row.path]
+        shows = (row.macs != 0 or first.made_by.slides) and SHORTCUT not in row.path
+        says |= {first.id: _layer(row, [first, *others]) if shows else "", **dict.fromkeys((n.id for n in others), "")}
+    series = branches.Block(net.graph, before, says).series(nodes[rows[-1].path][-1].id)
+    if series and branches.longest(series) <= MOST:
+        return "\n".join(branches.lines(series))
+    call = net.calls.get(rows[-1].path[:1])
+    return call.text if call else f"{nodes[rows[-1].path][0].made_by.word}[...]"
+
+
+def _steps(net: Net, rows: Sequence[Row], nodes: Mapping[tuple[str, ...], Sequence[Node]]) -> list[list[Row]]:
+    """The rows of each step of the file: of a layer, a use of a block, or a merge with all that its brackets hold."""
+    found: list[list[Row]] = []
+    outer = None
+    for path, group in groupby(reversed(rows), key=lambda row: row.path[:1]):
+        inside = list(group)[::-1]
+        span = net.calls.get(path) or nodes[inside[-1].path][0].span
+        if outer and span.source is outer.source and outer.start < span.start and span.end <= outer.end:
+            found[-1] = [*inside, *found[-1]]
+        else:
+            outer = span
+            found.append(inside)
+    return found[::-1]
 
 
 def _text(written: str, canonical: str) -> str:
@@ -178,8 +201,8 @@ def _lines(items: list[Item]) -> Iterator[str]:
     """One line a layer, as papers stack them; uses of a block that are alike are counted."""
     for text, same in groupby(items, key=lambda item: item.text):
         alike = list(same)
-        if alike[0].block and len(alike) > 1:
-            yield f"{text} x{len(alike)}"
+        if alike[0].block:
+            yield from (f"{text} x{len(alike)}" if len(alike) > 1 else text).split("\n")
         else:
             yield from [text] * len(alike)
 
@@ -216,8 +239,9 @@ def text(found: Variants) -> str:
 
 
 def _stacked(output: str, band: Band) -> Iterator[tuple[str, str]]:
+    wide = max(map(len, band.cells[0]))
     for k, said in enumerate(band.cells[0]):
-        yield output if k == 0 else "", said
+        yield output if k == 0 else "", said.ljust(wide)
 
 
 def footing(found: Variants) -> list[tuple[str, list[str]]]:
@@ -234,7 +258,7 @@ def markdown(found: Variants) -> str:
     count = len(found.names)
     rows = [["output", *found.names], ["---"] * (count + 1)]
     for band in found.bands:
-        cells = ["<br>".join(cell) for cell in band.cells]
+        cells = ["<br>".join(cell).replace("|", r"\|") for cell in band.cells]
         rows.append([shown(("n", *band.output)) if band.output else "", *(cells * count if band.whole else cells)])
     rows += [[head, *parts] for head, parts in footing(found)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
