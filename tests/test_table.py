@@ -90,6 +90,16 @@ def test_an_inception_module_is_written_with_its_branches():
     )
 
 
+def test_a_long_block_goes_on_behind_its_merges():
+    stem = [
+        "[conv3-32/2 valid, conv3-32 valid, conv3-64,",
+        "[maxpool3/2 valid | conv3-96/2 valid],",
+        "[conv1-64, conv3-96 valid | conv1-64, conv7x1-64, conv1x7-64, conv3-96 valid],",
+        "[conv3-192/2 valid | maxpool3/2 valid]]",
+    ]
+    assert stem in cells("inception-v4")
+
+
 @pytest.mark.parametrize(
     ("name", "cell"),
     [

@@ -1,7 +1,8 @@
 """A block in a line, `[conv1-64, conv3-64]`, or one for each of its branches: `[conv1-64`, `| conv1-96, conv3-128]`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from netlang.check.counts import data
 from netlang.graph import Graph, Input, Node, NodeId
@@ -83,14 +84,21 @@ class Block:
         return tuple(reversed(parts))
 
 
-def lines(series: Series) -> list[str]:
-    """The series in brackets; of a merge alone every branch has a line of its own."""
+def lines(series: Series, most: int) -> list[str]:
+    """The series in brackets, a line for each of its branches; none if a line would have more layers than `most`."""
     match series:
         case (Fork(word, branches),):
-            first, *others = map(_inline, branches)
-            found = [f"{word}[{first}", *(f"| {other}" for other in others)]
-            return [*found[:-1], f"{found[-1]}]"]
-    return [f"[{_inline(series)}]"]
+            first, *others = _bracketed(branches, "\n| ")
+            return [f"{word}{first}", *others] if max(map(_count, branches)) <= most else []
+    if _count(series) <= most:
+        return [f"[{_inline(series)}]"]
+    parts = [tuple(group) for _, group in groupby(series, key=lambda part: part if isinstance(part, Fork) else None)]
+    return _bracketed(parts, ",\n") if max(map(_count, parts)) <= most else []
+
+
+def _bracketed(parts: Sequence[Series], between: str) -> list[str]:
+    """A line for each part, in brackets. between: what stands there, a new line included"""
+    return f"[{between.join(map(_inline, parts))}]".split("\n")
 
 
 def _inline(series: Series) -> str:
@@ -99,14 +107,6 @@ def _inline(series: Series) -> str:
 
 def _fork(fork: Fork) -> str:
     return f"{fork.word}[{' | '.join(map(_inline, fork.branches))}]"
-
-
-def longest(series: Series) -> int:
-    """How many layers the longest of `lines` has."""
-    match series:
-        case (Fork(_, branches),):
-            return max(map(_count, branches))
-    return _count(series)
 
 
 def _count(series: Series) -> int:

@@ -122,8 +122,8 @@ def _block(
         shows = (row.macs != 0 or first.made_by.slides) and SHORTCUT not in row.path
         says |= {first.id: _layer(row, [first, *others]) if shows else "", **dict.fromkeys((n.id for n in others), "")}
     series = branches.Block(net.graph, before, says).series(nodes[rows[-1].path][-1].id)
-    if series and branches.longest(series) <= MOST:
-        return "\n".join(branches.lines(series))
+    if series and (lines := branches.lines(series, MOST)):
+        return "\n".join(lines)
     call = net.calls.get(rows[-1].path[:1])
     return call.text if call else f"{nodes[rows[-1].path][0].made_by.word}[...]"
 
