@@ -289,6 +289,15 @@ def test_draw_tells_what_a_net_does_not_have(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("ending", [".svg", ".dot"])
+def test_draw_unrolls_no_net_without_recurrent_layers(ending, tmp_path):
+    done = run("draw", LENET, "-o", str(tmp_path / f"x{ending}"), "--unroll", "3")
+
+    assert done.exit_code == 1
+    assert done.stderr == "error: --unroll 3: `lenet` has no recurrent layer\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_draw_writes_what_the_ending_asks_for(tmp_path):
     for ending, start in ((".txt", "  "), (".dot", "digraph")):
         done = run("draw", LENET, "-o", str(tmp_path / f"x{ending}"))

@@ -12,7 +12,7 @@ from netlang import catalogue
 from netlang.check import check
 from netlang.cli import main
 from netlang.draw.changes import scene
-from netlang.draw.scene import Box, Line, Words, flat
+from netlang.draw.scene import Box, Group, Line, Words, flat
 from netlang.expand import expanded
 from netlang.report.compare import compared
 from netlang.source import Source
@@ -140,6 +140,25 @@ def test_the_drawing_folds_what_is_the_same_and_colours_the_rest(tmp_path):
     assert {"only in one", "only in other", "in both"} <= set(texts)
     assert run(EXAMPLES / "lenet.net", EXAMPLES / "lenet5.net", "-o", tmp_path / "x.svg").exit_code == 0
     assert (tmp_path / "x.svg").read_text().count("<svg") == 1
+
+
+def test_the_drawing_names_inputs_and_outputs_with_the_colour_of_the_net_that_has_them():
+    text = "input 8 @left\ninput {} @right\nconcat[ @left, FC-4 | @right, FC-4 ] @both\nFC-3, softmax, output main\n"
+    other = text.format(6) + "@both, FC-2, softmax, output more\n"
+    found = scene(compared(net(text.format(5)), net(other)), ("one", "other"))
+    boxes = {}
+    for group in (item for item in found.items if isinstance(item, Group)):
+        (box,) = (item for item in group.items if isinstance(item, Box))
+        boxes[" ".join(item.text for item in group.items if isinstance(item, Words))] = box.fill
+
+    assert_clear(found)
+    assert {said: fill for said, fill in boxes.items() if said.startswith(("input", "output"))} == {
+        "input @left 8": "same",
+        "input @right 5": "old",
+        "input @right 6": "new",
+        "output @main": "same",
+        "output @more": "new",
+    }
 
 
 @pytest.mark.parametrize(

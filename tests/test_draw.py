@@ -118,6 +118,12 @@ def test_a_first_copy_with_a_projection_or_a_stride_stands_apart_and_both_forms_
     assert (grow.title, grow.input) == ("grow   first of 4", "8x8x8")
 
 
+def test_the_block_beside_copies_that_read_other_sizes_is_the_first_of_them():
+    (key,) = picture(net("input 4x4x2\nblock b: conv3-8\nb x3\nFC-2, softmax\n")).keys
+
+    assert (key.title, key.input) == ("b   first of 3", "4x4x2")
+
+
 def test_copies_of_different_sizes_drawn_as_one_tell_those_of_the_first_and_of_the_last():
     grow, stages = [part for part in main_series(STAGES) if isinstance(part, Repeat)][1:]
 

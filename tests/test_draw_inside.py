@@ -11,9 +11,11 @@ from netlang.check import check
 from netlang.differentiate import differentiate
 from netlang.draw import backward, cell
 from netlang.draw.fold import steps
-from netlang.draw.layered import Vertex, layered
+from netlang.draw.layered import JOG, Vertex, layered
+from netlang.draw.markup import HEAD
 from netlang.draw.parts import every
-from netlang.draw.scene import Box, Group, Line, Words, flat
+from netlang.draw.route import crosses
+from netlang.draw.scene import Box, Group, Line, Rect, Words, around, flat
 from netlang.draw.tree import picture
 from netlang.files import Problem
 from netlang.layer import Layer, Weight
@@ -58,6 +60,18 @@ def first_recurrent(found):
     return next(n for n in found.graph.made_by(Layer) if n.made_by.recurrence() is not None)
 
 
+NESTED_W = """input 5x8
+cell nested(n):
+    state h=n
+    z = sigmoid(W[x, h])
+    r = tanh(W[z])
+    h = tanh(W[W[z], r*h])
+    output h
+nested-6 last
+FC-2, softmax
+"""
+
+
 def rows(found):
     """The texts of each box."""
     return [
@@ -75,6 +89,24 @@ def test_the_inside_of_a_cell_is_clear_and_leads_each_state_back(name):
 
     assert_clear(found)
     assert len(back) == len(layer.recurrence().states)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "mgu", "nested"])
+def test_states_are_led_past_arrowheads_and_edges_have_no_small_jogs(name):
+    found = cell.scene(written(NESTED_W) if name == "nested" else net(name), name)
+    lines = [item for item in flat(found.items) if isinstance(item, Line)]
+    edges = [line for line in lines if not line.dashed]
+
+    for (x, y), back in itertools.product([edge.points[-1] for edge in edges], [line for line in lines if line.dashed]):
+        assert not any(crosses(part, Rect(x - 2, y - HEAD, 4, HEAD)) for part in itertools.pairwise(back.points))
+    for (x, _), (to_x, _) in (part for edge in edges for part in itertools.pairwise(edge.points)):
+        assert x == to_x or abs(x - to_x) > JOG
+
+
+def test_the_title_of_a_cell_says_settings_as_the_file_does():
+    texts = [item.text for item in cell.scene(net("bidirectional"), "lstm").items if isinstance(item, Words)]
+
+    assert "one step of lstm-128 bidirectional" in texts
 
 
 def test_gates_are_named_with_the_shapes_of_their_weights():
@@ -195,6 +227,19 @@ def test_nothing_leads_to_layers_below_the_last_that_is_trained():
     assert rows(drawn).count(("no gradient",)) == 2
     assert len(up) == 2  # from the loss, and between the lines that train
     assert "6" not in [w.text for w in drawn.items if isinstance(w, Words) and w.x > drawn.width / 2]
+
+
+def test_the_line_to_the_next_piece_of_a_net_crosses_no_line_to_an_output_at_the_side():
+    found = net("googlenet")
+    lines = [item for item in flat(backward.scene(found, picture(found)).items) if isinstance(item, Line)]
+    aside = [line for line in lines if line.role == "skip" and line.dashed]
+    along = [line for line in lines if line.role == "line" and len(line.points) > 4]
+
+    assert (len(aside), len(along)) == (4, 2)
+    for line, other in itertools.product(aside, along):
+        for part in itertools.pairwise(line.points):
+            across = around(part).grown(1)
+            assert not any(crosses(each, across) for each in itertools.pairwise(other.points)), line
 
 
 def test_sums_stand_where_branches_divide():

@@ -94,6 +94,17 @@ def test_a_drawing_that_lies_across_has_the_table_below_it(served):
     )
 
 
+def test_a_drawing_too_broad_for_a_table_beside_it_has_the_table_below_it_and_fits_the_page(served):
+    save("input 32x32x3\nconcat[" + " | ".join(f"conv3-{n}, conv3-{n}" for n in range(1, 9)) + "]\nFC-2, softmax\n")
+    text = served().ask("/")[2]
+    style = " ".join(text[text.index("<style>") : text.index("</style>")].split())
+
+    assert 'class="sheets below"' in text
+    assert 'id="full"> <label for="full">full size</label>' in text
+    assert ".drawing svg { display: block; max-width: 100%; height: auto; }" in style
+    assert "main:has(#full:checked) .drawing svg { max-width: none; }" in style
+
+
 def test_a_saved_file_changes_the_page(served):
     save(RIGHT)
     page = served()

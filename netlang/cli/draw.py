@@ -9,8 +9,9 @@ import click
 from netlang.cli.file import file_argument, json_option, opened, set_option, told
 from netlang.draw import STYLES, Look, drawn
 from netlang.draw.theme import THEMES
-from netlang.files import write
+from netlang.files import Problem, write
 from netlang.graph import Net
+from netlang.layer import Layer
 
 PAINTED = (".svg", ".png", ".pdf", ".tex")
 KINDS = (*PAINTED, ".dot", ".txt")
@@ -85,6 +86,8 @@ def _refuse(output: str | None, kind: str, asked: list[str]) -> None:
 
 
 def _drawn(net: Net, kind: str, look: Look) -> bytes:
+    if look.unroll and not any(node.made_by.recurrence() for node in net.graph.made_by(Layer)):
+        raise Problem(f"--unroll {look.unroll}: `{net.name}` has no recurrent layer")
     if kind in PAINTED:
         return drawn(net, kind[1:], look)
     from netlang.draw.tree import picture

@@ -6,10 +6,12 @@ from netlang.check.counts import data
 from netlang.draw.boxes import HIGH, PAD, SIZE
 from netlang.draw.layered import Vertex, layered
 from netlang.draw.letters import ascii_only, widest
+from netlang.draw.markup import HEAD
 from netlang.draw.page import MARGIN
 from netlang.draw.placed import LABEL
 from netlang.draw.route import CLEAR, Routes
 from netlang.draw.scene import Box, Group, Item, Line, Point, Rect, Scene, Words, bounds, fitted
+from netlang.draw.tree import plain
 from netlang.files import Problem
 from netlang.formula import Call, Name, Number, Term, names
 from netlang.formula.term import SIGNS
@@ -40,7 +42,7 @@ def scene(net: Net, cell: str) -> Scene:
     layer: Recurrent = node.made_by
     inside = _Inside(layer.of(data(net.graph, node)[0].type))
     inside.all()
-    return fitted(inside.drawn(ascii_only(f"one step of {layer}")), MARGIN)
+    return fitted(inside.drawn(ascii_only(f"one step of {plain(str(layer))}")), MARGIN)
 
 
 def _found(net: Net, cell: str) -> Node:
@@ -156,9 +158,11 @@ class _Inside:
             for name, text in rows.items()
         ]
         found = layered(vertices, self.edges)
-        items: list[Item] = [Line(points) for points in found.lines]
+        found_lines = [Line(points) for points in found.lines]
+        items: list[Item] = list(found_lines)
         items += [_box(found.places[name], rows[name], shown) for name, shown in self.shown.items()]
-        routes = Routes(items)
+        heads = (Box(Rect(x - 1, y - HEAD, 2, HEAD), "") for x, y in (line.points[-1] for line in found_lines))
+        routes = Routes((*items, *heads))  # which may not run through them
         for state in self.cell.states:
             start, end = found.places[f"out {state}"], found.places[self.of[before(state)]]
             doors, ends = _doors(start, 1), _doors(end, -1)

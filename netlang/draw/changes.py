@@ -9,7 +9,7 @@ from netlang.draw.letters import ascii_only, widest
 from netlang.draw.page import MARGIN
 from netlang.draw.placed import LABEL
 from netlang.draw.scene import Box, Group, Item, Line, Rect, Scene, Words, bounds, fitted
-from netlang.types import shown
+from netlang.types import Dim, shown
 
 if TYPE_CHECKING:
     from netlang.report.compare import Comparison, Pair, Place
@@ -40,12 +40,23 @@ class _Drawing:
 
     def all(self) -> None:
         """Every box, and what leads from one to another."""
+        places = [
+            (side, p) for pair in self.found.pairs for side, p in enumerate((pair.old, pair.new)) if p is not None
+        ]
+        self._ends("input", [(side, end) for side, place in places for end in place.takes])
         for number, group in enumerate(self._groups()):
             self._box(number, group)
-        for pair in self.found.pairs:
-            for side, place in enumerate((pair.old, pair.new)):
-                if place is not None:
-                    self._arrows(side, place)
+        self._ends("output", [(side, (name, ())) for side, place in places for name in place.gives])
+        for side, place in places:
+            self._arrows(side, place)
+
+    def _ends(self, what: str, found: list[tuple[int, tuple[str, tuple[Dim, ...]]]]) -> None:
+        """A box for each input, or output, with the colour of the nets that have it."""
+        for name, shape in dict.fromkeys(end for _, end in found):
+            sides = {side for side, end in found if end == (name, shape)}
+            rows = name if name == what else f"{what} @{name}", *([shown(shape)] if shape else [])
+            colour = "same" if len(sides) == 2 else SIDES[min(sides)]
+            self.boxes[f"{what} {name} {shape}"] = colour, tuple(map(ascii_only, rows))
 
     def placed(self) -> tuple[Item, ...]:
         """All of it in its place."""
@@ -122,7 +133,14 @@ class _Drawing:
         for at in place.reads:
             source = self.of[side][at]
             if source != to:
-                self.edges.setdefault((source, to), set()).add(side)
+                self._edge(side, source, to)
+        for name, shape in place.takes:
+            self._edge(side, f"input {name} {shape}", to)
+        for name in place.gives:
+            self._edge(side, to, f"output {name} {()}")
+
+    def _edge(self, side: int, source: str, to: str) -> None:
+        self.edges.setdefault((source, to), set()).add(side)
 
 
 def _rows(place: "Place | None") -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from netlang.draw.scene import Point, Rect
 APART, TRACK, NEAR = 22.0, 9.0, 12.0  # between nodes, between tracks, and from nodes to tracks
 SWEEPS, SETTLED = 24, 40  # times that orders, and places, are bettered
 PORT = 13.0  # between the arrows that enter a node
+BEND = 12.0  # how far round an edge rather goes than to bend once more
+JOG = 4.0  # by how much an arrow rather enters beside its place than bends
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,7 @@ class _Layers:
     def placement(self) -> Placement:
         self.order()
         self.settle()
-        for spot in self.spots.values():
-            spot.above.sort(key=lambda s: s.x)
+        self.sort()
         tracks = [self.tracks(rank) for rank in range(len(self.rows) - 1)]
         tops, y = [], 0.0
         for rank, row in enumerate(self.rows):
@@ -128,8 +129,14 @@ class _Layers:
                 for spot, x in zip(row, _apart(row, wanted, weights), strict=True):
                     spot.x = x
         for _ in range(2):
+            self.sort()
             for chain in self.chains:
                 self.straighten(chain)
+
+    def sort(self) -> None:
+        """What enters a vertex in the order in which it stands above."""
+        for spot in self.spots.values():
+            spot.above.sort(key=lambda s: s.x)
 
     def straighten(self, chain: list[_Spot]) -> None:
         """Take the bends out of an edge where there is room: move where it passes, or its only reader."""
@@ -139,9 +146,9 @@ class _Layers:
                 last.x = first.x
             elif self.free(first, last.x):
                 first.x = last.x
-        tries = {first.x, _port(chain[-2], last), *(s.x for s in middle)}
-        free = [x for x in tries if all(self.free(s, x) for s in middle)]
-        best = min(free, key=lambda x: (abs(x - first.x) + abs(x - last.x), x), default=None)
+        ends = first.x, _port(chain[-2], last)
+        free = [x for x in {*ends, *(s.x for s in middle)} if all(self.free(s, x) for s in middle)]
+        best = min(free, key=lambda x: (sum(abs(x - end) + BEND * (x != end) for end in ends), x), default=None)
         for spot in middle if best is not None else []:
             assert best is not None
             spot.x = best
@@ -186,11 +193,13 @@ class _Layers:
 
 def _port(a: _Spot, b: _Spot) -> float:
     """Where an edge from one enters the other: beside the other arrows."""
-    if not b.real or len(b.above) < 2:
+    if not b.real:
         return b.x
-    spread = min(PORT, (b.width - 8) / (len(b.above) - 1))
+    several = len(b.above) - 1
+    spread = min(PORT, (b.width - 8) / max(several, 1))
     place = next(k for k, s in enumerate(b.above) if s is a)
-    return b.x + (place - (len(b.above) - 1) / 2) * spread
+    port = b.x + (place - several / 2) * spread
+    return a.x if abs(a.x - port) < min(JOG, spread / 3) else port
 
 
 def _reach(a: _Spot, b: _Spot) -> float:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from netlang.draw.flow import Flow
 from netlang.draw.fold import steps
 from netlang.draw.letters import ascii_only
-from netlang.draw.parts import End, Key, Part, Picture, Series, Tap, every, given, shape_of
+from netlang.draw.parts import End, Key, Part, Picture, Series, Tap, every, given, shape_of, taps
 from netlang.draw.placed import LABEL, Placed, Style, Want, carrying
 from netlang.draw.route import CLEAR, Routes
 from netlang.draw.scene import Box, Item, Line, Point, Rect, Scene, Words, bounds, fitted, flat, shifted
@@ -34,7 +34,13 @@ def scene(picture: Picture, style: Style, *, legend: bool = False, count: int = 
 
 def parted(picture: Picture, style: Style) -> int:
     """In how many pieces a picture is laid out."""
-    return len(pieces(_flow(picture, style), picture.ends[0].series))
+    return len(_cut(_flow(picture, style), picture, 0))
+
+
+def _cut(flow: Flow, picture: Picture, count: int) -> list[Series]:
+    """The main output in pieces."""
+    main, *others = picture.ends
+    return pieces(flow, main.series, count, frozenset(tap.id for end in others for tap in taps(end.series)))
 
 
 def _flow(picture: Picture, style: Style) -> Flow:
@@ -46,7 +52,7 @@ def whole(picture: Picture, style: Style, count: int = 0) -> Drawn:
     flow = _flow(picture, style)
     board = _Board(flow)
     main, *others = picture.ends
-    cut = pieces(flow, main.series, count)
+    cut = _cut(flow, picture, count)
     for k, piece in enumerate(cut):
         placed = flow.series(piece)
         board.put(placed if k < len(cut) - 1 else _ended(flow, placed, main), piece)

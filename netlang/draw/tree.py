@@ -68,41 +68,43 @@ def picture(net: Net, depth: int = 0, keys: bool = True) -> Picture:
 
 def _keys(reader: "_Reader", ends: list[End]) -> Iterator[Key]:
     """The first use of each block that the picture shows by its name, opened; of each form that a block has."""
-    told: dict[tuple[str, object], tuple[Key, int, bool]] = {}
+    told: dict[tuple[str, object], Key] = {}
     waiting = [found for end in ends for found in _firsts(end.series)]
     while waiting:
-        step, times, grows = waiting.pop(0)
+        first, step, times = waiting.pop(0)
         word = step.text.partition("(")[0]
         if step.block is None or (form := (word, reader.form(step.block))) in told:
             continue
-        key = reader.key(step)
-        told[form] = key, times, grows
+        differ = bool(step.first) or reader.reads(first) != reader.reads(step)
+        key = reader.key(first if differ else step)
+        copies = f"   first of {times}" if differ else f"   x{times}" if times > 1 else ""
+        told[form] = replace(key, title=key.title + copies)
         waiting += _firsts(key.series)
     forms = Counter(word for word, _ in told)
-    for (word, _), (key, times, grows) in told.items():
-        copies = f"   x{times}" if times > 1 and forms[word] > 1 else ""
-        yield replace(key, title=f"{key.title}{copies}{f'   first of {times}' if grows else ''}")
+    for (word, _), key in told.items():
+        said = forms[word] > 1 or "first of" in key.title
+        yield key if said else replace(key, title=key.step.text)
 
 
-def _firsts(series: Series) -> Iterator[tuple[Step, int, bool]]:
-    """Every step that is drawn, of copies whose sizes differ the first; how often each stands, and whether they differ.
+def _firsts(series: Series) -> Iterator[tuple[Step, Step, int]]:
+    """Every step that is drawn: of copies of it the first and the last, and how many there are.
 
-    That is said of the sizes of a single step: a series that repeats stands in a frame that tells them.
+    Of a series whose copies differ in size it is the first copy: the frame around it tells the sizes of all.
     """
     for part in series:
         match part:
             case Repeat(copies=((Step() as first,), *_), series=(Step() as last,)):
-                yield first if last.first else last, part.times, bool(last.first)
+                yield first, last, part.times
             case Repeat():
                 differ = any(step.first for step in steps(part.series))
                 yield from _firsts(part.copies[0 if differ else -1])
             case Fork():
                 yield from (found for branch in part.branches for found in _firsts(branch))
-                yield part.merge, 1, False
+                yield part.merge, part.merge, 1
             case Frame():
                 yield from _firsts(part.series)
             case Step():
-                yield part, 1, False
+                yield part, part, 1
 
 
 def insides(net: Net, found: Iterable[Step]) -> Iterator[Key]:
@@ -147,6 +149,12 @@ class _Reader:
             f"{node.made_by} {[k - at[i.id] if i.id in at else 'outside' for i in data(self.graph, node)]}"
             for k, node in enumerate(nodes)
         )
+
+    def reads(self, step: Step) -> tuple[str, ...]:
+        """The shapes of what a block reads."""
+        nodes = self.blocks[step.block] if step.block is not None else []
+        inside = {node.id for node in nodes}
+        return tuple(shown(i.type.shape) for n in nodes for i in data(self.graph, n) if i.id not in inside)
 
     def form(self, block: Path) -> frozenset[object]:
         """What kinds of layers a block has: what each is, its kernel and stride, and what kinds it reads."""
@@ -273,4 +281,9 @@ def _text(made: Any, options: list[Node]) -> str:
         return "input" if made.name == "input" else f"input @{made.name}"
     if options and getattr(options[0].made_by, "centred", False) and "bias" in {field.name for field in fields(made)}:
         made = replace(made, bias=True)
-    return re.sub(r"=yes\b|\bpad=(?=[a-z])", "", str(made))  # `ceil`, `valid`
+    return plain(str(made))
+
+
+def plain(settings: str) -> str:
+    """A layer's settings as a file writes them: the bare word for `=yes`, and for a padding."""
+    return re.sub(r"=yes\b|\bpad=(?=[a-z])", "", settings)  # `ceil`, `valid`

@@ -36,6 +36,7 @@ class Place:
     """One row of a net: the layer with its norm and activation, where it is written, and its number among the rows.
 
     reads: the numbers of the rows it reads; key: what it is, whatever it is called
+    takes: the inputs it reads, by their names with their shapes; gives: the outputs that it is
     """
 
     row: Row
@@ -43,6 +44,8 @@ class Place:
     at: int
     reads: tuple[int, ...]
     key: Any
+    takes: tuple[tuple[str, tuple[Dim, ...]], ...] = ()
+    gives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,12 @@ def _places(net: Net, found: Summary) -> list[Place]:
     at: dict[NodeId, int] = {}
     for path, nodes in groupby(graph.made_by(Layer), key=lambda node: node.path):
         group = list(nodes)
-        reads = tuple(at[s.id] for s in data(graph, group[0]) if s.id in at)
+        sources = data(graph, group[0])
+        reads = tuple(at[s.id] for s in sources if s.id in at)
+        takes = tuple((s.made_by.name, s.type.shape) for s in sources if isinstance(s.made_by, Input))
+        gives = tuple(name for name, end in graph.outputs.items() if end in {node.id for node in group})
         at.update({node.id: len(made) for node in group})
-        made.append(Place(rows[path], _line(group[0]), len(made), reads, _key(graph, group)))
+        made.append(Place(rows[path], _line(group[0]), len(made), reads, _key(graph, group), takes, gives))
     return made
 
 

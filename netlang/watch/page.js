@@ -4,7 +4,9 @@ let tag = main.dataset.tag;
 
 function show(content) {
   const places = [...main.querySelectorAll(".sheet")].map((sheet) => [sheet.scrollLeft, sheet.scrollTop]);
+  const full = main.querySelector("#full")?.checked;
   main.innerHTML = content;
+  main.querySelectorAll("#full").forEach((box) => { box.checked = full === true; });
   main.querySelectorAll("script").forEach((script) => { // a script that came so does not run, a copy does
     const copy = document.createElementNS(script.namespaceURI, "script");
     copy.textContent = script.textContent;

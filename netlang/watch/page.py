@@ -16,6 +16,7 @@ from netlang.types import shown
 from netlang.watch.follow import View
 
 STYLE, SCRIPT = (Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf8") for kind in ("css", "js"))
+BROAD = 600.0  # points of a drawing that has a table beside it at most
 DRAWINGS = f"\n{HOVER}"  # what stands between the marks of CDATA in a drawing
 
 
@@ -67,6 +68,8 @@ def _parts(view: View) -> Iterator[str]:
         yield f'<pre class="error" role="alert"><b>error</b>: {escape(view.problem)}</pre>'
     if view.stale:
         yield "<p>The drawing and the table are those of the last version without errors.</p>"
+    if view.drawing:
+        yield '<p><input type="checkbox" id="full"> <label for="full">full size</label></p>'
     yield f'<div class="sheets{" below" if _wide(view.drawing) else ""}">'
     if view.drawing:
         yield f'<div class="sheet drawing">{_embedded(view.drawing)}</div>'
@@ -95,9 +98,9 @@ def _embedded(svg: str) -> str:
 
 
 def _wide(svg: str) -> bool:
-    """Whether a drawing lies across, so that the table has its place below it."""
+    """Whether a drawing lies across, or leaves no room beside it, so that the table has its place below it."""
     size = re.search(r'<svg[^>]* width="([\d.]+)[^>]* height="([\d.]+)', svg)
-    return size is not None and float(size[1]) > 1.5 * float(size[2])
+    return size is not None and float(size[1]) > min(1.5 * float(size[2]), BROAD)
 
 
 def _table(found: Summary) -> str:
