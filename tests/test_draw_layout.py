@@ -268,7 +268,7 @@ def test_a_long_net_stands_in_pieces_that_a_line_joins(style):
 
     assert_clear(found)
     assert len(turns) == 1
-    assert turns[0].of.endswith("concat1")
+    assert turns[0].of.endswith("concat1" if style == "boxes" else "maxpool3")  # not from where `aux1` branches off
     assert max(found.width, found.height) < 1500
 
 
