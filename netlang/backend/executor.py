@@ -31,6 +31,7 @@ FOLLOW = KernelText(
     "from netlang.simd.team import follow\n\n\ndef kernel(args, team, thread):\n    follow(team, thread, args)\n",
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
@@ -142,7 +143,8 @@ class Team:
                 if interrupt:
                     self.stop()
                 threading.Thread(target=lead, name="netlang-0", daemon=True).start()  # only one of them gets the claim
-                finished.wait()
+                while not finished.wait(HEARD):
+                    pass
             except BaseException as error:
                 interrupt = error
         if interrupt:
