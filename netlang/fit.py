@@ -11,6 +11,7 @@ from netlang.on_cpu import Cpu
 from netlang.on_gpu import Gpu
 from netlang.pipeline import compile_plan
 
+USES = ("train", "evaluate")
 ROOM = 0.9  # of what is free: data, and what others take meanwhile, want some too
 
 
@@ -51,17 +52,17 @@ def precision_for(net: Net, settings: Mapping[str, Any], asked: Asked) -> str:
     raise ValueError(title)
 
 
-def largest_batch(net: Net, on: Device, most: int, room: float | None = None) -> int:
+def largest_batch(net: Net, on: Device, most: int, room: float | None = None, *, strict: bool = False) -> int:
     """The most examples, up to `most`, whose training step and the evaluation beside it fit the free memory.
 
     The planner knows to the byte what a plan takes, so nothing is tried out.
-    room: bytes that may be taken; None for most of what is free on the device
+    room: bytes that may be taken; None for most of what is free on the device; strict: as `compile_plan` has it
     Raises OutOfMemoryError where not even one fits.
     """
     room = ROOM * on.free_memory() if room is None else room
 
     def size(batch: int) -> int:
-        step, other = (compile_plan(net, purpose, on.target, batch).plan for purpose in ("train", "evaluate"))
+        step, other = (compile_plan(net, purpose, on.target, batch, strict=strict).plan for purpose in USES)
         return step.size + other.beside
 
     if (one := size(1)) > room:

@@ -1,6 +1,6 @@
 """What a caller gives a program: the examples of each input, checked, and how long each of them is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from netlang import ragged
 from netlang.faults import checked_input
 from netlang.graph import Input, Lengths, Net, Node, NodeId
 from netlang.lengths import is_sequence, tables
-from netlang.loaded import Loaded
 
 Array = NDArray[Any]
 Shared = tuple[tuple[NodeId, NodeId], ...]  # inputs whose examples have lengths, and the input they are given for
@@ -40,17 +39,14 @@ class Given:
         inputs = {name: value[start:stop] for name, value in self.inputs.items()}
         return Given(inputs, {name: value[start:stop] for name, value in self.lengths.items()}, self.shared)
 
-    def write(self, loaded: Loaded) -> dict[NodeId, Array]:
-        """Into the buffers of a plan; the numbers of real steps by the node that holds them. Raises ValueError."""
-        steps = {}
-        for node in loaded.plan.inputs:
+    def values(self, nodes: Iterable[Node]) -> dict[NodeId, Array]:
+        """What the inputs of a plan read: examples, and the numbers of their real steps. Raises LengthsError."""
+        found: dict[NodeId, Array] = dict(self.inputs)
+        for node in nodes:
             if isinstance(node.made_by, Lengths):
                 at = node.made_by
-                steps[node.id] = ragged.behind(self.lengths[at.of], at.steps, at.why, node.span.text)
-                loaded.write(node.id, steps[node.id][:, None])
-        for name, value in self.inputs.items():
-            loaded.write(name, value)
-        return steps
+                found[node.id] = ragged.behind(self.lengths[at.of], at.steps, at.why, node.span.text)[:, None]
+        return found
 
 
 def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array | Mapping[str, Array] | None) -> Given:

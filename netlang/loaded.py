@@ -45,6 +45,15 @@ class Loaded(ABC):
     def write(self, buffer: NodeId, value: Any) -> None:
         """Copy an array in the public shape into a buffer."""
 
+    def bring(self, values: Mapping[NodeId, Any]) -> Callable[[], None]:
+        """Send examples of inputs on their way, beside what runs; what is returned then puts them into the buffers."""
+
+        def arrived() -> None:
+            for name, value in values.items():
+                self.write(name, value)
+
+        return arrived
+
     @abstractmethod
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""
@@ -96,6 +105,10 @@ class Device(ABC):
     @abstractmethod
     def free_memory(self) -> float:
         """Bytes that can still be taken."""
+
+    @abstractmethod
+    def refuse_beyond_memory(self, size: int, what: str) -> None:
+        """Raise OutOfMemoryError where `what` needs more bytes than can be taken."""
 
     @abstractmethod
     def received(self, value: Any) -> Any:

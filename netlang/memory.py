@@ -21,7 +21,7 @@ class Buffer:
     """A stretch of an arena. Offsets and sizes in bytes.
 
     arena: "weights", "gradients", "state.<name>" (all laid out alike, weight by weight), "kept" and "next" (likewise),
-        or "values"
+        "values", or "incoming"
     """
 
     id: str
@@ -46,6 +46,11 @@ def vectors(type_: Tensor, lanes: str, batch: int) -> int:
         return -(-batch // LANES) * type_.size
     rows = batch * type_.positions if type_.batched else prod(type_.arrayed(0)[:-1])
     return rows * -(-type_.channels // LANES)
+
+
+def incoming(node: NodeId) -> str:
+    """The buffer in which the examples of an input come: no tensor of a file is called so."""
+    return f"incoming `{node}`"
 
 
 def lanes_of(graph: Graph) -> dict[str, str]:
@@ -196,6 +201,17 @@ class Memory:
             self.buffers[name] = Buffer(name, type_, "w", "values", top, self.size(type_, "w"))
             top += self.buffers[name].size
         self.arenas["values"] = top
+
+    def receive(self) -> None:
+        """An arena "incoming" for one batch of the inputs as callers have them, without padding."""
+        top = 0
+        for node in self.graph.made_by(Input):
+            count = self.batch * node.type.size
+            size = -(-count // LANES) * LANES * ITEM[node.type.dtype]
+            name = incoming(node.id)
+            self.buffers[name] = Buffer(name, Tensor(node.type.dtype, (count,)), "w", "incoming", top, size)
+            top += size
+        self.arenas["incoming"] = top
 
     def _lives(self, order: list[str]) -> dict[str, tuple[float, float]]:
         """From which launch to which a buffer is needed.

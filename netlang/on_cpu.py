@@ -10,7 +10,7 @@ from netlang.backend import cache
 from netlang.backend.arena import Arena, arena
 from netlang.backend.cpu import bind, host_target, kernels, scratch_sizes
 from netlang.backend.executor import Team
-from netlang.backend.limits import free_memory
+from netlang.backend.limits import free_memory, refuse_beyond_memory
 from netlang.border import pack, unpack
 from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart
@@ -48,6 +48,10 @@ class Cpu(Device):
     def free_memory(self) -> float:
         """What the machine and its control groups leave."""
         return free_memory()
+
+    def refuse_beyond_memory(self, size: int, what: str) -> None:
+        """Raise OutOfMemoryError where `what` needs more bytes than are free."""
+        refuse_beyond_memory(size, what)
 
     def received(self, value: Any) -> Any:
         """An array as it came; the border copies what has to be copied. Raises ValueError for one on a GPU."""

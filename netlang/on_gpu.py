@@ -1,22 +1,25 @@
 """Programs on a GPU: the arenas of a plan on the device, its launches in order on one stream.
 
-Weights stay on the device; a batch is moved there once. Arrays with `__cuda_array_interface__` are read where they
-are, and answered with such arrays. In Numba's simulator (NUMBA_ENABLE_CUDASIM=1) the same code runs without a GPU.
+Weights stay on the device; a batch is moved there once, the next one while a step runs. Arrays with
+`__cuda_array_interface__` are read where they are, and answered with such arrays. In Numba's simulator
+(NUMBA_ENABLE_CUDASIM=1) the same code runs without a GPU.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang.backend.cuda import launches, machine, memory
+from netlang.backend.cuda import border, kernels, launches, machine, memory
+from netlang.backend.cuda.incoming import Incoming
 from netlang.backend.cuda.memory import DeviceArena
+from netlang.backend.cuda.ptx import typed
 from netlang.backend.cuda.target import gpu_target, simulated, simulated_target
 from netlang.border import pack, unpack
 from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart, on_gpu
-from netlang.memory import Buffer, vectors
+from netlang.memory import Buffer, incoming, vectors
 from netlang.plan import SHARED, Launch, Plan, shared
 from netlang.primitives.launch import LANES, Draft
 
@@ -36,13 +39,12 @@ class Gpu(Device):
         self._closed = False
 
     def missing(self, drafts: Iterable[Draft]) -> bool:
-        """Never: kernels are compiled where a plan is loaded."""
-        return False
+        """Whether one of the kernels is not in the cache; the simulator compiles none."""
+        return not simulated() and bool(kernels.missing(map(typed, _all(drafts))))
 
     def compile_missing(self, drafts: Iterable[Draft]) -> None:
-        """Compile them for this process."""
-        for draft in drafts:
-            launches.compiled(draft)
+        """In several processes, if they are many."""
+        kernels.compile_missing(map(typed, _all(drafts)))
 
     def store(self, arenas: Mapping[str, int], guarded: bool) -> DeviceArena:
         """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
@@ -56,6 +58,10 @@ class Gpu(Device):
     def free_memory(self) -> float:
         """What the driver says; infinite in the simulator."""
         return memory.free_memory()
+
+    def refuse_beyond_memory(self, size: int, what: str) -> None:
+        """Raise OutOfMemoryError where `what` needs more bytes than the GPU has free."""
+        memory.refuse_beyond_memory(size, what)
 
     def received(self, value: Any) -> Any:
         """An array of the caller's: one on a GPU as Numba sees it, another as it is. Raises ValueError."""
@@ -116,8 +122,8 @@ class OnGpu(Loaded):
         self.stream = launches.stream()
         self._control = self._new(np.int64, 4), self._new(device.dtype, 1)
         self._told: tuple[int, Clock] | None = None  # what lies there
-        self._staging: dict[NodeId, Array] = {}
         places = {name: self._place(buffer) for name, buffer in plan.buffers.items()}
+        self.incoming = Incoming({node.id: places[incoming(node.id)] for node in plan.inputs}, self.stream)
         self._queues = {
             name: launches.Queue([self._bound(launch.draft, places) for launch in segment], self.stream)
             for name, segment in plan.segments.items()
@@ -144,8 +150,12 @@ class OnGpu(Loaded):
 
     def view(self, buffer: NodeId) -> Array:
         """A copy of the elements of a buffer, padding included, flat."""
+        return self._fetched(self._place(self.plan.buffers[buffer]))
+
+    def _fetched(self, there: Any) -> Array:
+        """A copy on the host, as soon as what stands on the stream is done; other streams are not waited for."""
+        found: Array = there.copy_to_host(stream=self.stream)
         self.stream.synchronize()
-        found: Array = self._place(self.plan.buffers[buffer]).copy_to_host()
         return found
 
     def write(self, buffer: NodeId, value: Any) -> None:
@@ -153,32 +163,21 @@ class OnGpu(Loaded):
         at = self.plan.buffers[buffer]
         place = self._place(at)
         if on_gpu(value):
-            from netlang.backend.cuda import border
-
             border.pack(place, value, at.type.channels, _pitch(at), self.stream)
             return
         count = _elements(at, len(value) if at.type.batched else 0)
-        staging = self._stage(at)
-        self.stream.synchronize()  # what was staged before may still be on its way
-        pack(at, staging, value)
-        place[:count].copy_to_device(staging[:count], self.stream)
+        host = np.empty(count, self.device.dtype)
+        pack(at, host, value)
+        place[:count].copy_to_device(host, self.stream)
 
-    def _stage(self, at: Buffer) -> Array:
-        """Memory of the host from which a buffer is filled: page-locked for inputs, which come again and again."""
-        from numba import cuda
-
-        count = at.size // np.dtype(self.device.dtype).itemsize
-        if at.id not in {node.id for node in self.plan.inputs}:
-            return np.empty(count, self.device.dtype)
-        if at.id not in self._staging:
-            self._staging[at.id] = cuda.pinned_array(count, self.device.dtype)
-        return self._staging[at.id]
+    def bring(self, values: Mapping[NodeId, Any]) -> Callable[[], None]:
+        """Send examples on their way, on a stream of their own; on the GPU they get their padding."""
+        return self.incoming.bring(values, self.write)
 
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""
         at = self.plan.buffers[buffer]
-        self.stream.synchronize()
-        return unpack(at, self._place(at)[: _elements(at, n)].copy_to_host(), n)
+        return unpack(at, self._fetched(self._place(at)[: _elements(at, n)]), n)
 
     def read_there(self, buffer: NodeId, n: int) -> Any:
         """The same as an array on the GPU."""
@@ -231,6 +230,15 @@ class OnGpu(Loaded):
     def damaged(self) -> list[str]:
         """The buffers behind whose ends something was written (guarded only)."""
         return [*self.arena.damaged(), *self.store.damaged()]
+
+
+def _all(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """The launches, and those that follow them."""
+    for draft in drafts:
+        following: Draft | None = draft
+        while following is not None:
+            yield following
+            following = following.then
 
 
 def _pitch(at: Buffer) -> int:

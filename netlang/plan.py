@@ -103,6 +103,8 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
     updates = _updates(memory, list(graph.made_by(Update)), target)
     memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
+    if target.device == "cuda":  # the next batch comes while a step runs; the CPU reads it where it is
+        memory.receive()
     cut = sum(group[0].id in memory.prepared for group in groups)
     segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *updates[:1]], "update": updates[1:]}
     scratch = [launch.draft.scratch for launches in segments.values() for launch in launches]

@@ -5,23 +5,21 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang import checkpoint, faults
+from netlang import faults
 from netlang.backend import choices
 from netlang.backend.executor import BusyError
-from netlang.checkpoint import Checkpoint
 from netlang.diagnostics import either
 from netlang.fit import device, precision_for
 from netlang.given import Given, Shared, given_of, steps_behind
-from netlang.graph import Input, Node, State
+from netlang.graph import Input, State
 from netlang.layer import Kept, Weight
 from netlang.loaded import NUMPY, Clock, Loaded, on_gpu
 from netlang.net import Net
@@ -31,10 +29,11 @@ from netlang.primitives.launch import Draft
 from netlang.ragged import cut
 from netlang.report import summary
 from netlang.start import started
-from netlang.types import shown
+from netlang.tensors import Tensors
 
 Array = NDArray[Any]
 Batch = Array | Mapping[str, Array]  # of the one input or output, or by the names of several
+Supervised = tuple[Batch, Batch] | tuple[Batch, Batch, Batch | None]  # x, target, and their lengths
 Purpose = tuple[str, Shared]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,53 +66,13 @@ class Options:
     choices: Mapping[str, str] | None = None
 
 
-class Tensors:
-    """Weights, or what the optimizer remembers, by name: reading copies, in the public shape; assigning sets."""
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A batch on its way to a plan. arrive: puts it into the plan's buffers"""
 
-    def __init__(self, program: "Program", nodes: list[Node], home: Loaded) -> None:
-        self._program, self._home = program, home
-        self._nodes = {node.id: node for node in nodes}
-
-    def __getitem__(self, name: str) -> Array:
-        self._known(name)
-        value = self._home.read(name, 0)
-        value.flags.writeable = False
-        return value
-
-    def __setitem__(self, name: str, value: Array) -> None:
-        wanted = self._known(name).type.arrayed(0)
-        value = np.asarray(value)
-        if value.dtype.kind not in "fiub":
-            raise ValueError(f"`{name}` takes real numbers, not {value.dtype}")
-        if value.shape != wanted:
-            raise ValueError(f"`{name}` has the shape {shown(wanted)}, not {shown(value.shape)}")
-        self._home.write(name, value)
-        self._program.changed()
-
-    def _known(self, name: str) -> Node:
-        if name not in self._nodes:
-            raise KeyError(f"there is no `{name}`, only {', '.join(self._nodes) or 'nothing'}")
-        return self._nodes[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._nodes)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def save(self, path: str | Path) -> None:
-        """Write them as safetensors, whole or not at all. Raises Problem."""
-        checkpoint.save(Path(path), Checkpoint(dict(self._items()), {}, {"net": self._program.net.identity}))
-
-    def load(self, path: str | Path) -> None:
-        """Read them from safetensors. Raises Problem, and then nothing has changed."""
-        found = checkpoint.load(Path(path)).weights
-        checkpoint.fit(Path(path), found, {name: node.type.arrayed(0) for name, node in self._nodes.items()})
-        for name, value in found.items():
-            self[name] = value
-
-    def _items(self) -> Iterator[tuple[str, Array]]:
-        return ((name, self[name]) for name in self)
+    loaded: Loaded
+    given: Given
+    arrive: Callable[[], None]
 
 
 def alone(method: Callable[Concatenate["Program", P], R]) -> Callable[Concatenate["Program", P], R]:
@@ -162,12 +121,13 @@ class Program:
         self._store: Any = None
         self._loaded: dict[Purpose, Loaded] = {}
         self._stages: dict[Purpose, Stages] = {}
+        purpose = "train" if options.training else "evaluate"
+        self._refuse_beyond_memory(purpose)
         if options.training and self.device.missing(self._drafts("train")):  # it will be evaluated too: faster at once
             self.device.compile_missing([*self._drafts("train"), *self._drafts("evaluate")])
-        home = self.loaded("train" if options.training else "evaluate")
-        graph = self.stages("train" if options.training else "evaluate").optimised
-        self.weights = Tensors(self, [*graph.made_by(Weight), *graph.made_by(Kept)], home)
-        self.state = Tensors(self, list(graph.made_by(State)), home)
+        home, graph = self.loaded(purpose), self.stages(purpose).optimised
+        self.weights = Tensors([*graph.made_by(Weight), *graph.made_by(Kept)], home, self.net.identity, self.changed)
+        self.state = Tensors(list(graph.made_by(State)), home, self.net.identity, self.changed)
         self.rate = float(settings.get("lr") or optimizer_of(settings).rate)
         for name, value in started(self.checked, self.options.seed):
             self.weights[name] = value
@@ -208,6 +168,12 @@ class Program:
             self._loaded[purpose, lengths] = self.device.load(plan, self._store, guarded=guarded)
         return self._loaded[purpose, lengths]
 
+    def _refuse_beyond_memory(self, purpose: str) -> None:
+        """Raise OutOfMemoryError, before time goes into compiling."""
+        what = {"train": "a training step on", "evaluate": "evaluation of"}[purpose]
+        examples = "1 example" if self.batch == 1 else f"{self.batch} examples"
+        self.device.refuse_beyond_memory(self.stages(purpose).plan.size, f"{what} {examples}")
+
     def _drafts(self, purpose: str) -> list[Draft]:
         segments = self.stages(purpose).plan.segments.values()
         return [launch.draft for launches in segments for launch in launches]
@@ -231,13 +197,12 @@ class Program:
         return outputs if len(outputs) > 1 else outputs.popitem()[1]
 
     def _evaluate(self, loaded: Loaded, given: Given) -> dict[str, Array]:
-        given.write(loaded)
+        loaded.bring(given.values(loaded.plan.inputs))()
         self._run(loaded, given.n, Clock(self.steps, self.options.seed))
         read = loaded.read_there if any(map(on_gpu, given.inputs.values())) else loaded.read
         found = {name: read(buffer, given.n) for name, buffer in loaded.plan.outputs.items()}
         return {name: self._public(self.net.graph.outputs[name], value) for name, value in found.items()}
 
-    @alone
     def step(self, x: Batch, target: Batch, lengths: Batch | None = None) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
 
@@ -246,13 +211,40 @@ class Program:
 
         Raises NetError if the loss, a gradient or a new weight is not finite; the weights are then as before.
         """
+        return next(self.train([(x, target, lengths)]))
+
+    def train(self, batches: Iterable[Supervised]) -> Iterator[float]:
+        """A step on each batch (x, target, lengths), as `step` takes them: the loss of each, before it.
+
+        While a step runs on a GPU the next batch is asked for and on its way there. What goes wrong meanwhile, in the
+        iterator too, leaves the weights as they were before the step.
+        """
         if not self.options.training:
             raise ValueError("this program was compiled without training=True")
+        return self._trained(iter(batches))
+
+    def _trained(self, batches: Iterator[Supervised]) -> Iterator[float]:
+        fed = self._first(batches)
+        while fed is not None:
+            loss, fed = self._stepped(fed, batches)
+            yield loss
+
+    def _next(self, batches: Iterator[Supervised]) -> Fed | None:
+        """The next batch, on its way."""
+        return next((self._fed("train", *batch) for batch in batches), None)
+
+    _first = alone(_next)
+
+    @alone
+    def _stepped(self, fed: Fed, batches: Iterator[Supervised]) -> tuple[float, Fed | None]:
+        """A step on a batch: its loss, and the next batch, on its way."""
         if not math.isfinite(self.rate):
             raise ValueError(f"the learning rate is {self.rate}: the weights would be lost")
-        loaded, n, _ = self._fed("train", x, target, lengths)
+        loaded, n = fed.loaded, fed.given.n
         clock = Clock(self.steps + 1, self.options.seed, self.rate)
+        fed.arrive()
         self._run(loaded, n, clock)
+        following = self._next(batches)
         loss, norm = (float(loaded.view(name)[0]) for name in (loaded.plan.outputs["loss"], NORM))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise faults.first_bad(loaded, n, clock, self.net)
@@ -260,7 +252,7 @@ class Program:
         self.steps += 1
         self.norm = math.sqrt(norm)
         self.changed()
-        return loss
+        return loss, following
 
     @alone
     def gradient_norms(self) -> dict[str, float]:
@@ -290,14 +282,18 @@ class Program:
     @alone
     def loss(self, x: Batch, target: Batch, lengths: Batch | None = None) -> float:
         """The loss in training mode, as `gradients` has it, at the price of the way forward alone."""
-        loaded, n, _ = self._fed("loss", x, target, lengths)
-        self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
+        fed = self._fed("loss", x, target, lengths)
+        loaded = fed.loaded
+        fed.arrive()
+        self._run(loaded, fed.given.n, Clock(self.steps + 1, self.options.seed, self.rate))
         return float(loaded.view(loaded.plan.outputs["loss"])[0])
 
     @alone
     def gradients(self, x: Batch, target: Batch, lengths: Batch | None = None) -> tuple[float, dict[str, Array]]:
         """The loss in training mode and its gradient by every weight and input, by their names."""
-        loaded, n, given = self._fed("gradients", x, target, lengths)
+        fed = self._fed("gradients", x, target, lengths)
+        loaded, given, n = fed.loaded, fed.given, fed.given.n
+        fed.arrive()
         self._run(loaded, n, Clock(self.steps + 1, self.options.seed, self.rate))
         grads = {
             name.removeprefix("d:"): self._public(name.removeprefix("d:"), loaded.read(buffer, n))
@@ -344,20 +340,21 @@ class Program:
         assert isinstance(macs, int), "a net with free sizes is not compiled"
         return macs
 
-    def _fed(self, purpose: str, x: Batch, target: Batch, lengths: Batch | None) -> tuple[Loaded, int, Given]:
-        """The plan for a purpose with examples and targets in its buffers, and how many."""
+    def _fed(self, purpose: str, x: Batch, target: Batch, lengths: Batch | None = None) -> Fed:
+        """Examples and targets on their way to the plan for a purpose."""
         given, target = self._given(x, lengths), self._received(target)
         if given.n > self.batch:
             raise ValueError(f"this program takes {self.batch} examples at a time, not {given.n}")
         loaded = self.loaded(purpose, given.shared)
-        steps = given.write(loaded)
+        values = given.values(loaded.plan.inputs)
         for node in loaded.plan.inputs:
-            if node.id not in given.inputs and node.id not in steps:
+            if node.id not in values:
                 name = node.id.partition(".")[2] or next(iter(self.net.graph.outputs))
                 read = self.net.graph[self.net.graph.outputs[name]].type
-                wanted, real = faults.target_of(target, name), steps.get(node.made_by.ends)
-                loaded.write(node.id, faults.checked_target(node, wanted, given.n, read, real))
-        return loaded, given.n, given
+                wanted, ends = faults.target_of(target, name), values.get(node.made_by.ends)
+                real = None if ends is None else ends[:, 0]
+                values[node.id] = faults.checked_target(node, wanted, given.n, read, real)
+        return Fed(loaded, given, loaded.bring(values))
 
     def real_steps(self, lengths: Batch) -> Array | None:
         """How many steps of the first output are real for examples of these lengths; None if it is no sequence.

@@ -25,12 +25,34 @@ static Result said(const char *form, ...) {
 }
 static Result made(void **handle) { *handle = (void *)(handles += 16); return 0; }
 static void waits(const char *what) { if (recording) said("cu: %s while recording\n", what); }
-static Result copied(Pointer to, Pointer from, size_t bytes, const char *way) {
-    waits(way);
+/* Streams and events are told by numbers, in the order in which they were made. */
+static void *numbered[64];
+static int number(void *handle) {
+    int k = 0;
+    while (k < 63 && numbered[k] && numbered[k] != handle) k++;
+    numbered[k] = handle;
+    return k + 1;
+}
+static Result copied(Pointer to, Pointer from, size_t bytes, const char *way, void *stream) {
+    if (!stream) waits(way);
     memcpy((void *)to, (void *)from, bytes);
-    return said("cu: %s %zu bytes\n", way, bytes);
+    return stream ? said("cu: %s on %d, %zu bytes\n", way, number(stream), bytes) : said("cu: %s %zu bytes\n", way, bytes);
+}
+/* Whether the environment names a call that this driver refuses. */
+static Result refused(const char *call) {
+    const char *told = getenv("STAND_IN_REFUSES");
+    return told && !strcmp(told, call) ? 900 : 0;
+}
+static Result launched(unsigned blocks, unsigned threads, void **arguments) {
+    const char *words = getenv("STAND_IN_WORDS");
+    if (recording && refused("launch")) return 900;
+    said("cu: launch %u x %u%s\n", blocks, threads, recording ? ", recorded" : "");
+    for (int k = 0; words && k < atoi(words); k++) said("cu: word %llx\n", *(Pointer *)arguments[k]);
+    return 0;
 }
 
+Result cuGetErrorName(Result error, const char **text) { *text = error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR_REFUSED"; return 0; }
+Result cuGetErrorString(Result error, const char **text) { *text = error == 2 ? "out of memory" : "refused"; return 0; }
 Result cuDriverGetVersion(int *version) { *version = 13040; return 0; }
 Result cuDeviceGetCount(int *count) { *count = 1; return 0; }
 Result cuDeviceGet(int *device, int ordinal) { *device = 0; return 0; }
@@ -55,26 +77,50 @@ Result cuMemGetInfo_v2(size_t *nothing, size_t *total) {
     *total = 1ull << 37;
     return 0;
 }
-Result cuMemAlloc_v2(Pointer *at, size_t bytes) { waits("memory"); *at = (Pointer)calloc(1, bytes); return 0; }
-Result cuMemHostAlloc(void **at, size_t bytes, unsigned flags) { *at = malloc(bytes); return 0; }
+Result cuMemAlloc_v2(Pointer *at, size_t bytes) {
+    waits("memory");
+    if (refused("memory")) return 2;
+    *at = (Pointer)calloc(1, bytes);
+    return 0;
+}
+Result cuMemHostAlloc(void **at, size_t bytes, unsigned flags) { if (refused("host memory")) return 2; *at = malloc(bytes); return 0; }
 Result cuPointerGetAttribute(void *data, int which, Pointer at) {
     if (which == 2) *(unsigned *)data = 2;
     else *(Pointer *)data = which == 1 ? 0x100 : at;
     return 0;
 }
-Result cuMemcpyHtoD_v2(Pointer to, const void *from, size_t bytes) { return copied(to, (Pointer)from, bytes, "to device"); }
+Result cuMemcpyHtoD_v2(Pointer to, const void *from, size_t bytes) { return copied(to, (Pointer)from, bytes, "to device", 0); }
 Result cuMemcpyHtoDAsync_v2(Pointer to, const void *from, size_t bytes, void *stream) {
-    return copied(to, (Pointer)from, bytes, "to device, async,");
+    return copied(to, (Pointer)from, bytes, "to device", stream);
 }
-Result cuMemcpyDtoH_v2(void *to, Pointer from, size_t bytes) { return copied((Pointer)to, from, bytes, "to host"); }
-Result cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) { return copied(to, from, bytes, "on device"); }
-Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void *stream) { return copied(to, from, bytes, "on device"); }
+Result cuMemcpyDtoH_v2(void *to, Pointer from, size_t bytes) { return copied((Pointer)to, from, bytes, "to host", 0); }
+Result cuMemcpyDtoHAsync_v2(void *to, Pointer from, size_t bytes, void *stream) {
+    return copied((Pointer)to, from, bytes, "to host", stream);
+}
+Result cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) { return copied(to, from, bytes, "on device", 0); }
+Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void *stream) {
+    return copied(to, from, bytes, "on device", stream);
+}
 
-Result cuStreamCreate(void **stream, unsigned flags) { return made(stream); }
+Result cuEventCreate(void **event, unsigned flags) { return made(event); }
+Result cuEventRecord(void *event, void *stream) { return said("cu: event %d behind %d\n", number(event), number(stream)); }
+Result cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
+    return said("cu: %d waits for event %d\n", number(stream), number(event));
+}
+
+Result cuStreamCreate(void **stream, unsigned flags) { made(stream); number(*stream); return 0; }
 Result cuStreamSynchronize(void *stream) { waits("waiting"); return 0; }
 Result cuStreamIsCapturing(void *stream, int *answer) { *answer = recording; return 0; }
-Result cuStreamBeginCapture_v2(void *stream, int mode) { recording = 1; return said("cu: record\n"); }
-Result cuStreamEndCapture(void *stream, void **graph) { recording = 0; said("cu: recorded\n"); return made(graph); }
+Result cuStreamBeginCapture_v2(void *stream, int mode) {
+    if (refused("begin")) return 900;
+    recording = 1;
+    return said("cu: record\n");
+}
+Result cuStreamEndCapture(void *stream, void **graph) {
+    recording = 0;
+    said("cu: recorded\n");
+    return refused("end") ? 900 : made(graph);
+}
 Result cuStreamGetCaptureInfo_v3(void *stream, int *status, Pointer *id, void **graph, void *of, void *edges, size_t *count) {
     *status = recording;
     if (id) *id = 1;
@@ -82,8 +128,11 @@ Result cuStreamGetCaptureInfo_v3(void *stream, int *status, Pointer *id, void **
     if (count) *count = 0;
     return 0;
 }
-Result cuGraphInstantiateWithParams(void **made_of, void *graph, void *params) { memset((char *)params + 24, 0, 4); return made(made_of); }
-Result cuGraphLaunch(void *graph, void *stream) { return said("cu: graph\n"); }
+Result cuGraphInstantiateWithParams(void **made_of, void *graph, void *params) {
+    memset((char *)params + 24, 0, 4);
+    return refused("graph") ? 900 : made(made_of);
+}
+Result cuGraphLaunch(void *graph, void *stream) { return refused("graph launch") ? 900 : said("cu: graph\n"); }
 
 Result cuLibraryLoadData(void **library, const void *code, void *a, void *b, unsigned n, void *c, void *d, unsigned m) {
     waits("loading");
@@ -94,11 +143,11 @@ Result cuKernelGetFunction(void **function, void *kernel) { *function = kernel; 
 Result cuKernelGetAttribute(int *answer, int which, void *kernel, int device) { *answer = 32; return 0; }
 Result cuFuncGetAttribute(int *answer, int which, void *kernel) { *answer = 32; return 0; }
 Result cuLaunchKernelEx(const unsigned *grid, void *kernel, void **arguments, void **extra) {
-    return said("cu: launch %u x %u%s\n", grid[0], grid[3], recording ? ", recorded" : "");
+    return launched(grid[0], grid[3], arguments);
 }
 Result cuLaunchKernel(void *kernel, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned b, unsigned c, unsigned shared,
                       void *stream, void **arguments, void **extra) {
-    return said("cu: launch %u x %u%s\n", x, threads, recording ? ", recorded" : "");
+    return launched(x, threads, arguments);
 }
 
 static Result succeeds(void) { return 0; }

@@ -49,6 +49,9 @@ class LogisticProgram:
         e = np.exp(z - z.max(1, keepdims=True))
         return e / e.sum(1, keepdims=True)
 
+    def train(self, batches: Any) -> Any:
+        return (self.step(x, target) for x, target, _ in batches)
+
     def step(self, x: np.ndarray, target: np.ndarray) -> float:
         if self.before_step:
             self.before_step(self.steps)

@@ -17,7 +17,8 @@ from numba import cuda
 from test_generated_runs import EXAMPLES, feeds, programs
 
 import netlang
-from netlang.backend.cuda.launches import compiled
+from netlang.backend.cuda.ptx import typed
+from netlang.backend.cuda.simulator import compiled
 from netlang.backend.cuda.target import simulated_target
 from netlang.border import pack, unpack
 from netlang.formula import Name, maximum
@@ -61,7 +62,7 @@ def launched(made, buffers, run, blocks=2, scratch=None):
     """Launch a kernel, with fewer blocks than it is made for, as each takes several items; then what follows it."""
     dtype = next(iter(buffers.values())).dtype
     team = np.array([run.examples, run.first, run.step, run.seed])
-    kernel = compiled(made)[min(made.grid[0], blocks), made.grid[1]]
+    kernel = compiled(typed(made))[min(made.grid[0], blocks), made.grid[1]]
     arguments = [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
     if made.scratch[1] and scratch is None:
         scratch = cuda.to_device(np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype))

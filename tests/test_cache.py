@@ -150,7 +150,7 @@ def test_a_damaged_entry_that_cannot_be_deleted_is_passed_over(empty, monkeypatc
 
 def test_entries_that_nobody_may_look_at_are_missing(empty, monkeypatch):
     cache.compiled(ADD)
-    cache._addresses.clear()
+    cache._SHELF.forget()
     monkeypatch.setattr(Path, "stat", refused)
 
     assert cache.missing([(ADD, 3)]) == [(ADD, 3)]

@@ -15,7 +15,7 @@ KERNELS = [KernelText("add", ADD.text + "    # " + "x" * i + "\n") for i in rang
 
 
 def jobs():
-    return [crew.Job(f"add_{i}", kernel.text, 3, f"add_{i}.py") for i, kernel in enumerate(KERNELS)]
+    return [crew.Kernel(f"add_{i}", kernel.text, 3, f"add_{i}.py") for i, kernel in enumerate(KERNELS)]
 
 
 def test_a_helper_compiles_what_this_process_would():
@@ -82,7 +82,7 @@ def test_a_fault_in_a_kernel_is_told_by_this_process(empty):
 
 
 def test_helpers_are_started_for_much_work_alone(monkeypatch):
-    long = [crew.Job("long", "\n" * crew.SHARE, 3, "")]
+    long = [crew.Kernel("long", "\n" * crew.SHARE, 3, "")]
 
     assert crew.helpers(long * 9, 2) == 1
     assert crew.helpers(long * 3, 16) == 2

@@ -1,32 +1,22 @@
 """What a program asks of NVIDIA's driver, seen by a stand-in for its library that runs no kernel (`driver.c`)."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from kept_kernels import entries
 
 pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler for the stand-in")
 
 TESTS = Path(__file__).parent
-PROGRAM = """
-import sys
-import numpy as np
-from numba import cuda
-import netlang
-
-net = netlang.from_text("input 5\\nFC-3, soft-max\\ntrain: lr=0.1 optimizer=sgd")
-program = net.compile(4, device="cuda", training=True)
-x, y = np.ones((3, 5), np.float32), np.zeros(3, int)
-for step in range(4):
-    print(f"cu: step {step}", file=sys.stderr, flush=True)
-    program.step(x, y)
-print("cu: output", file=sys.stderr, flush=True)
-print(type(program(cuda.to_device(x))).__name__)
-"""
+PROGRAM = str(TESTS / "stood_in.py")
+ROW = 3 * 5 * 4  # bytes of three examples, which get their padding on the GPU
+LABELS = 3 * 4
 
 
 @pytest.fixture(scope="module")
@@ -39,41 +29,153 @@ def library(tmp_path_factory):
 
 
 def started(library, *command, **environment):
-    path = {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(TESTS.parent), "NETLANG_CHECK_MEMORY": "0"}
-    environment = {**os.environ, **path, **environment}
+    path = {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
+    kept = {"NETLANG_CACHE": str(library / "cache"), "NETLANG_CHECK_MEMORY": "0"}
+    environment = {**os.environ, **path, **kept, **environment}
     return subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def done(library):
-    return started(library, "-c", PROGRAM)
+    """What was said of each part, and what the driver was asked for."""
+    parts = ("steps", "arrays", "words", "refusals", "memory")
+    found = started(library, PROGRAM, *parts)
+    assert found.returncode == 0, found.stderr[-3000:]
+    asked = found.stderr.split("cu: == ")[1:]
+    assert [part.split("\n")[0] for part in asked] == list(parts)
+    return found.stdout, {part.partition("\n")[0]: part.splitlines()[1:] for part in asked}
+
+
+def between(lines, first, last=None):
+    lines = lines[lines.index(first) + 1 :]
+    return lines[: lines.index(last)] if last else lines
+
+
+def launches(lines):
+    return [line for line in lines if line.startswith(("cu: launch", "cu: graph"))]
+
+
+def moved(lines):
+    return [line for line in lines if line.endswith(" bytes")]
+
+
+def steps_of(lines):
+    """The lines of each step: those before it is done."""
+    return [part.splitlines() for part in "\n".join(lines).split("cu: step done")]
+
+
+def of_step(lines, number):
+    """From the moment a batch is asked for until the step on the one before is done."""
+    return between(lines, f"cu: batch {number}", "cu: step done")
 
 
 def test_the_second_step_is_recorded_and_from_then_on_a_step_is_two_graphs(done):
-    assert (done.returncode, done.stdout) == (0, "DeviceNDArray\n"), done.stderr[-3000:]
-    steps = [part.splitlines()[1:] for part in done.stderr.split("cu: step ")[1:]]
-    alone = [line for line in steps[0] if line.startswith("cu: launch")]
-    assert len(alone) > 5
-    assert [f"{line}, recorded" for line in alone] == [line for line in steps[1] if line.endswith(", recorded")]
-    assert "while recording" not in done.stderr
-    last = steps[3][: steps[3].index("cu: output")]
-    assert [line for line in last if "launch" in line or "graph" in line] == ["cu: graph", "cu: graph"]  # step, update
+    steps = done[1]["steps"]
+    first, second, third, _, _ = (launches(step)[2:] for step in steps_of(steps))  # behind the padding of a batch
+    *step, update = [f"{line}, recorded" for line in first]
+
+    assert len(step) > 5
+    assert second == [*step, "cu: graph", update, "cu: graph"]
+    assert third == ["cu: graph", "cu: graph"]
+    assert "while recording" not in "\n".join(steps)
 
 
-def test_a_step_moves_its_batch_and_what_changes_and_brings_back_the_loss_and_the_norm(done):
-    last = done.stderr.split("cu: step 2\n")[1].split("cu: step 3\n")[0]
+def test_the_next_batch_is_on_its_way_on_a_stream_of_its_own_while_a_step_runs(done):
+    third = of_step(done[1]["steps"], 3)
 
-    moved = [line for line in last.splitlines() if " bytes" in line]
-
-    rows = 3 * 16 * 4  # bytes of three examples, or of their labels: rows of 16 float32
-    control = ["cu: to device, async, 32 bytes", "cu: to device, async, 4 bytes"]
-    scalar = "cu: to host 64 bytes"
-    assert moved == [*[f"cu: to device, async, {rows} bytes"] * 2, *control, scalar, scalar]
+    sent = ["cu: 2 waits for event 3", f"cu: to device on 2, {ROW} bytes", f"cu: to device on 2, {LABELS} bytes"]
+    scalar = "cu: to host on 1, 64 bytes"  # the loss and the norm: the host waits for the first stream alone
+    assert third == [*sent, "cu: event 4 behind 2", scalar, scalar, "cu: graph"]
 
 
-def test_too_large_a_plan_is_told_before_the_first_step(library):
-    arguments = ["-m", "netlang", "train", "examples/lenet.net", "--device", "cuda", "--quiet"]
-    done = started(library, *arguments, STAND_IN_FREE="100000")
+def test_a_step_reads_a_batch_that_has_come_and_hands_its_memory_back(done):
+    lines = between(between(done[1]["steps"], "cu: batch 2"), "cu: step done", "cu: batch 3")
+
+    padded = ["cu: launch 1 x 256"] * 2
+    control = ["cu: to device on 1, 32 bytes", "cu: to device on 1, 4 bytes"]
+    assert lines == ["cu: 1 waits for event 4", *padded, "cu: event 3 behind 1", *control, "cu: graph"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bool"])
+def test_arrays_of_other_libraries_are_read_and_answered_where_they_are(done, dtype):
+    asked = done[1]["arrays"]
+    call = between(asked, f"cu: array of {dtype}")
+    call = call[: next(k for k, line in enumerate(call) if line.startswith("cu: array"))]
+
+    assert done[0].splitlines()[0] == "(3, 3) <f4"
+    assert [line for line in moved(call) if "on 1" not in line and not line.endswith((" 32 bytes", " 4 bytes"))] == []
+
+
+def test_a_step_on_an_array_of_another_library_moves_its_labels_alone(done):
+    moves = moved(between(done[1]["arrays"], "cu: array to train on"))
+
+    assert f"cu: to device on 2, {LABELS} bytes" in moves
+    assert f"cu: to device on 2, {ROW} bytes" not in moves
+
+
+def test_kernels_get_the_words_that_numba_gives_them(done):
+    words = done[1]["words"]
+    by_numba = [line for line in between(words, "cu: by numba", "cu: by us") if line.startswith("cu: ")]
+
+    assert len(by_numba) == 1 + 3 * 7 + 1
+    assert between(words, "cu: by us") == by_numba
+
+
+@pytest.mark.parametrize("call", ["begin", "launch", "end", "graph", "graph launch"])
+def test_what_the_driver_does_not_record_is_launched_one_by_one(done, call):
+    tried = steps_of(between(done[1]["refusals"], f"cu: refuses {call}"))
+    first = launches(steps_of(done[1]["steps"])[0])
+
+    for number in range(4):
+        assert [line for line in launches(tried[number]) if not line.endswith("recorded")] == first
+    assert not any("record" in line for line in tried[3])
+
+
+def test_that_steps_are_not_recorded_is_told_once(done):
+    (told,) = [line for line in done[0].splitlines() if "Graph" in line]
+
+    assert told.count("GraphWarning: kernels are launched one by one") == 1
+
+
+def test_memory_that_the_driver_does_not_give_is_told(done):
+    told = done[0].splitlines()[-2:]
+
+    assert told[0].startswith("storing the weights on the GPU: the driver does not give 0.0 MiB at once; 8.0 GiB of ")
+    assert told[1].startswith("page-locked memory for `input`: the driver does not give 0.0 MiB at once; 8.0 GiB of ")
+
+
+def test_a_second_process_compiles_nothing_but_what_is_damaged(library, done):
+    kept = entries(library / "cache")
+    first = started(library, PROGRAM, "kept").stdout.split()
+    for entry in kept[:2]:
+        entry.write_bytes(entry.read_bytes()[:-100])
+    kept[2].unlink()
+
+    second = started(library, PROGRAM, "kept").stdout.split()
+
+    assert first[0] == "0"
+    assert int(first[1]) > 10
+    assert int(second[0]) >= 1
+    assert sum(map(int, second)) == int(first[1])
+    assert (library / "cache").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    ((), r"a training step on 32 examples needs [\d.]+ MiB of the GPU's memory, but only 0.1 MiB are free there"),
+    (("--batch", "fit"), r"a training step on 1 example, and evaluation beside it, need [\d.]+ MiB, and 0.1 MiB may"),
+])  # fmt: skip
+def test_too_large_a_plan_is_told_before_anything_is_compiled(library, options, told):
+    arguments = ["-m", "netlang", "train", "examples/lenet.net", "--device", "cuda", "--quiet", *options]
+    done = started(library, *arguments, STAND_IN_FREE="100000", NETLANG_CACHE=str(library / "empty"))
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: storing the weights needs 0.8 MiB of the GPU's memory, but")
+    assert re.match(f"error: {told}", done.stderr.splitlines()[-1])
+    assert not entries(library / "empty")
+
+
+def test_the_largest_batch_is_the_one_whose_step_the_gpu_can_hold(library):
+    asked = started(library, PROGRAM, "fit", STAND_IN_FREE=str(1 << 20))
+
+    batch, size, one_more = map(int, asked.stdout.split())
+    assert batch > 64
+    assert size <= 0.9 * (1 << 20) < one_more

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import netlang
 from netlang.backend.cuda.assembled import assembled
-from netlang.backend.cuda.ptx import ptx
+from netlang.backend.cuda.ptx import ptx, typed
 from netlang.backend.cuda.target import gpu_target
 from netlang.cli import main
 from netlang.formula import Name, Random, where
@@ -44,7 +44,7 @@ def of_every_kind(dtype):
 
 def assert_a_right_kernel(launch, capability, bits=32):
     """One entry, nothing called that is not there, all numbers in their own type, nothing in local memory."""
-    text = ptx(launch, capability)
+    text = ptx(typed(launch), capability)
     assert ".target sm_{}{}".format(*capability) in text
     assert text.count(".visible .entry") == 1
     assert ".extern .func" not in text

@@ -17,7 +17,7 @@ from netlang.formula import Name, Random, maximum, where
 from netlang.pipeline import compile_plan, refuse_undrafted
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Convert
-from netlang.primitives.launch import Draft, KernelText, Operand, draft, has_draft
+from netlang.primitives.launch import KernelText, Operand, draft, has_draft
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -305,4 +305,4 @@ def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
     monkeypatch.setattr(ptx, "find_spec", lambda name: None)
 
     with pytest.raises(Problem, match=r"pip install 'netlang\[cuda\]'"):
-        ptx.ptx(Draft(KernelText("nothing", HEAD), ()))
+        ptx.ptx(ptx.Typed(KernelText("nothing", HEAD), ()))

@@ -96,14 +96,15 @@ def training(name: str) -> Training:
 
 def test_a_resumed_training_ends_with_the_bits_of_one_that_was_not_stopped():
     whole, first = training("whole"), training("parts")
-    step = first.program.step
+    train = first.program.train
 
-    def interrupted(x: Any, target: Any) -> float:
-        if first.program.steps == 40:  # in the middle of the second epoch
-            os.kill(os.getpid(), signal.SIGINT)
-        return step(x, target)
+    def interrupted(batches: Any) -> Any:
+        for batch in batches:
+            if first.program.steps == 40:  # in the middle of the second epoch
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch
 
-    first.program.step = interrupted
+    first.program.train = lambda batches: train(interrupted(batches))
     whole.go(Silence())
     stopped = first.go(Silence())
 

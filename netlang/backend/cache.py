@@ -6,12 +6,10 @@ llvmlite alone: it neither imports Numba nor unpickles anything. Why not Numba's
 docs/design/kernel-contract.md.
 """
 
-import hashlib
 import linecache
 import os
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +20,7 @@ from llvmlite import binding
 import netlang.simd
 from netlang.backend import crew, folder
 from netlang.backend.features import processor
-from netlang.backend.limits import thread_count
-from netlang.files import there
+from netlang.backend.shelf import Shelf, counts
 from netlang.primitives.launch import KernelText
 
 _GENERATORS = (
@@ -31,91 +28,40 @@ _GENERATORS = (
     *(Path(__file__).with_name(name) for name in ("compiler.py", "frontend.py")),
 )
 Kernel = tuple[KernelText, int]  # and its arity
-
-
-@dataclass(slots=True)
-class Counts:
-    """Kernels made ready by this process: compiled anew, and loaded from the cache."""
-
-    compiled: int = 0
-    loaded: int = 0
-
-
-counts = Counts()
-_addresses: dict[tuple[str, int], int] = {}
 _engines: list[Any] = []  # they own the machine code
 
 
 def compiled(kernel: KernelText, arity: int = 3) -> int:
     """The address of a kernel's C function, void of `arity` int64. Equal texts are compiled once."""
-    key = kernel.text, arity
-    if key not in _addresses:
-        _addresses[key] = _from_file(kernel, arity) or _from_text(kernel, arity)
-    return _addresses[key]
+    return _SHELF.ready((kernel, arity))
 
 
 def missing(kernels: Iterable[Kernel]) -> list[Kernel]:
     """Those of the kernels that would have to be compiled, each once."""
-    new = ((kernel, arity) for kernel, arity in dict.fromkeys(kernels) if (kernel.text, arity) not in _addresses)
-    return [(kernel, arity) for kernel, arity in new if not there(_path(kernel, arity))]
+    return _SHELF.missing(kernels)
 
 
 def compile_missing(kernels: Iterable[Kernel], helpers: int | None = None) -> None:
-    """Compile the kernels that are not kept, in several processes if they are many.
-
-    helpers: processes besides this one; as many as are worth their start where none are asked for
-    """
-    jobs = {_job(kernel, arity): _path(kernel, arity) for kernel, arity in missing(kernels)}
-    if helpers is None:
-        helpers = crew.helpers(list(jobs), thread_count()) if jobs else 0
-    for made in crew.compile_all(list(jobs), helpers):
-        _addresses[made.job.text, made.job.arity] = _kept(made, jobs[made.job])
+    """Compile the kernels that are not kept, in several processes if they are many. helpers: as `Shelf` has it"""
+    _SHELF.compile_missing(kernels, helpers)
 
 
 def forget() -> None:
     """Drop what this process has made ready, and its choice of a folder: the next kernel is looked up again."""
-    _addresses.clear()
+    _SHELF.forget()
     folder.forget()
     counts.compiled = counts.loaded = 0
 
 
-def _from_file(kernel: KernelText, arity: int) -> int:
-    """The address of a kept kernel, 0 if there is none or it is damaged."""
-    path = _path(kernel, arity)
-    entry = folder.read(path)
-    if entry is None:
-        return 0
-    try:
-        address = _load(*entry)
-    except Exception:  # whatever is wrong with a file of the cache, making it again is right
-        folder.discard(path)
-        return 0
-    counts.loaded += 1
-    return address
-
-
-def _from_text(kernel: KernelText, arity: int) -> int:
-    (made,) = crew.compile_all([_job(kernel, arity)], 0)
-    return _kept(made, _path(kernel, arity))
-
-
-def _kept(made: crew.Code, path: Path) -> int:
-    """The address of a kernel just compiled, which is kept for the next process."""
-    folder.write(path, made.symbol, made.code)
-    folder.write_atomically(path.with_suffix(".py"), made.job.text.encode())
-    counts.compiled += 1
-    return _load(made.symbol, made.code)
-
-
-def _job(kernel: KernelText, arity: int) -> crew.Job:
-    path = _path(kernel, arity)
-    return crew.Job(path.stem.replace("-", "_"), kernel.text, arity, str(path.with_suffix(".py")))
+def _job(key: Kernel) -> crew.Kernel:
+    path = _path(key)
+    return crew.Kernel(path.stem.replace("-", "_"), key[0].text, key[1], str(path.with_suffix(".py")))
 
 
 def _compile(kernel: KernelText, arity: int) -> Any:
     from netlang.backend.compiler import compile_kernel  # Numba, only where something must be compiled
 
-    job = _job(kernel, arity)
+    job = _job((kernel, arity))
     return compile_kernel(job.name, job.text, job.arity, job.path)
 
 
@@ -142,9 +88,9 @@ def _native() -> None:
     binding.initialize_native_asmprinter()
 
 
-def _path(kernel: KernelText, arity: int) -> Path:
-    digest = hashlib.sha256(f"{arity}\n{kernel.text}".encode()).hexdigest()[:32]
-    return folder.folder() / environment() / f"{kernel.name}-{digest}.o"
+def _path(key: Kernel) -> Path:
+    kernel, arity = key
+    return folder.entry(environment(), kernel.name, f"{arity}\n{kernel.text}")
 
 
 def environment() -> str:
@@ -154,15 +100,13 @@ def environment() -> str:
 
 @cache
 def _environment(aim: tuple[str, str]) -> str:
-    digest = hashlib.sha256()
     versions = version("numba"), version("llvmlite"), platform.python_version(), platform.machine(), platform.system()
     told = ((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
     settings = sorted((name, value) for name, value in told if "CUDA" not in name)
-    digest.update(repr((*versions, *aim, settings)).encode())
-    for place in _GENERATORS:
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+    return folder.environment((*versions, *aim, settings), _GENERATORS)
+
+
+_SHELF = Shelf(_job, _path, _load)
 
 
 def interpreted(kernel: KernelText) -> Callable[..., None]:
@@ -177,7 +121,7 @@ def interpreted(kernel: KernelText) -> Callable[..., None]:
 
 def source(kernel: KernelText) -> str:
     """The kernel as Python text, under the name of the file that is kept of it."""
-    return f"# {_path(kernel, 3).with_suffix('.py')}\n{kernel.text}"
+    return f"# {_path((kernel, 3)).with_suffix('.py')}\n{kernel.text}"
 
 
 def llvm(kernel: KernelText, arity: int = 3) -> str:

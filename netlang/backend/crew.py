@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Protocol
 
 SHARE = 600  # lines of kernels for which a process is worth its start: a second of work beside 0.7
 _SERVE = (
@@ -23,9 +24,26 @@ _SERVE = (
 )
 
 
+class Job(Protocol):
+    """A kernel to compile, which helpers can be told."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def lines(self) -> int:
+        """A measure of the work."""
+        ...
+
+    def compiled(self) -> "Code":
+        """Do it."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A kernel to compile: the arguments of `compiler.compile_kernel`."""
+class Kernel:
+    """A kernel to compile for this processor: the arguments of `compiler.compile_kernel`."""
 
     name: str
     text: str
@@ -36,6 +54,13 @@ class Job:
     def lines(self) -> int:
         """A measure of the work."""
         return self.text.count("\n")
+
+    def compiled(self) -> "Code":
+        """Its object code. Raises ForeignCallError."""
+        from netlang.backend.compiler import compile_kernel
+
+        made = compile_kernel(self.name, self.text, self.arity, self.path)
+        return Code(self, made.symbol, made.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,7 @@ def helpers(jobs: Sequence[Job], processors: int) -> int:
 
 
 def compile_all(jobs: Sequence[Job], helpers: int) -> Iterator[Code]:
-    """Every job's code as it gets ready, the long ones first. Raises what `compile_kernel` raises."""
+    """Every job's code as it gets ready, the long ones first. Raises what compiling one raises."""
     waiting = deque(sorted(jobs, key=lambda job: -job.lines))
     done: SimpleQueue[Code] = SimpleQueue()
     team = [Helper(waiting, done) for _ in range(helpers)]
@@ -76,7 +101,7 @@ def _own(waiting: deque[Job], done: "SimpleQueue[Code]") -> Iterator[Code]:
     """What this process takes of the work, and what helpers have done meanwhile."""
     with contextlib.suppress(IndexError):
         while True:
-            yield _compiled(waiting.popleft())
+            yield waiting.popleft().compiled()
             yield from _drained(done)
     yield from _drained(done)
 
@@ -84,13 +109,6 @@ def _own(waiting: deque[Job], done: "SimpleQueue[Code]") -> Iterator[Code]:
 def _drained(done: "SimpleQueue[Code]") -> Iterator[Code]:
     while not done.empty():
         yield done.get()
-
-
-def _compiled(job: Job) -> Code:
-    from netlang.backend.compiler import compile_kernel
-
-    made = compile_kernel(job.name, job.text, job.arity, job.path)
-    return Code(job, made.symbol, made.code)
 
 
 class Helper(threading.Thread):
@@ -149,7 +167,7 @@ def serve() -> None:
         while True:
             job = pickle.load(sys.stdin.buffer)
             try:
-                answer = _compiled(job)
+                answer = job.compiled()
             except Exception:  # the caller compiles it again, and sees what is wrong
                 answer = None
             answers.write(pickle.dumps(answer))

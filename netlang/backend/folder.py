@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -84,6 +84,23 @@ def _temporary() -> Path:
     owner = os.getpid()
     atexit.register(lambda: shutil.rmtree(path, ignore_errors=True) if os.getpid() == owner else None)
     return Path(path)
+
+
+def environment(told: object, sources: Iterable[Path]) -> str:
+    """A name for all that shapes machine code besides a kernel's text: one folder of the cache.
+
+    told: versions, settings, the processor; sources: what makes code of a text, files and folders of files
+    """
+    digest = hashlib.sha256(repr(told).encode())
+    for place in sources:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def entry(environment: str, name: str, text: str) -> Path:
+    """The file of a kernel of this name and text."""
+    return folder() / environment / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.o"
 
 
 def read(path: Path) -> tuple[str, bytes] | None:

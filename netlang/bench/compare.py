@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from netlang.backend.cache import counts
+from netlang.backend.shelf import counts
 from netlang.bench import floor, jaxed, peers, runtime
 from netlang.bench.alone import Measured
 from netlang.bench.limits import Limits

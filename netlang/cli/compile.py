@@ -93,7 +93,7 @@ class How:
 
 def _filled(net: "Net", batch: int, how: How, as_json: bool) -> None:
     """Compile what a run needs, and say what it took."""
-    from netlang.backend.cache import counts
+    from netlang.backend.shelf import counts
 
     began = time.perf_counter()
     purpose, training = how.purpose, how.purpose == "train"
@@ -169,7 +169,7 @@ def _on_cpu(stage: str, kernel: "KernelText") -> str:
 def _on_cuda(stage: str, kernel: "KernelText", launches: "Launches", arch: str) -> str:
     """A kernel under the nodes that launch it, with the blocks, threads and sizes of each."""
     from netlang.backend.cuda.assembled import ARCHITECTURES, assembled
-    from netlang.backend.cuda.ptx import ptx
+    from netlang.backend.cuda.ptx import ptx, typed
 
     sign = "#" if stage == "kernels" else "//"
     head = [f"{sign} {kernel.name}"]
@@ -180,7 +180,7 @@ def _on_cuda(stage: str, kernel: "KernelText", launches: "Launches", arch: str) 
     if stage == "kernels":
         return "\n".join([*head, kernel.text])
     first = launches[0][1]
-    text = ptx(first, ARCHITECTURES[arch])
+    text = ptx(typed(first), ARCHITECTURES[arch])
     return "\n".join([*head, f"// {assembled(text, arch, first.grid[1])}", text])
 
 

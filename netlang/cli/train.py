@@ -154,11 +154,15 @@ def _compiled(
 def _fitting(net: "face.Net", passed: dict[str, Any], examples: int, options: dict[str, Any]) -> int:
     """The largest batch that memory holds, or all examples. Raises OutOfMemoryError."""
     from netlang.check.train import given
-    from netlang.fit import device, largest_batch
+    from netlang.fit import device, largest_batch, precision_for
+    from netlang.program import Options
 
-    on = device(options["on"], "f32", options["threads"])
+    told = given(passed, net.train)
+    precision = precision_for(net.checked, told, Options(1, training=True, device=options["on"]))
+    on = device(options["on"], "f32", options["threads"], precision)
+    strict, room = precision == "strict", options["memory"]
     try:
-        return largest_batch(replace(net.checked, train=given(passed, net.train)), on, examples, options["memory"])
+        return largest_batch(replace(net.checked, train=told), on, examples, room, strict=strict)
     finally:
         on.close()
 

@@ -1,6 +1,6 @@
 """What training asks of a net and of its compiled program. `program.py` answers; tests answer with something small."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from netlang.types import Tensor
 
 Array = NDArray[Any]
+Supervised = tuple[Array, Array, Array | None]  # x[n, ...], targets, and lengths of sequences where they differ
 
 
 class Store(Protocol):
@@ -28,7 +29,7 @@ class Program(Protocol):
     state: what the optimizer remembers, by name
     choices: of convolutions, as they were measured
 
-    A KeyboardInterrupt or NetError out of `step` leaves the weights as before the step or as after it.
+    A KeyboardInterrupt or NetError out of `train` leaves the weights as before the step or as after it.
     """
 
     batch: int
@@ -51,8 +52,11 @@ class Program(Protocol):
         """The output for x[n, ...], in evaluation mode. lengths: of sequences, [n], where they differ."""
         ...
 
-    def step(self, x: Array, target: Array, lengths: Array | None = None) -> float:
-        """One optimizer step on x[n, ...]; the loss before it, averaged over the examples."""
+    def train(self, batches: Iterable[Supervised]) -> Iterator[float]:
+        """An optimizer step on each batch; the loss of each before it, averaged over its examples.
+
+        A device that works by itself gets the next batch meanwhile.
+        """
         ...
 
     def real_steps(self, lengths: Array) -> Array | None:

@@ -14,7 +14,7 @@ from netlang.checkpoint import Checkpoint, fit
 from netlang.diagnostics import Diagnostic, NetError
 from netlang.files import Problem
 from netlang.ragged import real
-from netlang.train.face import Array, Net, Program
+from netlang.train.face import Array, Net, Program, Supervised
 from netlang.train.interrupt import Interrupts, listening
 from netlang.train.prepare import Examples, draws
 from netlang.train.runs import Run
@@ -178,20 +178,26 @@ class Training:
 
     def _epoch(self, epoch: int, interrupts: Interrupts, watch: Watch, began: float) -> None:
         settings, program, n = self.settings, self.program, len(self.examples.x)
-        order, moves = draws(n, self.examples.moves, settings.seed, epoch)
+        losses = program.train(self._rest_of(epoch))
         for number in range(self.progress.batch, self._batches):
-            index = order[number * settings.batch : (number + 1) * settings.batch]
-            x, y = self.examples.batch(index, moves[index])
             done = epoch * self._batches + number
             program.rate = rate(settings, self._start, done, settings.epochs * self._batches)
             with interrupts.step():
-                loss = program.step(x, y, **self.examples.ends(index))
+                loss = next(losses)
                 self._check(loss, epoch)
-                self.progress = self.progress.stepped(len(index), loss, program.norm)
+                count = min(settings.batch, n - number * settings.batch)
+                self.progress = self.progress.stepped(count, loss, program.norm)
             watch.step(self.progress, self._batches, loss, program.rate)
             interrupts.check()
             self._keep_sometimes(began)
         self._close_epoch(epoch, watch, began)
+
+    def _rest_of(self, epoch: int) -> Iterator[Supervised]:
+        """The batches of an epoch that have not been trained on."""
+        order, moves = draws(len(self.examples.x), self.examples.moves, self.settings.seed, epoch)
+        for start in range(self.progress.batch * self.settings.batch, len(order), self.settings.batch):
+            index = order[start : start + self.settings.batch]
+            yield (*self.examples.batch(index, moves[index]), self.examples.ends(index).get("lengths"))
 
     def _close_epoch(self, epoch: int, watch: Watch, began: float) -> None:
         tested = evaluate(self.program, self.examples)

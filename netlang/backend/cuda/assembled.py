@@ -6,7 +6,7 @@ The assembler is nvJitLink, from the wheels of the extra `cuda`: no driver is ne
 import re
 from dataclasses import dataclass
 
-from netlang.backend.cuda.ptx import ptx
+from netlang.backend.cuda.ptx import ptx, typed
 from netlang.primitives.launch import Draft
 
 ARCHITECTURES = {"sm_80": (8, 0), "sm_90": (9, 0)}
@@ -58,16 +58,21 @@ class Use:
 
 def use(draft: Draft, architecture: str) -> Use:
     """What a kernel takes on a GPU of this architecture. Raises Problem where PTX cannot be made."""
-    return assembled(ptx(draft, ARCHITECTURES[architecture]), architecture, draft.grid[1])
+    return assembled(ptx(typed(draft), ARCHITECTURES[architecture]), architecture, draft.grid[1])
 
 
-def assembled(text: str, architecture: str, threads: int) -> Use:
-    """What the assembler says of a kernel's PTX."""
+def machine_code(text: str, architecture: str) -> tuple[bytes, str]:
+    """What a kernel's PTX becomes, and what the assembler says of it."""
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
     linker = Linker(ObjectCode.from_ptx(text.encode()), options=LinkerOptions(arch=architecture, verbose=True))
-    linker.link("cubin")
-    said = linker.get_info_log()
+    code = linker.link("cubin").code
+    return bytes(code), str(linker.get_info_log())
+
+
+def assembled(text: str, architecture: str, threads: int) -> Use:
+    """What a kernel's PTX takes of a GPU."""
+    said = machine_code(text, architecture)[1]
     stack, stored, loaded = _numbers(
         r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said
     )

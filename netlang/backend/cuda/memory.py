@@ -1,6 +1,6 @@
 """Memory of the GPU: arenas as arrays of numbers, with guards behind them on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +67,24 @@ def arena(
     refuse_beyond_memory(sum(elements.values()) * item, what)
     made = {}
     for name, count in elements.items():
+        made[name] = granted(cuda.device_array, count + behind, dtype, f"{what} on the GPU")
         if zero:
-            made[name] = cuda.to_device(np.zeros(count + behind, dtype))
-        else:
-            made[name] = cuda.device_array(count + behind, dtype)
+            made[name].copy_to_device(np.zeros(count + behind, dtype))
         if guarded:
             made[name][count:].copy_to_device(_CANARY.view(dtype))
     return DeviceArena(made, elements, guarded)
+
+
+def granted(make: Callable[[int, Any], Any], count: int, dtype: Any, what: str) -> Any:
+    """An array of so many numbers, as `make` has the driver give it. Raises OutOfMemoryError where it does not."""
+    try:
+        return make(count, dtype)
+    except Exception as error:
+        if "CUDA_ERROR_OUT_OF_MEMORY" not in str(error):
+            raise
+        size, free = gibibytes(count * np.dtype(dtype).itemsize), gibibytes(int(free_memory()))
+        said = f"{what}: the driver does not give {size} at once; {free} of the GPU's memory are free"
+        raise OutOfMemoryError(f"{said}. Use a smaller batch.") from None
 
 
 def free_memory() -> float:

@@ -1,21 +1,38 @@
 """Kernels compiled to PTX. No driver is needed, and nothing runs."""
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from netlang.backend.cuda.machine import INSTALL, LEAST_CAPABILITY
 from netlang.backend.cuda.target import simulated
 from netlang.files import Problem
-from netlang.primitives.launch import Address, Draft
+from netlang.primitives.launch import Address, Draft, KernelText
 
 
-def ptx(draft: Draft, capability: tuple[int, int] = LEAST_CAPABILITY) -> str:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A kernel, and what its arguments are by Numba's names: "float32[]" an array of such numbers, "int64" a size."""
+
+    kernel: KernelText
+    arguments: tuple[str, ...]
+
+
+def typed(draft: Draft) -> Typed:
+    """The kernel of a launch with its arguments: `team`, `rate`, its buffers, its sizes, the shared scratch."""
+    numbers = "float64[]" if " as f64" in draft.kernel.text else "float32[]"
+    arguments = [numbers if isinstance(argument, Address) else "int64" for argument in draft.args]
+    arguments += [numbers] if draft.scratch[1] else []
+    return Typed(draft.kernel, ("int64[]", numbers, *arguments))
+
+
+def ptx(kernel: Typed, capability: tuple[int, int] = LEAST_CAPABILITY) -> str:
     """The PTX of a kernel, for GPUs of this compute capability and above. Raises Problem where it cannot be made."""
     refuse_without_compiler()
     from numba import cuda
 
-    function = function_of(draft)
-    text, _ = cuda.compile(function, signature(draft), device=False, cc=capability, output="ptx", abi="numba")
+    function = function_of(kernel.kernel)
+    text, _ = cuda.compile(function, signature(kernel), device=False, cc=capability, output="ptx", abi="numba")
     return str(text)
 
 
@@ -27,9 +44,8 @@ def refuse_without_compiler() -> None:
         raise Problem("PTX cannot be made where NUMBA_ENABLE_CUDASIM is set: Numba's simulator has no compiler")
 
 
-def function_of(draft: Draft) -> Any:
+def function_of(kernel: KernelText) -> Any:
     """The Python function that a kernel's text defines."""
-    kernel = draft.kernel
     scope: dict[str, Any] = {}
     exec(compile(kernel.text, f"<{kernel.name}>", "exec"), scope)  # the text is ours: netlang.primitives printed it
     function = scope["kernel"]
@@ -37,11 +53,12 @@ def function_of(draft: Draft) -> Any:
     return function
 
 
-def signature(draft: Draft) -> Any:
-    """Numba's types of a kernel's arguments: `team`, `rate`, its buffers, its sizes, the shared scratch."""
+def signature(kernel: Typed) -> Any:
+    """Numba's signature of a kernel."""
     from numba import types
 
-    numbers = types.Array(types.float64 if " as f64" in draft.kernel.text else types.float32, 1, "C")
-    arguments = [numbers if isinstance(argument, Address) else types.int64 for argument in draft.args]
-    arguments += [numbers] if draft.scratch[1] else []
-    return types.void(types.Array(types.int64, 1, "C"), numbers, *arguments)
+    def type_of(name: str) -> Any:
+        scalar = getattr(types, name.removesuffix("[]").replace("bool", "boolean"))
+        return types.Array(scalar, 1, "C") if name.endswith("[]") else scalar
+
+    return types.void(*map(type_of, kernel.arguments))

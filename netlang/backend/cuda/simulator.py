@@ -7,10 +7,14 @@ logic of a text; that it compiles, `ptx.py` proves.
 import sys
 import threading
 import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from netlang.backend.cuda.ptx import Typed, function_of
 
 BLOCKS = 2  # of a launch: each takes several items, as on a GPU; more would only take longer
 
@@ -36,16 +40,29 @@ class _Allocations(dict[Any, Any]):
         self.lock.release()
 
 
-def ready() -> None:
-    """Prepare the process; any number of times."""
+def ready(kernel: Typed, grid: tuple[int, int], arguments: Sequence[Any]) -> Callable[[], None]:
+    """A kernel with its arguments: called, it runs."""
+    function, (blocks, threads) = compiled(kernel), grid
+    return lambda: function[min(blocks, BLOCKS), threads](*arguments)
+
+
+@cache
+def compiled(kernel: Typed) -> Any:
+    """A kernel as the simulator runs it, with functions of numbers that behave as CUDA's do."""
+    from numba import cuda
+
+    _prepare()
+    function = function_of(kernel.kernel)
+    function.__globals__["math"] = MATH
+    return cuda.jit(function)
+
+
+@cache
+def _prepare() -> None:
+    """Prepare the process."""
     from numba.cuda.simulator import kernelapi
 
-    if getattr(kernelapi.FakeCUDAShared, "netlang", False):
-        return
-
     class Shared(kernelapi.FakeCUDAShared):  # type: ignore[misc]
-        netlang = True
-
         def __init__(self, size: int) -> None:
             super().__init__(size)
             self._allocations = _Allocations()
@@ -60,9 +77,3 @@ class quiet(warnings.catch_warnings):  # noqa: N801, a context manager as those 
     def __enter__(self) -> None:
         super().__enter__()
         warnings.simplefilter("ignore", RuntimeWarning)
-
-
-def adapted(function: Any) -> Any:
-    """A kernel's function, with functions of numbers that behave as CUDA's do."""
-    function.__globals__["math"] = MATH
-    return function
