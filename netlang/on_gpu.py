@@ -65,7 +65,7 @@ class Gpu(Device):
 
     def received(self, value: Any) -> Any:
         """An array of the caller's: one on a GPU as Numba sees it, another as it is. Raises ValueError."""
-        from numba import cuda
+        from netlang.backend.cuda.imported import cuda
 
         if not on_gpu(value):
             if not hasattr(value, "__cuda_array_interface__"):
@@ -77,13 +77,13 @@ class Gpu(Device):
 
     def placed(self, value: Array) -> Any:
         """An array of examples on the GPU."""
-        from numba import cuda
+        from netlang.backend.cuda.imported import cuda
 
         return cuda.to_device(value)
 
     def joined(self, parts: list[Any]) -> Any:
         """Arrays of examples one behind the other, on the GPU if they are there."""
-        from numba import cuda
+        from netlang.backend.cuda.imported import cuda
 
         if not on_gpu(parts[0]):
             return np.concatenate(parts)
@@ -130,7 +130,7 @@ class OnGpu(Loaded):
         }
 
     def _new(self, dtype: Any, count: int) -> Any:
-        from numba import cuda
+        from netlang.backend.cuda.imported import cuda
 
         return cuda.to_device(np.zeros(count, dtype))
 
@@ -181,9 +181,8 @@ class OnGpu(Loaded):
 
     def read_there(self, buffer: NodeId, n: int) -> Any:
         """The same as an array on the GPU."""
-        from numba import cuda
-
         from netlang.backend.cuda import border
+        from netlang.backend.cuda.imported import cuda
 
         at = self.plan.buffers[buffer]
         made = cuda.device_array(at.type.arrayed(n), self.device.dtype)

@@ -1,6 +1,9 @@
 """CUDA kernels as PTX, and as what the assembler makes of it: no driver is needed, and nothing runs."""
 
 import json
+import re
+import subprocess
+import sys
 
 import cases
 import pytest
@@ -131,3 +134,28 @@ def test_compile_tells_what_each_kernel_takes_of_a_gpu():
     assert "xor-mlp for sm_80, batch " in shown.stdout, shown.stderr
     assert {kernel["spilled"] for kernel in told["kernels"]} == {0}
     assert all(0 < kernel["occupancy"] <= 1 for kernel in told["kernels"])
+
+
+def without_from_numpy(name):
+    """`compile --emit ptx` under a NumPy that has no such function."""
+    code = (
+        f"import numpy as np; del np.{name}; np.__all__.remove('{name}'); from netlang.cli import main\n"
+        f"main(standalone_mode=False); assert not hasattr(np, '{name}')"
+    )
+    arguments = ["compile", "examples/xor-mlp.net", "--device", "cuda", "--emit", "ptx", "--for", "evaluate"]
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_numpy_without_the_alias_that_numba_cuda_looks_up_will_do():
+    """As NumPy 2.5 has no `row_stack`."""
+    done = without_from_numpy("row_stack")
+
+    assert done.returncode == 0, done.stderr
+    assert ".visible .entry" in done.stdout
+
+
+def test_a_numpy_that_numba_cuda_cannot_be_loaded_with_is_told():
+    done = without_from_numpy("column_stack")
+
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: numba-cuda [\d.]+ does not go with NumPy [\d.]+: .*`?column_stack'?\n", done.stderr)

@@ -22,7 +22,7 @@ class Incoming:
     """
 
     def __init__(self, places: Mapping[NodeId, Any], stream: Any) -> None:
-        from numba import cuda
+        from netlang.backend.cuda.imported import cuda
 
         self._places, self._stream, self._copies = places, stream, launches.copying()
         self._copied, self._taken = cuda.event(), cuda.event()
@@ -57,7 +57,7 @@ class Incoming:
 
     def _copy(self, name: NodeId, value: Array) -> Any:
         """An array on its way to the GPU, in the numbers of the program."""
-        from numba import cuda
+        from netlang.backend.cuda.imported import cuda
 
         place = self._places[name]
         if name not in self._pinned:

@@ -89,7 +89,7 @@ def launch(kernel: Any, grid: tuple[int, int], stream: Any, words: Sequence[int]
 
 
 def _capability() -> tuple[int, int]:
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     major, minor = cuda.get_current_device().compute_capability[:2]
     return int(major), int(minor)

@@ -119,7 +119,7 @@ def _core(stream: Any) -> Any:
 @cache
 def stream() -> Any:
     """The stream of this process, on which every program's launches stand in line."""
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     return cuda.stream()
 
@@ -127,6 +127,6 @@ def stream() -> Any:
 @cache
 def copying() -> Any:
     """The stream on which examples come while launches run."""
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     return cuda.stream()

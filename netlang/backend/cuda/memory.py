@@ -59,7 +59,7 @@ def arena(
 
     Raises OutOfMemoryError before anything is taken.
     """
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     item = np.dtype(dtype).itemsize
     behind = GUARD // item if guarded else 0
@@ -89,7 +89,7 @@ def granted(make: Callable[[int, Any], Any], count: int, dtype: Any, what: str) 
 
 def free_memory() -> float:
     """Bytes of the GPU that are free; infinite in the simulator."""
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     return float(cuda.current_context().get_memory_info().free)
 

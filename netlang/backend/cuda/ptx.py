@@ -29,7 +29,7 @@ def typed(draft: Draft) -> Typed:
 def ptx(kernel: Typed, capability: tuple[int, int] = LEAST_CAPABILITY) -> str:
     """The PTX of a kernel, for GPUs of this compute capability and above. Raises Problem where it cannot be made."""
     refuse_without_compiler()
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     function = function_of(kernel.kernel)
     text, _ = cuda.compile(function, signature(kernel), device=False, cc=capability, output="ptx", abi="numba")

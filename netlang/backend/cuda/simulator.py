@@ -49,7 +49,7 @@ def ready(kernel: Typed, grid: tuple[int, int], arguments: Sequence[Any]) -> Cal
 @cache
 def compiled(kernel: Typed) -> Any:
     """A kernel as the simulator runs it, with functions of numbers that behave as CUDA's do."""
-    from numba import cuda
+    from netlang.backend.cuda.imported import cuda
 
     _prepare()
     function = function_of(kernel.kernel)
