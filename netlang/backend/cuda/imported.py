@@ -1,5 +1,6 @@
 """`cuda`, Numba's package for GPUs, imported under any NumPy. Where it is used it is taken from here."""
 
+import warnings
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -22,7 +23,9 @@ def _imported() -> Any:
     lent = {name: function for name, function in _GONE.items() if name not in vars(np)}
     vars(np).update(lent)
     try:
-        import_module("numba.cuda.np.arrayobj")  # where it looks them up
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what it uses of NumPy is not for us to change
+            import_module("numba.cuda.np.arrayobj")  # where it looks them up
         return import_module("numba.cuda")
     except (AttributeError, ImportError) as error:
         raise Problem(f"numba-cuda {version('numba-cuda')} does not go with NumPy {np.__version__}: {error}") from None
