@@ -7,6 +7,7 @@ from math import inf, prod
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node, NodeId, State
 from netlang.layer import Kept, Weight
+from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.gather.op import Convert, Reshape
 from netlang.primitives.launch import LANES, Operand
 from netlang.primitives.map.op import Map, Update
@@ -82,7 +83,7 @@ def own_gradients(graph: Graph) -> Graph:
     """The graph in which every weight has a gradient buffer of its own: a second reader gets a copy."""
     owned, taken = Graph(dict(graph.outputs)), set[str]()
     for node in graph:
-        if isinstance(node.made_by, Update):
+        if isinstance(node.made_by, Update) and not isinstance(node.made_by, FactoredUpdate):
             weight, gradient, *states = node.inputs
             if gradient in taken:
                 made = Node(f"{gradient}.{weight}", Map(Name("i0")), (gradient,), node.type, node.span, node.path)
@@ -143,7 +144,8 @@ class Memory:
     def _place_weights(self) -> None:
         """Weights one after another, those that are trained alike side by side, frozen ones last.
 
-        Gradients and optimizer states have the same offsets in arenas of their own.
+        Optimizer states have the same offsets in arenas of their own; gradients lie in the same order, without gaps
+        where one is never written.
         """
         offset = 0
         offsets = {}
@@ -153,16 +155,20 @@ class Memory:
             offset += self.buffers[node.id].size
         self.arenas["weights"] = offset
         self._place_kept()
-        for node in self.graph.made_by(Update):
-            weight, gradient, *states = node.inputs
-            if isinstance(self.graph[weight].made_by, Kept):
-                continue
-            self._put(self.graph[gradient], gradient, "gradients", offsets[weight])
-            self.arenas["gradients"] = offset
-            for state in states:
+        trained = [n for n in self.graph.made_by(Update) if n.inputs[0] in offsets]
+        for node in sorted(trained, key=lambda n: offsets[n.inputs[0]]):
+            if not isinstance(node.made_by, FactoredUpdate):
+                self._append(node.inputs[1], "gradients")
+            for state in node.inputs[node.made_by.states_from :]:
                 made_by: State = self.graph[state].made_by
-                self._put(self.graph[state], state, f"state.{made_by.name}", offsets[weight])
+                self._put(self.graph[state], state, f"state.{made_by.name}", offsets[node.inputs[0]])
                 self.arenas[f"state.{made_by.name}"] = offset
+
+    def _append(self, buffer: str, arena: str) -> None:
+        """Place a value behind all others of an arena."""
+        offset = self.arenas.get(arena, 0)
+        self._put(self.graph[buffer], buffer, arena, offset)
+        self.arenas[arena] = offset + self.buffers[buffer].size
 
     def _place_kept(self) -> None:
         """Kept tensors one after another, and what they become at the same offsets of an arena of its own."""
@@ -226,7 +232,8 @@ class Memory:
             if buffer in self.buffers or not isinstance(node.made_by, Input | Primitive):
                 continue
             lasting = isinstance(node.made_by, Input) or buffer in keep or buffer in self.prepared
-            reads = [when[r.id] for r in self.graph.readers(node.id) if r.id in when]
+            readers = self.graph.readers(node.id)
+            reads = [when.get(r.id, inf) for r in readers if r.id in when or isinstance(r.made_by, FactoredUpdate)]
             start = when.get(buffer, -1)
             first, last = lives.get(buffer, (start, start))
             lives[buffer] = (-inf, inf) if lasting else (first, max(last, *reads, start))

@@ -10,6 +10,7 @@ from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, own_gradients
+from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.launch import Address, Draft, Operand, Target, addressed, draft
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
@@ -46,6 +47,8 @@ class Plan:
         forward and backward; "update" is the optimizer, run only if the loss and the gradients are finite
     inputs: the node of each Input; outputs: the buffer of each output
     gradients: the buffer of the gradient by each weight that is trained
+    factored: of each weight whose gradient x^T dy is never written, three buffers: the squared lengths of x, of dy and,
+        behind the update, of the gradient
     scratch: bytes per thread, and bytes shared
     """
 
@@ -57,6 +60,7 @@ class Plan:
     inputs: tuple[Node, ...]
     outputs: Mapping[str, str]
     gradients: Mapping[str, str]
+    factored: Mapping[str, tuple[str, str, str]]
     scratch: tuple[int, int]
 
     @property
@@ -101,12 +105,14 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     nodes = [n for group in groups for n in group]
     drafts: dict[Hashable, Draft] = {}
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
-    updates = _updates(memory, list(graph.made_by(Update)), target)
-    memory.place([n.id for n in nodes], {NORM: Tensor(target.dtype, ())} if updates else {}, share=share)
+    factored = _factored(graph)
+    spare = [NORM, *(name for names in factored.values() for name in names)] if _trained(graph) else []
+    memory.place([n.id for n in nodes], {name: Tensor(target.dtype, ()) for name in spare}, share=share)
     if target.device == "cuda":  # the next batch comes while a step runs; the CPU reads it where it is
         memory.receive()
+    lengths, updates = _lengths(memory, factored, target), _updates(memory, factored, target)
     cut = sum(group[0].id in memory.prepared for group in groups)
-    segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *updates[:1]], "update": updates[1:]}
+    segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *lengths], "update": updates}
     scratch = [launch.draft.scratch for launches in segments.values() for launch in launches]
     return Plan(
         batch=batch,
@@ -117,6 +123,7 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
         inputs=tuple(graph.made_by(Input)),
         outputs={name: memory.root(of) for name, of in graph.outputs.items()},
         gradients={n.inputs[0]: memory.root(n.inputs[1]) for n in _trained(graph)},
+        factored=factored,
         scratch=(max((s[0] for s in scratch), default=0), max((s[1] for s in scratch), default=0)),
     )
 
@@ -142,30 +149,58 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
     return Launch(writes[0], made, tuple(o.buffer for o in operands[: len(read)]), writes, group[0].span)
 
 
-def _updates(memory: Memory, nodes: list[Node], target: Target) -> list[Launch]:
-    """The squared norm of all gradients; then one pass of the optimizer over all weights with the same rule.
+def _trained(graph: Graph) -> list[Node]:
+    """The updates of weights that have a gradient buffer: kept tensors have none."""
+    updates = (n for n in graph.made_by(Update) if not isinstance(n.made_by, FactoredUpdate))
+    return [n for n in updates if not isinstance(graph[n.inputs[0]].made_by, Kept)]
+
+
+def _factored(graph: Graph) -> dict[str, tuple[str, str, str]]:
+    """The scalars of weights whose gradient stays in its factors (`Plan.factored`)."""
+    nodes = graph.made_by(FactoredUpdate)
+    return {n.inputs[0]: tuple(f"gradients:{n.inputs[0]}:{of}" for of in ("x", "dy", "g")) for n in nodes}  # type: ignore[misc]
+
+
+def _lengths(memory: Memory, factored: Mapping[str, tuple[str, str, str]], target: Target) -> list[Launch]:
+    """The squared norm of all gradients that are written, and those of the factors of the others."""
+    if not _trained(memory.graph):
+        return []
+    launches = [_squares(memory, memory.stretch("gradients", target.dtype), NORM, target, NOWHERE)]
+    for node in memory.graph.made_by(FactoredUpdate):
+        for source, name in zip(node.inputs[1:3], factored[node.inputs[0]][:2], strict=True):
+            launches.append(_squares(memory, memory.operand(source), name, target, node.span))
+    return launches
+
+
+def _squares(memory: Memory, of: Operand, name: str, target: Target, span: Span) -> Launch:
+    result = Operand(name, Tensor(target.dtype, ()), "w")
+    squares = draft(Sum(Name("i0") * Name("i0"), "all"), (of,), result, target, memory.batch)
+    return Launch(name, squares, (of.buffer,), (name,), span)
+
+
+def _updates(memory: Memory, factored: Mapping[str, tuple[str, str, str]], target: Target) -> list[Launch]:
+    """One pass of the optimizer over all weights that lie side by side with the same rule, and so do their gradients.
 
     Behind them, one pass over all kept tensors.
     """
-    trained = _trained(memory.graph)
-    kept = [n for n in nodes if n not in trained]
-    rules = list(dict.fromkeys(n.made_by for n in trained))
-    launches = [_norm(memory, trained, target)] if nodes else []
-    launches += [_stepped(memory, [n for n in trained if n.made_by == rule], target) for rule in rules]
+    launches = [_stepped(memory, run, target) for run in _runs(memory)]
+    launches += [_multiplied(memory, n, factored, target) for n in memory.graph.made_by(FactoredUpdate)]
+    kept = [n for n in memory.graph.made_by(Update) if isinstance(memory.graph[n.inputs[0]].made_by, Kept)]
     return launches + [_keep(memory, kept[0], target) for _ in kept[:1]]
 
 
-def _trained(graph: Graph) -> list[Node]:
-    """The updates of weights: those of kept tensors have no gradient."""
-    return [n for n in graph.made_by(Update) if not isinstance(graph[n.inputs[0]].made_by, Kept)]
-
-
-def _norm(memory: Memory, nodes: list[Node], target: Target) -> Launch:
-    result = Operand(NORM, Tensor(target.dtype, ()), "w")
-    gradient = Name("i0")
-    gradients = memory.stretch("gradients", target.dtype, [n.inputs[1] for n in nodes])
-    squares = draft(Sum(gradient * gradient, "all"), (gradients,), result, target, memory.batch)
-    return Launch(NORM, squares, (gradients.buffer,), (NORM,), NOWHERE)
+def _runs(memory: Memory) -> list[list[Node]]:
+    """The updates of weights that lie side by side and have the same rule."""
+    runs: list[list[Node]] = []
+    end = None
+    for node in sorted(_trained(memory.graph), key=lambda n: memory.buffers[n.inputs[0]].offset):
+        at = memory.buffers[node.inputs[0]]
+        if runs and at.offset == end and runs[-1][0].made_by == node.made_by:
+            runs[-1].append(node)
+        else:
+            runs.append([node])
+        end = at.offset + at.size
+    return runs
 
 
 def _stepped(memory: Memory, nodes: list[Node], target: Target) -> Launch:
@@ -175,6 +210,15 @@ def _stepped(memory: Memory, nodes: list[Node], target: Target) -> Launch:
     made = draft(nodes[0].made_by, inputs, inputs[0], target, memory.batch)
     names = tuple(o.buffer for o in inputs)
     return Launch("update", made, names, (names[0], *names[2:]), NOWHERE)
+
+
+def _multiplied(memory: Memory, node: Node, factored: Mapping[str, tuple[str, str, str]], target: Target) -> Launch:
+    """A step on a weight whose gradient is formed on the way."""
+    operands = tuple(memory.operand(i) for i in node.inputs)
+    length = factored[node.inputs[0]][2]
+    made = draft(node.made_by, operands, Operand(length, Tensor(target.dtype, ()), "w"), target, memory.batch)
+    weight, _, _, *states = (o.buffer for o in operands)
+    return Launch(node.id, made, tuple(o.buffer for o in operands), (weight, *states, length), node.span)
 
 
 def _keep(memory: Memory, node: Node, target: Target) -> Launch:

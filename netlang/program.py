@@ -246,11 +246,13 @@ class Program:
         self._run(loaded, n, clock)
         following = self._next(batches)
         loss, norm = (float(loaded.view(name)[0]) for name in (loaded.plan.outputs["loss"], NORM))
-        if not (math.isfinite(loss) and math.isfinite(norm)):
+        factored = [[float(loaded.view(name)[0]) for name in names] for names in loaded.plan.factored.values()]
+        most = norm + sum(x * dy for x, dy, _ in factored)  # |x^T dy| <= |x| |dy|
+        if not (math.isfinite(loss) and math.isfinite(most)):
             raise faults.first_bad(loaded, n, clock, self.net)
-        self._update(loaded, n, clock, norm)
+        self._update(loaded, n, clock, most)
         self.steps += 1
-        self.norm = math.sqrt(norm)
+        self.norm = math.sqrt(norm + sum(float(loaded.view(of)[0]) for _, _, of in loaded.plan.factored.values()))
         self.changed()
         return loss, following
 
@@ -260,8 +262,11 @@ class Program:
         if not self.steps:
             return {}
         loaded = self.loaded("train")
-        found = ((name, loaded.view(buffer)) for name, buffer in loaded.plan.gradients.items())
-        return {name: float(np.linalg.norm(values.astype(np.float64))) for name, values in found}
+        plan = loaded.plan
+        found = ((name, loaded.view(buffer)) for name, buffer in plan.gradients.items())
+        norms = {name: float(np.linalg.norm(values.astype(np.float64))) for name, values in found}
+        norms |= {name: math.sqrt(loaded.view(of)[0]) for name, (_, _, of) in plan.factored.items()}
+        return {name: norms[name] for name in self.weights if name in norms}
 
     def _update(self, loaded: Loaded, n: int, clock: Clock, norm: float) -> None:
         """New weights. Raises NetError where they would be lost; they are then as before."""

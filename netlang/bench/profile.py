@@ -78,7 +78,7 @@ def profile(net: Any, batch: int, mode: str, threads: int, repeat: int, limits: 
                 rest += seconds
                 continue
             spent = lines.setdefault((launch.span.source, launch.span.row), Spent())
-            again = launch.node.startswith("d:") or launch.node.endswith(AGAIN)
+            again = launch.node.startswith(("d:", "update:")) or launch.node.endswith(AGAIN)
             spent.seconds[BACKWARD if again else FORWARD] += seconds
     finally:
         program.close()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from netlang.graph import Graph
+from netlang.passes.factor import factor
 from netlang.passes.fold import fold
 from netlang.passes.fuse import fuse
 from netlang.passes.layout import layout
@@ -13,12 +14,13 @@ from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, stepwise, fuse)
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, stepwise, fuse, factor)
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
 CPU: tuple[Pass, ...] = (
     layout,
     winograd,
     stepwise,
+    factor,
 )  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"
 
 

@@ -1,6 +1,7 @@
 """Maps: a formula of operands, place by place."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netlang.formula import Name, Runtime, Term
 from netlang.layer import Emit, Value
@@ -65,7 +66,10 @@ class Update(Primitive):
 
     Inputs: the weight, its gradient and the optimizer's states, all of one shape.
     Works in place: the only primitive with an effect. The node's value is the new weight.
+    states_from: the place of the first state among the inputs
     """
+
+    states_from: ClassVar[int] = 2
 
     terms: tuple[Term, ...]
 
