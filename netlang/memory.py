@@ -188,10 +188,10 @@ class Memory:
         size = self.size(node.type, self.lanes[node.id])
         self.buffers[buffer] = Buffer(buffer, node.type, self.lanes[node.id], arena, offset, size)
 
-    def place(self, order: list[str], spare: dict[str, Tensor], *, share: bool) -> None:
+    def place(self, order: list[list[Node]], spare: dict[str, Tensor], *, share: bool) -> None:
         """Give every other value a place in the arena "values", the largest first, as low as it fits.
 
-        order: the nodes in the order of their launches; spare: further scalars, by id
+        order: the nodes of each launch, in order; spare: further scalars, by id
         share: let values lie in the same place when one is last read before the other is written
         """
         lives = self._lives(order)
@@ -219,12 +219,12 @@ class Memory:
             top += size
         self.arenas["incoming"] = top
 
-    def _lives(self, order: list[str]) -> dict[str, tuple[float, float]]:
+    def _lives(self, order: list[list[Node]]) -> dict[str, tuple[float, float]]:
         """From which launch to which a buffer is needed.
 
         Inputs, outputs and prepared values stay for good; of inputs so that their padding, zero at first, stays zero.
         """
-        when = {node: k for k, node in enumerate(order)}
+        when = {node.id: k for k, group in enumerate(order) for node in group}
         keep = {self.root(of) for of in self.graph.outputs.values()}
         lives: dict[str, tuple[float, float]] = {}
         for node in self.graph:

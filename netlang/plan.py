@@ -6,16 +6,16 @@ Non-goals: it knows no layer and compiles nothing. Kernels' texts come from the 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
+from netlang import together
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, own_gradients
 from netlang.primitives.factored.op import FactoredUpdate
-from netlang.primitives.launch import Address, Draft, Operand, Target, addressed, draft
+from netlang.primitives.launch import Address, Draft, Operand, Summed, Target, addressed, draft
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
 from netlang.source import NOWHERE, Span
-from netlang.together import reading, together
 from netlang.types import Tensor
 
 NORM = "gradients:norm2"  # the buffer of the squared norm of all gradients
@@ -101,13 +101,12 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     graph = own_gradients(graph)
     memory = Memory(graph, batch, hold=hold)
     nodes = memory.launched()
-    groups = together(graph, nodes, memory.root) if target.device == "cpu" else [[n] for n in nodes]
-    nodes = [n for group in groups for n in group]
+    groups = together.together(graph, nodes, memory.root, target.device)
     drafts: dict[Hashable, Draft] = {}
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
     factored = _factored(graph)
     spare = [NORM, *(name for names in factored.values() for name in names)] if _trained(graph) else []
-    memory.place([n.id for n in nodes], {name: Tensor(target.dtype, ()) for name in spare}, share=share)
+    memory.place(groups, {name: Tensor(target.dtype, ()) for name in spare}, share=share)
     if target.device == "cuda":  # the next batch comes while a step runs; the CPU reads it where it is
         memory.receive()
     lengths, updates = _lengths(memory, factored, target), _updates(memory, factored, target)
@@ -129,20 +128,20 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
 
 
 def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Hashable, Draft]) -> Launch:
-    """The launch of a node; or of sums, the last of which reads all that the others do.
+    """The launch of nodes that are computed together.
 
     drafts: those so far; a net has the same layers again and again, on other buffers
     """
-    read = group[-1].inputs
+    read = together.read(group)
     operands = [memory.operand(i) for i in (*read, *(n.id for n in group))]
     slots = {name: str(slot) for slot, name in enumerate(dict.fromkeys(o.buffer for o in operands))}
     local = [Operand(slots[o.buffer], o.type, o.lanes) for o in operands]
     inputs, (result, *results) = local[: len(read)], local[len(read) :]
-    primitive, *further = (reading(n, read) for n in group)
+    sums = zip(together.further_of(group), results, strict=True)
+    primitive, further = together.first_of(group), [Summed(term, to, squares) for (term, squares), to in sums]
     key = primitive, *further, *local
     if key not in drafts:
-        more = [(each.term, to) for each, to in zip(further, results, strict=True)]
-        drafts[key] = draft(primitive, tuple(inputs), result, target, memory.batch, *more)
+        drafts[key] = draft(primitive, tuple(inputs), result, target, memory.batch, *further)
     addresses = {slot: Address(name) for name, slot in slots.items()}
     made = addressed(drafts[key], addresses)
     writes = tuple(n.id for n in group)

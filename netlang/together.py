@@ -1,32 +1,48 @@
-"""Sums over the batch that read the same numbers: they are taken in one launch."""
+"""Sums over the batch that are taken in one launch: those that read the same numbers; on CUDA, where these are made.
 
-from collections.abc import Callable
+before, on CUDA:  z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)
+after:            z, s, q = Region(x, w)            m = Map(s)
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from netlang.formula import Name, substitute
+from netlang.formula import Name, Term, substitute
 from netlang.graph import Graph, Node
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.primitive import broadcast
-from netlang.primitives.sum.op import Sum
+from netlang.primitives.region.op import Region
+from netlang.primitives.sum.op import Squares, Sum
+
+Group = list[Node]
 
 
-def together(graph: Graph, nodes: list[Node], root: Callable[[str], str]) -> list[list[Node]]:
+def together(graph: Graph, nodes: list[Node], root: Callable[[str], str], device: str) -> list[Group]:
     """The nodes in an order in which each input is ready, those of a list in one launch.
 
-    Of those the last reads all that the others read: what any of them reads is there until all are done.
+    On the CPU the last of them reads all that the others read. On CUDA the first may be a product, and the others its
+    sums; squares are taken with the sum that their mean is made of.
     root: the node whose buffer another one's is
     """
     when = {node.id: k for k, node in enumerate(nodes)}
-    joined: dict[str, list[Node]] = {}
+    joined: dict[str, Group] = {}
     taken = set[str]()
+
+    def ready(node: Node, first: Node) -> bool:
+        early = (i for i in node.inputs if i != first.id)
+        return node.id not in taken and all(when.get(root(i), -1) < when[first.id] for i in early)
+
     for node in nodes:
-        if not _summed(node) or node.id in taken:
+        if node.id in taken or not (_summed(node) or (device == "cuda" and made(node))):
             continue
         group = [node]
         for other in _alike(graph, node):
-            ready = all(when.get(root(i), -1) < when[node.id] for i in other.inputs)
-            if other.id not in taken and ready and set(group[-1].inputs) <= set(other.inputs):
+            last = device == "cuda" or set(group[-1].inputs) <= set(other.inputs)
+            if last and ready(other, node):
                 group.append(other)
+        if device == "cuda":
+            group += [q for q in _squares(graph, group) if q.id not in taken]
         joined[node.id] = group
         taken.update(each.id for each in group[1:])
     return [joined.get(node.id, [node]) for node in nodes if node.id not in taken]
@@ -36,19 +52,68 @@ def _summed(node: Node) -> bool:
     return isinstance(node.made_by, Sum) and node.made_by.over == "batch" and node.made_by.how == "sum"
 
 
-def _alike(graph: Graph, node: Node) -> list[Node]:
-    """Other sums of as many numbers behind it that read one of the same operands."""
-    found = {r.id: r for i in node.inputs for r in graph.readers(i) if r.id != node.id and _summed(r)}
-    return [r for r in found.values() if _full(graph, r) == _full(graph, node)]
+def made(node: Node) -> bool:
+    """Whether a node is a product whose results leave it one by one."""
+    anchor = node.made_by.anchor if isinstance(node.made_by, Region) else node.made_by
+    return isinstance(anchor, Contraction) and anchor.role != "weight"
+
+
+def _alike(graph: Graph, node: Node) -> Iterator[Node]:
+    """Sums of as many numbers that read the product; or one of the operands of this sum."""
+    full = node.type if made(node) else _full(graph, node)
+    sources = (node.id,) if made(node) else node.inputs
+    found = {r.id: r for i in sources for r in graph.readers(i) if r.id != node.id and _summed(r)}
+    return (r for r in found.values() if _full(graph, r) == full)
+
+
+def _squares(graph: Graph, group: Group) -> Iterator[Node]:
+    """The squares of distances from the mean that go with a sum of the group."""
+    for plain in group:
+        if plain.made_by == Sum(Name("i0"), "batch"):
+            readers = graph.readers(plain.inputs[0])
+            yield from (r for r in readers if isinstance(r.made_by, Squares) and r.inputs[0] == plain.inputs[0])
 
 
 def _full(graph: Graph, node: Node) -> object:
     return broadcast(*(graph[i].type for i in node.inputs))
 
 
-def reading(node: Node, inputs: tuple[str, ...]) -> Any:
-    """The node's primitive, with its formula in the names of these inputs where they are others."""
-    if node.inputs == inputs:
+def read(group: Group) -> tuple[str, ...]:
+    """What a launch reads: of a product first its factors; squares with their sum do not read the mean."""
+    first = group[0]
+    if len(group) == 1:
+        return first.inputs
+    inputs = [n.inputs[:1] if with_sum(n, group) else n.inputs for n in group]
+    order = inputs if made(first) else reversed(inputs)
+    return tuple(i for i in dict.fromkeys(i for each in order for i in each) if i != first.id)
+
+
+def with_sum(node: Node, group: Group) -> bool:
+    """Whether these are squares that go with a sum of their launch."""
+    sums = (n for n in group if n.made_by == Sum(Name("i0"), "batch"))
+    return isinstance(node.made_by, Squares) and any(n.inputs[0] == node.inputs[0] for n in sums)
+
+
+def first_of(group: Group) -> Any:
+    """The primitive of a launch, in the names of what it reads."""
+    node = group[0]
+    if isinstance(node.made_by, Contraction) and len(group) > 1:
+        return Region(node.made_by, (Name("i0"), Name("i1")), Name("y"))
+    if made(node) or node.inputs == read(group):
         return node.made_by
-    names = {f"i{k}": Name(f"i{inputs.index(i)}") for k, i in enumerate(node.inputs)}
-    return replace(node.made_by, term=substitute(node.made_by.term, names))
+    return replace(node.made_by, term=_term(node, group))
+
+
+def further_of(group: Group) -> list[tuple[Term, bool]]:
+    """What else a launch sums, and whether it is squares."""
+    return [(_term(node, group), with_sum(node, group)) for node in group[1:]]
+
+
+def _term(node: Node, group: Group) -> Term:
+    """What is summed, in the names of what the launch reads, and `y` for what it makes."""
+    inputs = read(group)
+    names: Mapping[str, Term] = {
+        f"i{k}": Name(f"i{inputs.index(i)}") if i in inputs else Name("y") for k, i in enumerate(node.inputs)
+    }
+    term = Name("i0") if with_sum(node, group) else node.made_by.term
+    return substitute(term, dict(names))

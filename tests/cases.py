@@ -24,7 +24,7 @@ from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region
 from netlang.primitives.scan.op import Piece
-from netlang.primitives.sum.op import Sum
+from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 from netlang.source import NOWHERE
@@ -208,6 +208,7 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Map(i0 * i1), ((N, 3, 5, 18), (3, 5, 18))),
     Case(Map(exp(i0) - i1), ((N, 3, 5), (3, 5))),
     Case(Sum(i0 * i1, "examples"), ((N, 3, 5, 18), (N, 3, 5, 18))),
+    Case(Squares(), ((N, 3, 5, 18), (18,))),
     Case(Sum(i0 * i0 + 1, "examples"), ((N, 5, 3),)),
     Case(Sum(i0 * i1, "positions"), ((N, 3, 5, 18), (18,))),
     Case(Sum(i0 * i0, "batch"), ((N, 3, 5, 18),)),

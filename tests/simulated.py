@@ -207,6 +207,7 @@ def all_cases():
 def _products():
     """Contractions of all roles: odd channels, strides, dilation, padding, dense ones, and with a formula behind."""
     conv = Contraction("out", (3, 2), (2, 1), (1, 0, 1, 1), (1, 2), (5, 6))
+    point = Contraction("out", (1, 1), (2, 2), (0, 0, 0, 0), (1, 1), (5, 6))
     n = cases.N
     shapes = [
         (conv, (n, 5, 6, 3), (3, 2, 3, 18)),
@@ -216,6 +217,10 @@ def _products():
         (Contraction("data"), (n, 35), (7, 35)),
         (Contraction("weight"), (n, 18), (n, 37)),
         (Contraction("weight", size=(1, 4)), (n, 4, 18), (n, 4, 7)),
+        (conv, (n, 5, 6, 20), (3, 2, 20, 6)),
+        (replace(conv, role="data"), (n, 3, 5, 20), (3, 2, 5, 20)),
+        (point, (n, 5, 6, 8), (1, 1, 8, 5)),
+        (replace(point, role="weight"), (n, 5, 6, 8), (n, 3, 3, 5)),
     ]
     found = [(p, tuple(Tensor("f32", s) for s in of)) for p, *of in shapes]
     i0, i1, i2, y = map(Name, ("i0", "i1", "i2", "y"))

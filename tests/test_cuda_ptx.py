@@ -17,8 +17,11 @@ from netlang.cli import main
 from netlang.formula import Name, Random, where
 from netlang.pipeline import compile_plan
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.launch import Operand, draft, has_draft
+from netlang.primitives.launch import Operand, Summed, draft, has_draft
+from netlang.primitives.map.op import Map
+from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
+from netlang.primitives.window.op import Window
 from netlang.types import Tensor
 
 pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
@@ -107,6 +110,47 @@ def test_products_on_tensor_cores_are_their_instructions(role, shapes, products)
     assert "cp.async.cg.shared.global" in text
     assert ("ldmatrix" in text) == (products == "tf32" and role != "weight")
     assert made.then or role == "out"  # few tiles: k is cut
+
+
+def of_types(primitive, *shapes, products="fma", sums=()):
+    """A launch of a primitive on operands of these shapes; sums: terms it takes on its way, and whether squares."""
+    types = [Tensor("f32", shape) for shape in shapes]
+    made = primitive.infer(*types)
+    named = [*types, made, *(Tensor("f32", (made.channels,)) for _ in sums)]
+    operands = [Operand(f"x{k}", t, "c" if t.batched else "w") for k, t in enumerate(named)]
+    result, *to = operands[len(types) :]
+    further = [Summed(term, at, squares) for (term, squares), at in zip(sums, to, strict=True)]
+    return draft(primitive, tuple(operands[: len(types)]), result, gpu_target("f32", products), 256, *further)
+
+
+I0, I1, Y = Name("i0"), Name("i1"), Name("y")
+IMAGES = ("n", 28, 28, 64)
+
+
+@pytest.mark.parametrize("launch", [
+    of_types(Map(I0 + I1), IMAGES, (64,)), of_types(Sum(I0 * I1, "batch"), IMAGES, IMAGES),
+    of_types(Sum(I0, "channel"), IMAGES), of_types(Window("max", (3, 3), (2, 2), (1, 1, 1, 1), (28, 28)), IMAGES),
+], ids=lambda launch: launch.kernel.name)  # fmt: skip
+def test_what_only_moves_bytes_moves_sixteen_at_a_time(launch):
+    while launch:
+        text = assert_a_right_kernel(launch, (8, 0))
+        assert "ld.global.v4.f32" in text
+        assert "st.global.v4.f32" in text
+        assert not re.search(r"(ld|st)\.global\.f32", text)
+        launch = launch.then
+
+
+@pytest.mark.parametrize("products", ["tf32", "bf16"])
+def test_the_statistics_of_a_batch_norm_leave_with_the_convolution_and_cost_no_block_its_place(products):
+    conv = Region(Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (28, 28)), (I0, I1), Y)
+
+    launch = of_types(conv, IMAGES, (3, 3, 64, 128), products=products, sums=((Y, False), (Y, True)))
+
+    text = assert_a_right_kernel(launch, (9, 0))
+    assert "shfl.sync.bfly" in text
+    assert "div.s64" not in text.split("cp.async.cg")[1]  # nor any in the loop over k
+    assert launch.then.kernel.name == "sum_merged_cuda"
+    assert_a_right_kernel(launch.then, (9, 0))
 
 
 @pytest.mark.parametrize("name", ["map", "sum_batch", "contraction_out", "contraction_weight"])

@@ -11,11 +11,11 @@ import pytest
 TESTS = Path(__file__).parent
 
 
-def simulated(what):
-    """What `simulated.py` prints: the faults, then how much it ran."""
+def simulated(what="", program="simulated.py"):
+    """What a program prints: the faults, then how much it ran."""
     path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": path}
-    command = [sys.executable, str(TESTS / "simulated.py"), what]
+    command = [sys.executable, str(TESTS / program), what]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -33,10 +33,15 @@ def test_any_number_of_blocks_gives_the_same_bits():
 
 def test_products_on_tensor_cores_are_those_of_float32_where_the_factors_can_be_held():
     """By the maps of the PTX ISA (`test_cuda_fragments.py`), which stand for the instructions here."""
-    assert simulated("tensor") == "18 products\n"
+    assert simulated("tensor") == "26 products\n"
 
 
-@pytest.mark.parametrize(("net", "launches"), [("mlp", 22), ("lenet", 34), ("lstm", 47)])
+def test_sums_that_are_taken_on_the_way_are_those_of_the_numbers_that_are_stored():
+    """Of whole and of cut products, and of sums in parts; squares also where the mean is far from zero."""
+    assert simulated(program="simulated_sums.py") == "7 launches\n"
+
+
+@pytest.mark.parametrize(("net", "launches"), [("mlp", 22), ("lenet", 31), ("lstm", 47)])
 def test_a_training_step_launched_kernel_by_kernel_agrees_with_the_interpreter(net, launches):
     assert simulated(net) == f"{launches} launches\n"
 

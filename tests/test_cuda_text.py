@@ -30,8 +30,6 @@ import math
 
 from numba import cuda
 from numpy import float32 as f32, int64 as i64, uint64 as u64
-
-
 """
 
 
@@ -45,24 +43,31 @@ def drafted(primitive, *shapes, batch=8):
 def printed(primitive, *shapes):
     text = drafted(primitive, *shapes).kernel.text
     assert text.startswith(HEAD)
-    return text.removeprefix(HEAD)
+    return text[text.index("def kernel") :]
 
 
-def test_a_map_is_a_loop_over_the_elements():
+def test_a_map_is_a_loop_over_four_elements_at_once():
     assert (
         printed(Map(maximum(i0 + i1, 0)), ("n", 4, 5, 18), (18,))
         == """\
 def kernel(team, rate, y, i0, i1, places, pitch):
-    at = cuda.grid(1)
+    four_i0 = cuda.local.array(4, f32)
+    four_i1 = cuda.local.array(4, f32)
+    out_y = cuda.local.array(4, f32)
+    at = cuda.grid(1) * 4
     while at < team[0] * places * pitch:
         position = at // pitch
-        c = at - position * pitch
-        v_i0 = i0[at]
-        v_i1 = i1[c]
-        new_y_0 = v_i0 + v_i1
-        new_y = new_y_0 if new_y_0 >= f32(0.0) or new_y_0 != new_y_0 else f32(0.0)
-        y[at] = new_y
-        at += cuda.gridsize(1)
+        first = at - position * pitch
+        load_4(four_i0, i0, at)
+        load_4(four_i1, i1, first)
+        for e in range(4):
+            v_i0 = four_i0[e]
+            v_i1 = four_i1[e]
+            new_y_0 = v_i0 + v_i1
+            new_y = new_y_0 if new_y_0 >= f32(0.0) or new_y_0 != new_y_0 else f32(0.0)
+            out_y[e] = new_y
+        store_4(y, at, out_y)
+        at += cuda.gridsize(1) * 4
 """
     )
 
@@ -73,25 +78,31 @@ def test_a_formula_that_draws_counts_by_the_public_index_and_leaves_padding_zero
         == """\
 def kernel(team, rate, y, i0, places, pitch, channels):
     low, word = u64(0xFFFFFFFF), u64(32)
-    at = cuda.grid(1)
+    four_i0 = cuda.local.array(4, f32)
+    out_y = cuda.local.array(4, f32)
+    at = cuda.grid(1) * 4
     while at < team[0] * places * pitch:
         position = at // pitch
-        c = at - position * pitch
-        v_i0 = i0[at]
-        index = u64((team[1] * places + position) * channels + c)
-        d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64(7)
-        k0, k1 = u64(team[3]) & low, u64(team[3]) >> word
-        for draw in range(10):
-            p0, p1 = d0 * u64(0xD2511F53), d2 * u64(0xCD9E8D57)
-            d0, d1, d2, d3 = (p1 >> word) ^ d1 ^ k0, p1 & low, (p0 >> word) ^ d3 ^ k1, p0 & low
-            k0, k1 = (k0 + u64(0x9E3779B9)) & low, (k1 + u64(0xBB67AE85)) & low
-        random_7 = f32(d0 >> u64(8)) * f32(5.960464477539063e-08)
-        new_y_0 = random_7 < f32(0.5)
-        new_y = v_i0 if new_y_0 else f32(1.0)
-        if c >= channels:
-            new_y = f32(0.0)
-        y[at] = new_y
-        at += cuda.gridsize(1)
+        first = at - position * pitch
+        load_4(four_i0, i0, at)
+        for e in range(4):
+            c = first + e
+            v_i0 = four_i0[e]
+            index = u64((team[1] * places + position) * channels + c)
+            d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64(7)
+            k0, k1 = u64(team[3]) & low, u64(team[3]) >> word
+            for draw in range(10):
+                p0, p1 = d0 * u64(0xD2511F53), d2 * u64(0xCD9E8D57)
+                d0, d1, d2, d3 = (p1 >> word) ^ d1 ^ k0, p1 & low, (p0 >> word) ^ d3 ^ k1, p0 & low
+                k0, k1 = (k0 + u64(0x9E3779B9)) & low, (k1 + u64(0xBB67AE85)) & low
+            random_7 = f32(d0 >> u64(8)) * f32(5.960464477539063e-08)
+            new_y_0 = random_7 < f32(0.5)
+            new_y = v_i0 if new_y_0 else f32(1.0)
+            if c >= channels:
+                new_y = f32(0.0)
+            out_y[e] = new_y
+        store_4(y, at, out_y)
+        at += cuda.gridsize(1) * 4
 """
     )
 
@@ -100,30 +111,53 @@ def test_a_sum_is_shared_by_a_block_and_joined_in_a_tree():
     assert (
         printed(Sum(i0 * i1, "channel"), ("n", 4, 5, 18), ("n", 4, 5, 18))
         == """\
-def kernel(team, rate, y, i0, i1, places, pitch, channels):
-    parts = cuda.shared.array(32, f32)
+def kernel(team, rate, y0, i0, i1, places, pitch):
+    four_i0 = cuda.local.array(4, f32)
+    four_i1 = cuda.local.array(4, f32)
+    acc0 = cuda.local.array(4, f32)
+    joining = cuda.shared.array(1024, f32)
     thread = cuda.threadIdx.x
     item = cuda.blockIdx.x
-    while item < team[0] * places:
-        acc = f32(0.0)
-        position = item
-        for c in range(thread, channels, 32):
-            at = position * pitch + c
-            v_i0 = i0[at]
-            v_i1 = i1[at]
-            term = v_i0 * v_i1
-            acc += term
-        parts[thread] = acc
+    while item < (team[0] * places + 31) // 32:
+        for e in range(4):
+            acc0[e] = f32(0.0)
+        lane, position = thread % 8, item * 32 + thread // 8
+        if position < team[0] * places:
+            for first in range(lane * 4, pitch, 32):
+                at = position * pitch + first
+                load_4(four_i0, i0, at)
+                load_4(four_i1, i1, at)
+                for e in range(4):
+                    v_i0 = four_i0[e]
+                    v_i1 = four_i1[e]
+                    term0 = v_i0 * v_i1
+                    acc0[e] += term0
+        for e in range(4):
+            mine = thread * 4 + e
+            joining[mine] = acc0[e]
         cuda.syncthreads()
-        half = 16
+        half = 4
         while half >= 1:
-            if thread < half:
-                one, other = parts[thread], parts[thread + half]
-                parts[thread] = one + other
+            if lane < half:
+                for e in range(4):
+                    mine = thread * 4 + e
+                    theirs = (thread + half) * 4 + e
+                    joining[mine] += joining[theirs]
             cuda.syncthreads()
             half //= 2
-        if thread < 16:
-            y[item * 16 + thread] = parts[0] if thread == 0 else f32(0.0)
+        for e in range(4):
+            mine = thread * 4 + e
+            acc0[e] = joining[mine]
+        if lane < 4 and position < team[0] * places:
+            acc0[0] += acc0[1]
+            acc0[2] += acc0[3]
+            acc0[0] += acc0[2]
+            acc0[1] = f32(0.0)
+            acc0[2] = f32(0.0)
+            acc0[3] = f32(0.0)
+            if lane > 0:
+                acc0[0] = f32(0.0)
+            store_4(y0, position * 16 + lane * 4, acc0)
         cuda.syncthreads()
         item += cuda.gridDim.x
 """
@@ -218,7 +252,7 @@ def test_the_gradient_by_the_data_reads_the_weights_backwards_and_only_where_a_t
 
     lines = [line.strip() for line in printed(data, ("n", 5, 4, 48), (3, 3, 6, 48)).splitlines()]
 
-    assert {"off_h = h % div_h", "off_w = w % div_w"} <= set(lines)
+    assert {"off_h = h % 2", "off_w = w % 2"} <= set(lines)
     assert "seen = b[((taps - 1 - tap) * channels + c) * b_pitch + channel]" in lines
 
 

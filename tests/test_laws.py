@@ -28,7 +28,7 @@ from netlang.primitives.reference import Run
 from netlang.primitives.region.op import Region
 from netlang.primitives.resample.op import Resample
 from netlang.primitives.scan.op import Piece, Scan
-from netlang.primitives.sum.op import Sum
+from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.unshared.op import Unshared
 from netlang.primitives.window.op import Window
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
@@ -54,6 +54,7 @@ def test_every_layer_loss_optimizer_and_primitive_has_a_case():
         Map,
         Standardise,
         Sum,
+        Squares,
         Contraction,
         Window,
         Reshape,

@@ -99,9 +99,9 @@ class Forward:
     def bytes(self, graph: Graph) -> int:
         """What the arena of values takes."""
         memory = Memory(graph, self.batch, hold=self.hold)
-        groups = together(graph, memory.launched(), memory.root)
+        groups = together(graph, memory.launched(), memory.root, "cpu")
         dtype = next(iter(graph)).type.dtype
-        memory.place([node.id for group in groups for node in group], {"norm": Tensor(dtype, ())}, share=True)
+        memory.place(groups, {"norm": Tensor(dtype, ())}, share=True)
         return memory.arenas["values"]
 
     @cached_property

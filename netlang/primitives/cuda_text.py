@@ -15,20 +15,19 @@ import re
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from netlang.formula import Name, Term, substitute, text
+from netlang.formula import Name
+from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
 from netlang.primitives.launch import LANES, Address, Draft, KernelText, Operand, Target
-from netlang.primitives.text import Formula, Geometry, indented
-from netlang.simd.philox import MULTIPLIERS, ROUNDS, WEYL
+from netlang.primitives.text import Geometry, indented
 from netlang.types import Tensor
 
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
-TENSOR_CORES = (  # functions of netlang.simd.tensor_cores
-    *("all_but_one_copied", "all_copied", "copied", "copy_16", "matrices"),
-    *("mma_bf16", "mma_tf32", "pair", "tf32"),
+INSTRUCTIONS = (  # functions of netlang.simd.gpu
+    *("all_but_one_copied", "all_copied", "copied", "copy_16", "exchanged", "load_1", "load_2", "load_4", "matrices"),
+    *("mma_bf16", "mma_tf32", "pair", "store_2", "store_4", "tf32"),
 )
 _WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}
-_RUNTIME = {"examples": "{}(team[0])", "rate": "rate[0]", "step": "{}(team[2])"}
 
 
 def drafted(
@@ -57,10 +56,15 @@ def drafted(
 
 def _head(dtype: str, body: str) -> str:
     """The imports of a kernel."""
-    types = [f"float{_BITS[dtype]} as {dtype}", "int64 as i64", *(["uint32 as u32"] if ", u32)" in body else [])]
-    found = [name for name in TENSOR_CORES if re.search(rf"\b{name}\(", body)]
+    short = [
+        f"{long} as {name}"
+        for long, name in (("int32", "i32"), ("uint32", "u32"))
+        if re.search(rf", {name}\)|\b{name}\(", body)
+    ]
+    types = [f"float{_BITS[dtype]} as {dtype}", "int64 as i64", *short]
+    found = [name for name in INSTRUCTIONS if re.search(rf"\b{name}\(", body)]
     lines = ["import math", "", "from numba import cuda", f"from numpy import {', '.join([*types, 'uint64 as u64'])}"]
-    return "\n".join([*lines, *([f"from netlang.simd.tensor_cores import {', '.join(found)}"] if found else [])])
+    return "\n".join([*lines, *([f"from netlang.simd.gpu import {', '.join(found)}"] if found else [])])
 
 
 def _signature(arrays: list[str], others: list[str]) -> str:
@@ -87,78 +91,6 @@ def positions(geometry: Geometry) -> str:
     return "places" if geometry.lanes == "w" else "team[0] * places"
 
 
-class CudaFormula(Formula):
-    """Terms pasted into a loop over the elements of a result."""
-
-    def __init__(
-        self, terms: tuple[Term, ...], operands: Mapping[str, Operand], result: Tensor, given: tuple[str, ...] = ()
-    ) -> None:
-        super().__init__(terms, operands, result, "c" if result.batched else "w", given)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Those of the result that texts name."""
-        g = self.geometry
-        return {"places": g.places, "pitch": g.columns * LANES, "channels": g.channels}
-
-    def prologue(self) -> list[str]:
-        """Lines before the loops: what does not change."""
-        lines = [f"v_{n} = {n}[0]" for n, kind in self.kinds.items() if kind == "scalar"]
-        for leaf in sorted(self.needs):
-            if leaf.startswith("runtime_"):
-                said = _RUNTIME[leaf.removeprefix("runtime_")].format(self.geometry.dtype)
-                lines.append(f"{leaf} = {said}")
-        if any(n.startswith("random") for n in self.needs):
-            lines.append("low, word = u64(0xFFFFFFFF), u64(32)")
-        return lines
-
-    def lines(self, into: tuple[str, ...]) -> list[str]:
-        """Lines inside the loops that assign the terms to the names `into`, padding zero."""
-        dtype = self.geometry.dtype
-        renamed = {n: Name(f"v_{n}") for n in (*self.kinds, *self.given)}
-        kinds = set(self.kinds.values())
-        lines = ["image = position // places"] if self.needs_image else []
-        lines += ["place = position - image * places"] if "place" in kinds else []
-        lines += [f"v_{n} = {n}[{self._place(kind)}]" for n, kind in self.kinds.items() if kind != "scalar"]
-        for leaf in sorted(self.needs):
-            if leaf.startswith("random_"):
-                lines += self._random(int(leaf.removeprefix("random_")))
-            elif leaf == "channel":
-                lines.append(f"channel = {dtype}(c)")
-        lines += text("cuda", into, *(substitute(t, renamed) for t in self.terms), dtype=dtype)
-        if self.masked:
-            lines += ["if c >= channels:", *indented([f"{name} = {dtype}(0.0)" for name in into])]
-        return lines
-
-    def _place(self, kind: str) -> str:
-        return {
-            "full": "at",
-            "channel": "c",
-            "place": "place * pitch + c",
-            "position": f"position * {LANES}",
-            "image": "image * pitch + c",
-            "example": f"image * {LANES}",
-        }[kind]
-
-    def _random(self, stream: int) -> list[str]:
-        """Philox of the public index (`simd/philox.py`), bit for bit that of the CPU."""
-        name, dtype = f"random_{stream}", self.geometry.dtype
-        made = {
-            "f32": f"{name} = f32(d0 >> u64(8)) * f32({2**-24!r})",
-            "f64": f"{name} = (f64(d0 >> u64(5)) * f64({2**26}) + f64(d1 >> u64(6))) * f64({2**-53!r})",
-        }[dtype]
-        return [
-            "index = u64((team[1] * places + position) * channels + c)",
-            f"d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64({stream & 0xFFFFFFFF})",
-            "k0, k1 = u64(team[3]) & low, u64(team[3]) >> word",
-            f"for draw in range({ROUNDS}):",
-            f"    p0, p1 = d0 * u64(0x{MULTIPLIERS[0]:X}), d2 * u64(0x{MULTIPLIERS[1]:X})",
-            "    d0, d1, d2, d3 = (p1 >> word) ^ d1 ^ k0, p1 & low, (p0 >> word) ^ d3 ^ k1, p0 & low",
-            f"    k0, k1 = (k0 + u64(0x{WEYL[0]:X})) & low, (k1 + u64(0x{WEYL[1]:X})) & low",
-            made,
-        ]
-
-
 def elementwise(
     name: str,
     results: Mapping[str, Operand],
@@ -169,33 +101,60 @@ def elementwise(
     inputs: Mapping[str, Operand] | None = None,
     sizes: Mapping[str, int] | None = None,
     body: Sequence[str] = (),
+    own: Sequence[str] = (),
+    fours: Sequence[str] = (),
     image: bool = False,
 ) -> Draft:
-    """A launch whose threads take one element of the result after another.
+    """A launch whose threads take four neighbours of the result after another, or with a `body` one element.
 
-    results: those that get the formula's terms, in order; inputs: what `body` reads
-    body: lines that make what the formula is given
+    results: those that get the formula's terms, in order; inputs: what `body` or `fours` reads
+    body: lines that make what the formula is given, `v_y` of one element; fours: `found` of four, with arrays of
+        the thread's `own`
     image: whether they read `image` and `place`
     """
     g = formula.geometry
-    plain = formula.terms == (Name("y"),)
-    into = ("v_y",) if plain else tuple(f"new_{r}" for r in results)
-    made = [*body, *([] if plain else formula.lines(into))]
-    made += [f"{r}[at] = {value}" for r, value in zip(results, into, strict=True)]
-    where = ["position = at // pitch", "c = at - position * pitch"] if body or not formula.flat else []
+    where = [] if not (body or fours) and formula.flat else ["position = at // pitch"]
+    where += [f"{'c' if body else 'first'} = at - position * pitch"] if where else []
     where += ["image = position // places", "place = position - image * places"] if image else []
+    step, held, made = _one(results, formula, body) if body else _four(results, formula, fours)
     lines = [
         *formula.prologue(),
-        "at = cuda.grid(1)",
+        *own,
+        *held,
+        f"at = cuda.grid(1){step}",
         f"while at < {positions(g)} * pitch:",
         *indented([*where, *made]),
-        "    at += cuda.gridsize(1)",
+        f"    at += cuda.gridsize(1){step}",
     ]
     elements = g.most_images(batch) * g.places * g.columns * LANES
-    grid = blocks(-(-elements // target.threads)), target.threads
+    grid = blocks(-(-elements // (target.threads * (FOUR if step else 1)))), target.threads
     return drafted(
         name, results, {**(inputs or {}), **formula.operands}, {**formula.sizes, **(sizes or {})}, lines, grid
     )
+
+
+Made = tuple[str, list[str], list[str]]  # how a thread counts on, its own arrays, and the lines of its loop
+
+
+def _one(results: Mapping[str, Operand], formula: CudaFormula, body: Sequence[str]) -> Made:
+    """An element at a time."""
+    into = ("v_y",) if formula.plain else tuple(f"new_{r}" for r in results)
+    stores = [f"{r}[at] = {value}" for r, value in zip(results, into, strict=True)]
+    return "", [], [*body, *([] if formula.plain else formula.lines(into)), *stores]
+
+
+def _four(results: Mapping[str, Operand], formula: CudaFormula, fours: Sequence[str]) -> Made:
+    """Four neighbours at a time."""
+    dtype = formula.geometry.dtype
+    held = local(["found"] * bool(fours), dtype)
+    if formula.plain:
+        return f" * {FOUR}", held, [*fours, *(f"store_4({r}, at, found)" for r in results)]
+    into = tuple(f"new_{r}" for r in results)
+    held += [*formula.own(), *local((f"out_{r}" for r in results), dtype)]
+    given = ["v_y = found[e]"] * bool(fours)
+    loop = each(*given, *formula.each(into), *(f"out_{r}[e] = new_{r}" for r in results))
+    loop += [f"store_4({r}, at, out_{r})" for r in results]
+    return f" * {FOUR}", held, [*fours, *formula.fours(), *loop]
 
 
 def moved(result: Tensor) -> CudaFormula:

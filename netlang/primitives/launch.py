@@ -87,7 +87,7 @@ class Draft:
         shared scratch, then the address of the threads' scratch (see `scratch`)
     scratch: bytes per thread, and bytes shared by the team
     grid: on CUDA, how many blocks, and threads of a block
-    then: on CUDA a second launch, which reads the scratch that this one leaves
+    then: on CUDA a further launch, which reads what this one leaves, in the scratch or in its result
     """
 
     kernel: KernelText
@@ -103,6 +103,11 @@ def addressed(draft: Draft, addresses: Mapping[str, Address]) -> Draft:
     return replace(draft, args=args, then=addressed(draft.then, addresses) if draft.then else None)
 
 
+def followed(draft: Draft, then: Draft) -> Draft:
+    """A launch, and another behind all that follow it."""
+    return replace(draft, then=followed(draft.then, then) if draft.then else then)
+
+
 COMPUTED = Name("y")
 
 
@@ -115,7 +120,23 @@ class After:
 
 
 AS_IT_IS = After()
-Further = After | tuple[Term, Operand]
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What else a launch sums over the batch, where it reads or makes the numbers.
+
+    term: of the launch's inputs; behind an anchor also of "y", its result
+    to: the sums, a number per channel
+    squares: of the distances of the term from its mean, whose sum is also taken by the launch
+    """
+
+    term: Term
+    to: Operand
+    squares: bool = False
+
+
+Further = After | Summed
 DraftRule = Callable[..., Draft]
 _RULES: dict[tuple[str, type[Primitive]], DraftRule] = {}
 _RuleT = TypeVar("_RuleT", bound=DraftRule)
@@ -124,7 +145,7 @@ _RuleT = TypeVar("_RuleT", bound=DraftRule)
 def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT]:
     """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device.
 
-    That of an anchor of regions takes an `After` behind them; that of a sum pairs of a term and its result.
+    That of an anchor of regions takes an `After` behind them; that of a sum further `Summed`, on CUDA a product's too.
     """
 
     def declare(rule: _RuleT) -> _RuleT:
@@ -140,7 +161,7 @@ def draft(
 ) -> Draft:
     """The launch of a primitive for batches of up to `batch` examples.
 
-    more: of an anchor, the `After`; of a sum, terms that are summed on the way, with their results
+    more: of an anchor, the `After`; what is summed on the way
 
     The rule stands beside the primitive: contraction/op.py finds contraction/cpu.py. It is imported on first use.
     """

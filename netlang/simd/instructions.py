@@ -1,4 +1,4 @@
-"""The functions of `tensor_cores.py` as PTX instructions (PTX ISA 9.0), in code that Numba compiles for CUDA."""
+"""The functions of `gpu.py` as PTX instructions (PTX ISA 9.0), in code that Numba compiles for CUDA."""
 
 from typing import Any
 
@@ -18,6 +18,83 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
     """Of an element, as an int64."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.ptrtoint(builder.gep(data, [index]), I64)
+
+
+def _wide(context: Any, builder: Any, kind: Any, array: Any, index: Any, count: int) -> Any:
+    """Where `count` numbers lie that are read or written at once."""
+    data = context.make_array(kind)(context, builder, array).data
+    number = context.get_value_type(kind.dtype)
+    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(number, count).as_pointer())
+
+
+def _own(context: Any, builder: Any, kind: Any, array: Any, k: int) -> Any:
+    """The place of number k of a thread's own array."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.gep(data, [ir.Constant(I64, k)])
+
+
+def _load(count: int) -> Any:
+    """One vector of LLVM into a thread's own array: of four it becomes `ld.global.v4.f32`, or two of `.v2.f64`."""
+
+    def code(context, builder, signature, arguments):
+        place = _wide(context, builder, signature.args[1], arguments[1], arguments[2], count)
+        found = builder.load(place, align=4 * count)
+        for k in range(count):
+            to = _own(context, builder, signature.args[0], arguments[0], k)
+            builder.store(builder.extract_element(found, ir.Constant(I32, k)), to)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def loaded(typing, into, source, at):
+        return types.void(into, source, types.int64), code
+
+    return loaded
+
+
+@intrinsic
+def load_1(typing, source, at):
+    """A load, without Numba's question whether the place is counted from the end."""
+
+    def code(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.load(builder.gep(data, [arguments[1]]))
+
+    return source.dtype(source, types.int64), code
+
+
+def _store(count: int) -> Any:
+    """As many numbers of a thread's own array into memory."""
+
+    def code(context, builder, signature, arguments):
+        place = _wide(context, builder, signature.args[0], arguments[0], arguments[1], count)
+        values = ir.Constant(place.type.pointee, ir.Undefined)
+        for k in range(count):
+            value = builder.load(_own(context, builder, signature.args[2], arguments[2], k))
+            values = builder.insert_element(values, value, ir.Constant(I32, k))
+        builder.store(values, place, align=4 * count)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def stored(typing, to, at, values):
+        return types.void(to, types.int64, values), code
+
+    return stored
+
+
+load_4, load_2, store_4, store_2 = _load(4), _load(2), _store(4), _store(2)
+
+
+@intrinsic
+def exchanged(typing, x, distance):
+    """`shfl.sync.bfly.b32`."""
+
+    def code(context, builder, signature, arguments):
+        bits = builder.bitcast(arguments[0], I32)
+        text = "shfl.sync.bfly.b32 $0, $1, $2, 31, -1;"
+        made = _asm(builder, I32, [I32, I32], text, "=r,r,r", [bits, builder.trunc(arguments[1], I32)])
+        return builder.bitcast(made, F32)
+
+    return types.float32(types.float32, types.int64), code
 
 
 @intrinsic

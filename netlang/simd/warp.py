@@ -1,4 +1,4 @@
-"""The functions of `tensor_cores.py` for Numba's simulator, where each thread of a warp is one of Python."""
+"""The functions of `gpu.py` for Numba's simulator, where each thread of a warp is one of Python."""
 
 import threading
 from typing import Any
@@ -36,6 +36,39 @@ def _met(value: Any, work: Any) -> Any:
     with _LOCK:  # a block has a manager of its own
         warp = thread._manager.__dict__.setdefault("netlang_warps", {}).setdefault(number, _Warp())
     return warp.met(lane, value, work)
+
+
+def _moved(count: int) -> Any:
+    def load(into: Any, source: Any, at: int) -> None:
+        assert at % count == 0, f"{count} numbers are read at once from a multiple of {count}"
+        for k in range(count):
+            into[k] = source[at + k]
+
+    def store(to: Any, at: int, values: Any) -> None:
+        assert at % count == 0, f"{count} numbers are written at once to a multiple of {count}"
+        for k in range(count):
+            to[at + k] = values[k]
+
+    return load, store
+
+
+load_4, store_4 = _moved(4)
+load_2, store_2 = _moved(2)
+
+
+def load_1(source: Any, at: int) -> Any:
+    """One number."""
+    assert at >= 0
+    return source[at]
+
+
+def exchanged(x: Any, distance: int) -> Any:
+    """From lane to lane."""
+
+    def work(given: list[Any]) -> Any:
+        return [given[lane ^ distance] for lane in range(WARP)]
+
+    return _met(x, work)
 
 
 def copy_16(tile: Any, to: int, source: Any, at: int, there: bool) -> None:

@@ -9,7 +9,7 @@ from netlang.layer import Emit, Ends, Kept, Layer, Misfit, Value, Weight, regist
 from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Reshape
 from netlang.primitives.map.op import Map, Standardise
-from netlang.primitives.sum.op import Sum
+from netlang.primitives.sum.op import Squares, Sum
 from netlang.types import BATCH, Count, Tensor
 
 i0, i1, i2 = Name("i0"), Name("i1"), Name("i2")
@@ -147,10 +147,11 @@ class BatchNorm(Norm):
         The kept variance is that of the population: divided by one less than the numbers there are (as in PyTorch).
         """
         size, steps = _numbers(emit, x)
-        squared = (i0 - i1) * (i0 - i1)
-        real = () if x.ends is None else (x.ends.real,)
         of_batch = emit(Map(i0 / size(1)), emit(Sum(i0, "batch"), x), *steps)
-        squares = emit(Sum(where(i2 > 0, squared, 0) if real else squared, "batch"), x, of_batch, *real)
+        if x.ends is None:
+            squares = emit(Squares(), x, of_batch)
+        else:
+            squares = emit(Sum(where(i2 > 0, Squares.term, 0), "batch"), x, of_batch, x.ends.real)
         spread = emit(Map(i0 / size(1)), squares, *steps)
         emit.keep(mean, emit(Map(i0 + (i1 - i0) * self.momentum), mean, of_batch))
         population = i1 / maximum(size(2) - 1, 1)

@@ -11,7 +11,8 @@ threads takes `side` steps of k at a time into shared memory, and each thread su
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from netlang.formula import Name
+from netlang.formula import Name, names, substitute
+from netlang.primitives.contraction.epilogue import SIDE
 from netlang.primitives.contraction.meeting import (
     divided,
     inside,
@@ -23,9 +24,13 @@ from netlang.primitives.contraction.meeting import (
 )
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
-from netlang.primitives.contraction.tensor_cores import CHUNK, SIDE, TensorProduct, parts_for, warps_for
-from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, pitch
-from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
+from netlang.primitives.contraction.slabs import CHUNK
+from netlang.primitives.contraction.tensor_cores import TensorProduct, parts_for, warps_for
+from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
+from netlang.primitives.cuda_joined import Terms, merged, terms_of
+from netlang.primitives.cuda_text import blocks, drafted, pitch
+from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Summed, Target, draft, drafts, followed
+from netlang.primitives.sum.op import Sum
 from netlang.primitives.text import SIZES, indented
 
 THREADS = 256  # of a block that adds parts
@@ -39,8 +44,12 @@ def contraction_draft(
     target: Target,
     batch: int,
     after: After = AS_IT_IS,
+    *sums: Summed,
 ) -> Draft:
-    """The launch of a contraction whose result `y` passes through the formula `after` on its way out."""
+    """The launch of a contraction whose result `y` passes through the formula `after` on its way out.
+
+    sums: over the batch, of what has passed
+    """
     a, b = inputs
     formula = CudaFormula((after.term,), after.operands, result.type, given=("y",))
     pixels = b if primitive.role == "weight" else result
@@ -51,65 +60,111 @@ def contraction_draft(
         "a_channels": a.type.channels, "a_pitch": pitch(a.type), "b_pitch": pitch(b.type),
         "a_whole": -(-a.type.channels // CHUNK) * CHUNK,
     }  # fmt: skip
-    positions = batch * sizes["places"]
+    buffers = {"a": a, "b": b}
     if target.products != "fma" and result.type.dtype == "f32":
-        return _on_tensor_cores(primitive, (a, b), result, target.products, formula, real, sizes, positions)
-    rows = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
-    side = isqrt(target.threads)
-    tile = _tile_for(target, rows, sizes["pitch"], side)
-    kernel = Product(primitive, formula, real, side, *tile)
-    tiles = -(-rows // (tile[0] * side)) * -(-sizes["pitch"] // (tile[1] * side))
-    buffers = {"a": a, "b": b, **formula.operands}
-    return drafted(
-        f"contraction_{primitive.role}", {"y": result}, buffers, sizes, kernel.lines(), (blocks(tiles), side * side)
-    )
+        cores = _OnTensorCores(primitive, buffers, result, target.products, real, sizes, batch)
+        if cores.parts == 1:
+            return cores.whole(after, sums, target.threads)
+        made = cores.cut(formula)
+    else:
+        rows = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else batch * sizes["places"]
+        side = isqrt(target.threads)
+        tile = _tile_for(target, rows, sizes["pitch"], side)
+        lines = Product(primitive, formula, real, side, *tile).lines()
+        tiles = -(-rows // (tile[0] * side)) * -(-sizes["pitch"] // (tile[1] * side))
+        grid, name = (blocks(tiles), side * side), f"contraction_{primitive.role}"
+        made = drafted(name, {"y": result}, {**buffers, **formula.operands}, sizes, lines, grid)
+    return followed(made, _summed_behind(result, after, sums, target, batch)) if sums else made
 
 
-def _on_tensor_cores(
-    primitive: Contraction,
-    inputs: tuple[Operand, Operand],
-    result: Operand,
-    products: str,
-    formula: CudaFormula,
-    real: tuple[Axis, Axis],
-    sizes: dict[str, int],
-    positions: int,
-) -> Draft:
-    """The launch on tensor cores; where k is cut, and behind it the one that adds the parts."""
-    pairs = sizes["taps"] * sizes["a_whole"]
-    rows, depth = (pairs, positions) if primitive.role == "weight" else (positions, pairs)
-    warps = warps_for(rows, sizes["pitch"])
-    tiles = -(-rows // (SIDE * warps[0])) * -(-sizes["pitch"] // (SIDE * warps[1]))
-    parts = parts_for(tiles, depth)
-    product = TensorProduct(primitive, formula, real, warps, products, parts > 1)
-    made = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
-    name, buffers = f"contraction_{primitive.role}_{products}", dict(zip("ab", inputs, strict=True))
-    grid, size = (blocks(tiles * parts), product.threads), SIZES["f32"] * parts * made * sizes["pitch"]
-    if parts == 1:
-        return drafted(name, {"y": result}, {**buffers, **formula.operands}, sizes, product.lines(), grid)
-    cut = {**sizes, "parts": parts, "rows": made}
-    first = drafted(f"{name}_parts", {}, buffers, cut, product.lines(), grid, (0, size), dtype="f32")
-    return replace(first, then=added(primitive.role, result, formula, cut, size))
+def _summed_behind(result: Operand, after: After, sums: tuple[Summed, ...], target: Target, batch: int) -> Draft:
+    """The launch that reads a result again for its sums, where its own launch cannot take them."""
+    used = (name for name in names(*(each.term for each in sums)) if name != "y")
+    operands = {"y": result, **{name: after.operands[name] for name in used}}
+    numbered = {name: Name(f"i{k}") for k, name in enumerate(operands)}
+    first, *rest = (replace(each, term=substitute(each.term, dict(numbered))) for each in sums)
+    return draft(Sum(first.term, "batch"), tuple(operands.values()), first.to, target, batch, *rest)
+
+
+class _OnTensorCores:
+    """The launches on tensor cores. parts: into how many k is cut"""
+
+    def __init__(
+        self,
+        primitive: Contraction,
+        inputs: dict[str, Operand],
+        result: Operand,
+        products: str,
+        real: tuple[Axis, Axis],
+        sizes: dict[str, int],
+        batch: int,
+    ) -> None:
+        self.primitive, self.inputs, self.result, self.products, self.real = primitive, inputs, result, products, real
+        self.sizes, positions, pairs = sizes, batch * sizes["places"], sizes["taps"] * sizes["a_whole"]
+        rows, depth = (pairs, positions) if primitive.role == "weight" else (positions, pairs)
+        self.warps = warps_for(rows, sizes["pitch"])
+        self.high = -(-rows // (SIDE * self.warps[0]))
+        self.tiles = self.high * -(-sizes["pitch"] // (SIDE * self.warps[1]))
+        self.parts = parts_for(self.tiles, depth)
+        self.made = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
+        self.name = f"contraction_{primitive.role}_{products}"
+
+    def _product(self, formula: CudaFormula, terms: Terms) -> TensorProduct:
+        whole = self.sizes["a_channels"] == self.sizes["a_whole"]
+        return TensorProduct(
+            self.primitive, formula, self.real, self.warps, self.products, self.parts > 1, whole, terms
+        )
+
+    def whole(self, after: After, sums: tuple[Summed, ...], threads: int) -> Draft:
+        """The product in one launch; behind it the one that joins its sums."""
+        plain = (substitute(each.term, {"y": after.term}) for each in sums if not each.squares)
+        formula = CudaFormula((after.term, *plain), after.operands, self.result.type, given=("y",))
+        terms = terms_of(sums, "f32", threads)
+        product = self._product(formula, terms)
+        grid = blocks(self.tiles), product.threads
+        buffers = {**self.inputs, **formula.operands}
+        scratch = SIZES["f32"] * self.high * len(sums) * self.sizes["pitch"]
+        made = drafted(self.name, {"y": self.result}, buffers, self.sizes, product.lines(), grid, (0, scratch))
+        if not sums:
+            return made
+        rows = f"(team[0] * places + {product.high - 1}) // {product.high}"
+        counted = f"min(team[0] * places - row * {product.high}, {product.high})"
+        return replace(made, then=merged([each.to for each in sums], terms, (rows, counted, self.sizes), scratch))
+
+    def cut(self, formula: CudaFormula) -> Draft:
+        """The product of each part of k; and behind it the launch that adds them."""
+        product = self._product(formula, terms_of((), "f32", 0))
+        grid, size = (blocks(self.tiles * self.parts), product.threads), SIZES["f32"] * self.parts * self.made
+        sizes, size = {**self.sizes, "parts": self.parts, "rows": self.made}, size * self.sizes["pitch"]
+        name = f"{self.name}_parts"
+        first = drafted(name, {}, self.inputs, sizes, product.lines(), grid, (0, size), dtype="f32")
+        return replace(first, then=added(self.primitive.role, self.result, formula, sizes, size))
 
 
 def added(role: str, result: Operand, formula: CudaFormula, sizes: dict[str, int], scratch: int) -> Draft:
     """The launch that adds the parts of a product, in order, and lets the sums through the formula."""
-    plain = formula.terms == (Name("y"),)
     elements = sizes["rows"] * sizes["pitch"]
     lines = [
         *formula.prologue(),
-        "at = cuda.grid(1)",
+        *local(("found", "part_y"), "f32"),
+        *([] if formula.plain else [*formula.own(), *local(["out"], "f32")]),
+        f"at = cuda.grid(1) * {FOUR}",
         f"while at < {'rows' if role == 'weight' else 'team[0] * places'} * pitch:",
-        "    v_y = f32(0.0)",
+        *indented(each("found[e] = f32(0.0)")),
         "    for part in range(parts):",
-        "        v_y += scratch[part * rows * pitch + at]",
+        "        load_4(part_y, scratch, part * rows * pitch + at)",
+        *indented(each("found[e] += part_y[e]"), 2),
         "    position = at // pitch",
-        "    c = at - position * pitch",
-        *indented([] if plain else formula.lines(("new_y",))),
-        f"    y[at] = {'v_y' if plain else 'new_y'}",
-        "    at += cuda.gridsize(1)",
+        "    first = at - position * pitch",
+        *indented(
+            []
+            if formula.plain
+            else [*formula.fours(), *each("v_y = found[e]", *formula.each(("new_y",)), "out[e] = new_y")]
+        ),
+        f"    store_4(y, at, {'found' if formula.plain else 'out'})",
+        f"    at += cuda.gridsize(1) * {FOUR}",
     ]
-    grid = blocks(-(-elements // THREADS)), THREADS
+    grid = blocks(-(-elements // (THREADS * FOUR))), THREADS
     return drafted("contraction_added", {"y": result}, formula.operands, sizes, lines, grid, (0, scratch))
 
 
@@ -274,7 +329,7 @@ class Product:
 
     def _store(self) -> list[str]:
         """The sums, through the formula, to where they belong."""
-        plain = self.formula.terms == (Name("y"),)
+        plain = self.formula.plain
         pasted = [] if plain else ["v_y = sums[r, q]", *self.formula.lines(("new_y",))]
         return self._each(
             f"position = top + line + r * {self.side}",

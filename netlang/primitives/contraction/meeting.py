@@ -9,7 +9,7 @@ def meeting_sizes(high: Axis, wide: Axis) -> dict[str, int]:
     """The sizes that the texts name."""
     found = {"taps_h": high.taps, "taps_w": wide.taps}
     for axis, of in (("h", high), ("w", wide)):
-        found |= {f"mul_{axis}": of.mul, f"step_{axis}": of.step, f"base_{axis}": of.base, f"div_{axis}": of.div}
+        found |= {f"mul_{axis}": of.mul, f"step_{axis}": of.step, f"base_{axis}": of.base}
         found[f"source_{axis}"] = of.source
     return found
 
@@ -36,12 +36,12 @@ def _of_tap(axis: str, of: Axis, tap: str) -> str:
 
 
 def divided(axes: tuple[Axis, Axis]) -> list[str]:
-    """Lines behind `h` and `w`: a tap between two pixels meets none."""
+    """Lines behind `h` and `w`: a tap between two pixels meets none. A divisor is text: mostly 2, which shifts."""
     return [line for of, (axis, _, _) in zip(axes, AXES, strict=True) for line in _divided(axis, of)]
 
 
 def _divided(axis: str, of: Axis) -> list[str]:
-    return [f"off_{axis} = {axis} % div_{axis}", f"{axis} //= div_{axis}"] if of.div > 1 else []
+    return [f"off_{axis} = {axis} % {of.div}", f"{axis} //= {of.div}"] if of.div > 1 else []
 
 
 def inside(axes: tuple[Axis, Axis]) -> str:

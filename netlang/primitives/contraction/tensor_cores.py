@@ -15,21 +15,18 @@ float32. Where there are too few tiles for a GPU, k is cut into parts by the sha
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from netlang.formula import Name
-from netlang.primitives.contraction.meeting import divided, inside, of_positions, of_taps, pair, position
+from netlang.primitives.contraction.epilogue import HIGH, SIDE, WIDE, Epilogue
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis
-from netlang.primitives.cuda_text import CudaFormula
+from netlang.primitives.contraction.slabs import SLAB, Slabs
+from netlang.primitives.cuda_formula import CudaFormula
+from netlang.primitives.cuda_joined import FILLED, Terms
 from netlang.primitives.text import indented
 
-SLAB = 16  # of k: two products of tf32, one of bf16
 STAGES = 3  # slabs in shared memory: one that is multiplied, two on their way (`all_but_one_copied`)
-CHUNK = 4  # float32 in 16 bytes
-SIDE = 32  # of what a warp makes: 2 products high, 4 wide
-HIGH, WIDE = 2, 4
 WARPS = ((4, 2), (4, 1), (2, 2))  # of a block, as rows x columns; best first. Not tuned: nothing has run on a GPU yet
-FILLED = 264  # blocks that keep an H100 or H200 busy: two for each of 132 multiprocessors
 FEWEST, MOST_PARTS = 8, 64  # slabs of a part at least; parts at most
 
 # Numbers between the rows of a tile: where rows are m or c and a thread reads along them, and where rows are k. With
@@ -68,7 +65,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class TensorProduct:
-    """The text. warps: of a block, high and wide; kind: of the products, "tf32" or "bf16"; parts: whether k is cut"""
+    """The text.
+
+    warps: of a block, high and wide; kind: of the products, "tf32" or "bf16"; parts: whether k is cut
+    whole: whether the channels that k counts are whole chunks in all buffers
+    formula: what y becomes, then what of `terms` is no square; terms: what is summed over the rows of y
+    """
 
     primitive: Contraction
     formula: CudaFormula
@@ -76,6 +78,10 @@ class TensorProduct:
     warps: tuple[int, int]
     kind: str
     parts: bool
+    whole: bool
+    terms: Terms
+
+    stages: ClassVar[int] = STAGES
 
     @property
     def threads(self) -> int:
@@ -116,11 +122,19 @@ class TensorProduct:
         along, across = PADS[self.kind]
         return Tile(side, SLAB, SLAB + along) if along_k else Tile(SLAB, side, side + across)
 
+    @property
+    def stage(self) -> int:
+        """Numbers of a slab of both."""
+        return self.a.size + self.b.size
+
     def lines(self) -> list[str]:
         """Everything behind the sizes."""
+        slabs = Slabs(self)
         return [
             f"# y[m, c] = sum over k of a[m, k] * b[k, c] in {self.kind}: a block makes {self.high} x {self.wide} of y",
             *([] if self.parts else self.formula.prologue()),
+            *Epilogue(self).own(),
+            *slabs.own(),
             *self._registers(),
             *self._threads(),
             "item = cuda.blockIdx.x",
@@ -129,12 +143,13 @@ class TensorProduct:
             f"    for t in range({HIGH * WIDE}):",
             "        for e in range(4):",
             "            sums[t, e] = f32(0.0)",
-            *indented(self._rows_of_a()),
+            *indented(slabs.begin()),
+            "    stage = 0",
             f"    for slab in range(first - {STAGES - 1}, last):",
-            *indented(self._slab(), 2),
+            *indented(self._slab(slabs), 2),
             "    all_copied()",
             "    cuda.syncthreads()",
-            *indented(self._store()),
+            *indented(Epilogue(self).lines()),
             "    item += cuda.gridDim.x",
         ]
 
@@ -153,31 +168,31 @@ class TensorProduct:
             f"items = (count + {self.high - 1}) // {self.high} * across{' * parts' if self.parts else ''}",
         ]
 
-    def _slab(self) -> list[str]:
+    def _slab(self, slabs: Slabs) -> list[str]:
         """One slab is multiplied, and the one behind those on their way sets out."""
-        stage = self.a.size + self.b.size
         return [
             "all_but_one_copied()",
             "cuda.syncthreads()",
             f"coming = slab + {STAGES - 1}",
             "if coming < last:",
-            f"    start, stage = coming * {SLAB}, (coming - first) % {STAGES} * {stage}",
-            *indented([*self._load_a(), *self._load_b(self.a.size)]),
+            *indented(slabs.load()),
             "copied()",
             "if slab >= first:",
-            f"    stage = (slab - first) % {STAGES} * {stage}",
             *indented(self._multiply()),
+            f"    stage += {self.stage}",
+            f"    if stage == {STAGES * self.stage}:",
+            "        stage = 0",
         ]
 
     def _registers(self) -> list[str]:
         kind = {"tf32": "f32", "bf16": "u32"}[self.kind]
-        arrays = [
-            f"tiles = cuda.shared.array({STAGES * (self.a.size + self.b.size)}, f32)",
+        return [
+            f"tiles = cuda.shared.array({STAGES * self.stage}, f32)",
             f"sums = cuda.local.array(({HIGH * WIDE}, 4), f32)",
+            f"ours = cuda.local.array(({HIGH}, 4), {kind})",
+            f"theirs = cuda.local.array(({WIDE}, 2), {kind})",
+            *(["two = cuda.local.array(2, f32)"] if self.kind == "bf16" else []),
         ]
-        arrays += [f"ours = cuda.local.array(({HIGH}, 4), {kind})", f"theirs = cuda.local.array(({WIDE}, 2), {kind})"]
-        passes = self._passes(self.a)
-        return arrays + ([] if self.weight else [f"of = cuda.local.array(({passes}, 3), i64)"])
 
     def _place(self) -> list[str]:
         """Which tile and which slabs an item is."""
@@ -186,83 +201,6 @@ class TensorProduct:
             return ["tile, first, last = item, 0, slabs", *where]
         cut = ["tile = item // parts", "part = item - tile * parts"]
         return [*cut, *where, "first, last = slabs * part // parts, slabs * (part + 1) // parts"]
-
-    def _passes(self, tile: Tile) -> int:
-        """How often the threads of a block copy a chunk each until a tile is there."""
-        return tile.size // tile.pitch * tile.length // CHUNK // self.threads
-
-    def _chunk(self, tile: Tile) -> tuple[str, str, int]:
-        """Of a thread: its first row, its place in the row, and the rows from one pass to the next."""
-        chunks = tile.length // CHUNK
-        return f"thread // {chunks}", f"thread % {chunks} * {CHUNK}", self.threads // chunks
-
-    def _rows_of_a(self) -> list[str]:
-        """What of a's chunks depends on m alone."""
-        row, place, step = self._chunk(self.a)
-        if self.weight:
-            h, w = of_taps(self.axes)
-            return [f"m = top + {place}", *pair("m", "a_whole"), f"of_channel, of_h, of_w = channel, {h}, {w}"]
-        h, w = of_positions(self.axes)
-        return [
-            f"for r in range({self._passes(self.a)}):",
-            f"    m = top + {row} + r * {step}",
-            *indented(position("m")),
-            f"    of[r, 0], of[r, 1], of[r, 2] = image, {h}, {w}",
-        ]
-
-    def _load_a(self) -> list[str]:
-        row, place, step = self._chunk(self.a)
-        at, conditions = "((image * source_h + h) * source_w + w) * a_pitch + channel", [inside(self.axes)]
-        if self.weight:
-            h, w = of_positions(self.axes)
-            fixed = []
-            each = [f"k = start + {row} + r * {step}", *position("k"), f"h, w = of_h + {h}, of_w + {w}"]
-            at = at.replace("channel", "of_channel")
-            conditions += ["k < depth", "m < count"]
-        else:
-            h, w = of_taps(self.axes)
-            fixed = [f"k = start + {place}", *pair("k", "a_whole"), f"k_h, k_w = {h}, {w}"]
-            each = ["image, h, w = of[r, 0], of[r, 1] + k_h, of[r, 2] + k_w"]
-            conditions += [f"top + {row} + r * {step} < count", "k < depth"]
-        return [
-            *fixed,
-            f"for r in range({self._passes(self.a)}):",
-            *indented([*each, *divided(self.axes)]),
-            *indented(self._copy("a", self.a, 0, at, [c for c in conditions if c])),
-        ]
-
-    def _load_b(self, offset: int) -> list[str]:
-        row, place, step = self._chunk(self.b)
-        if self.turned:  # w[u, v, c] of f, taps counted backwards: k runs along f
-            fixed = [f"k = start + {place}", *pair("k", "a_whole")[:2]]
-            each = [f"c = left + {row} + r * {step}"]
-            at, conditions = "((taps - 1 - tap) * channels + c) * b_pitch + channel", ["c < channels", "k < depth"]
-        else:
-            fixed = [f"c = left + {place}"]
-            each = [f"k = start + {row} + r * {step}"]
-            conditions = ["c < pitch", "k < depth"]
-            if self.weight:
-                at = "k * b_pitch + c"
-            else:  # rows of weights are not counted up to fours
-                each += pair("k", "a_whole")[:2]
-                at = "(tap * a_channels + channel) * b_pitch + c"
-                conditions.append("channel < a_channels")
-        return [
-            *fixed,
-            f"for r in range({self._passes(self.b)}):",
-            *indented([*each, *self._copy("b", self.b, offset, at, conditions)]),
-        ]
-
-    def _copy(self, name: str, tile: Tile, offset: int, at: str, conditions: list[str]) -> list[str]:
-        row, place, step = self._chunk(tile)
-        to = f"stage + {offset} + ({row} + r * {step}) * {tile.pitch} + {place}"
-        return [
-            f"there = {' and '.join(conditions)}",
-            "at = 0",
-            "if there:",
-            f"    at = {at}",
-            f"copy_16(tiles, {to}, {name}, at, there)",
-        ]
 
     def _multiply(self) -> list[str]:
         """All products of a slab."""
@@ -290,7 +228,7 @@ class TensorProduct:
         lines = [loop]
         for e in range(4):
             m, k = f"down + i * 16 + group + {e % 2 * 8}", e // 2
-            lines.append(f"    ours[i, {e}] = {self._element(tile, 'stage', m, k, along_k=not self.weight)}")
+            lines += indented(self._element(f"ours[i, {e}]", tile, "stage", m, k, along_k=not self.weight))
         return lines
 
     def _theirs(self, base: str) -> list[str]:
@@ -303,52 +241,20 @@ class TensorProduct:
             return [f"for j in range({WIDE // 2}):", f"    {read}", *pairs]
         lines = [f"for j in range({WIDE}):"]
         for e in range(2):
-            element = self._element(tile, base, "right + j * 8 + group", e, along_k=self.turned)
-            lines.append(f"    theirs[j, {e}] = {element}")
+            side = "right + j * 8 + group"
+            lines += indented(self._element(f"theirs[j, {e}]", tile, base, side, e, along_k=self.turned))
         return lines
 
-    def _element(self, tile: Tile, base: str, side: str, half: int, *, along_k: bool) -> str:
-        """A register: the number, or the pair of numbers, at `side` and this half of k."""
+    def _element(self, into: str, tile: Tile, base: str, side: str, half: int, *, along_k: bool) -> list[str]:
+        """A register becomes the number, or the pair of numbers, at `side` and this half of k."""
 
-        def one(k: str) -> str:
+        def at(k: str) -> str:
             row, column = (side, k) if along_k else (k, side)
-            return f"tiles[{base} + ({row}) * {tile.pitch} + {column}]"
+            return f"{base} + ({row}) * {tile.pitch} + {column}"
 
         if self.kind == "tf32":
-            return f"tf32({one(f'deep + four + {half * 4}')})"
-        low, high = (one(f"deep + four * 2 + {half * 8 + which}") for which in (0, 1))
-        return f"pair({low}, {high})"
-
-    def _store(self) -> list[str]:
-        """The sums, through the formula, to where they belong; those of a part into the scratch."""
-        plain = self.formula.terms == (Name("y"),)
-        if self.parts:
-            made = ["scratch[(part * rows + position) * pitch + c] = {sum}"]
-        else:
-            pasted = [] if plain else ["v_y = {sum}", *self.formula.lines(("new_y",))]
-            made = ["at = position * pitch + c", *pasted, f"y[at] = {'{sum}' if plain else 'new_y'}"]
-        lines = []
-        for i, half in ((i, half) for i in range(HIGH) for half in (0, 1)):  # as loops they would not stay in registers
-            element = f"sums[j + {i * WIDE}, e + {half * 2}]"
-            lines += [
-                f"m = top + down + group + {i * 16 + half * 8}",
-                *self._row(),
-                "if real:",
-                f"    for j in range({WIDE}):",
-                "        for e in range(2):",
-                "            c = left + right + j * 8 + four * 2 + e",
-                "            if c < pitch:",
-                *indented([line.replace("{sum}", element) for line in made], 4),
-            ]
-        return lines
-
-    def _row(self) -> list[str]:
-        """Which row of y the row m is, and whether there is one."""
-        if not self.weight:
-            return ["position = m", "real = m < count"]
-        return [
-            "tap = m // a_whole",
-            "channel = m - tap * a_whole",
-            "position = tap * a_channels + channel",
-            "real = m < count and channel < a_channels",
-        ]
+            return [f"{into} = tf32(load_1(tiles, {at(f'deep + four + {half * 4}')}))"]
+        low, high = (at(f"deep + four * 2 + {half * 8 + which}") for which in (0, 1))
+        if along_k:
+            return [f"load_2(two, tiles, {low})", f"{into} = pair(two[0], two[1])"]
+        return [f"{into} = pair(load_1(tiles, {low}), load_1(tiles, {high}))"]

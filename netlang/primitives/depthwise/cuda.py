@@ -5,7 +5,8 @@ from dataclasses import replace
 from netlang.primitives.contraction.meeting import meeting, meeting_sizes
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
-from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, elementwise, joined, pitch
+from netlang.primitives.cuda_formula import CudaFormula, each, local
+from netlang.primitives.cuda_text import blocks, drafted, elementwise, joined, pitch
 from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.launch import AS_IT_IS, LANES, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
@@ -27,12 +28,16 @@ def depthwise_draft(
     real = _axes(primitive, source, result)
     meet, inside = meeting(*real)
     flip = "(taps_h - 1 - u) * taps_w + taps_w - 1 - v" if primitive.role == "data" else "u * taps_w + v"
-    product = f"x[((image * source_h + h) * source_w + w) * pitch + c] * weights[({flip}) * pitch + c]"
-    summed = [f"v_y += {product}"]
-    body = [
+    summed = [
+        "load_4(seen, x, ((image * source_h + h) * source_w + w) * pitch + first)",
+        f"load_4(factor, weights, ({flip}) * pitch + first)",
+        *each("found[e] += seen[e] * factor[e]"),
+    ]
+    dtype = result.type.dtype
+    fours = [
         "i = place // width",
         "j = place - i * width",
-        f"v_y = {result.type.dtype}(0.0)",
+        *each(f"found[e] = {dtype}(0.0)"),
         "for u in range(taps_h):",
         "    for v in range(taps_w):",
         *indented([*meet, *([f"if {inside}:", *indented(summed)] if inside else summed)], 2),
@@ -41,7 +46,8 @@ def depthwise_draft(
     return elementwise(
         f"depthwise_{primitive.role}", {"y": result}, formula,
         target, batch, inputs={"x": source, "weights": weight},
-        sizes={**meeting_sizes(*real), "width": image_size(result)[1]}, body=body, image=True,
+        sizes={**meeting_sizes(*real), "width": image_size(result)[1]}, image=True,
+        own=local(("seen", "factor"), dtype), fours=fours,
     )  # fmt: skip
 
 

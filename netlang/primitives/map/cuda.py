@@ -1,6 +1,7 @@
 """Maps and updates on CUDA: a thread for an element."""
 
-from netlang.primitives.cuda_text import CudaFormula, elementwise
+from netlang.primitives.cuda_formula import CudaFormula
+from netlang.primitives.cuda_text import elementwise
 from netlang.primitives.launch import Draft, Operand, Target, drafts
 from netlang.primitives.map.op import Map, Standardise, Update
 

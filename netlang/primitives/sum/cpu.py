@@ -1,9 +1,8 @@
 """Reductions on the CPU. Sums over examples are cut into parts fixed by the shape and added in their order."""
 
-from netlang.formula import Term
-from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
+from netlang.primitives.launch import LANES, Address, Draft, Operand, Summed, Target, drafts
 from netlang.primitives.primitive import broadcast
-from netlang.primitives.sum.op import Sum
+from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 from netlang.types import Tensor
 
@@ -11,13 +10,14 @@ PARTS = 32  # at most, of a reduction over the batch: the same for any number of
 
 
 @drafts("cpu", Sum)
+@drafts("cpu", Squares)
 def sum_draft(
     primitive: Sum,
     inputs: tuple[Operand, ...],
     result: Operand,
     target: Target,
     batch: int,
-    *further: tuple[Term, Operand],
+    *further: Summed,
 ) -> Draft:
     """The sum, or the largest, of term(i0, i1, ...) over the named axes.
 
@@ -26,13 +26,13 @@ def sum_draft(
     full = _spread_over(inputs)
     lanes = next((o.lanes for o in inputs if o.type.batched), "w")
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
-    formula = Formula((primitive.term, *(term for term, _ in further)), operands, full, lanes)
+    formula = Formula((primitive.term, *(more.term for more in further)), operands, full, lanes)
     reduction = _Reduction(primitive, formula)
     arguments = Arguments()
     places, columns = formula.geometry.places, formula.geometry.columns
     if primitive.over == "all" and formula.flat and not reduction.fenced:  # every vector is a position
         places, columns = places * columns, 1
-    arguments.add(y=Address(result.buffer), **{f"y{k}": Address(to.buffer) for k, (_, to) in enumerate(further, 1)})
+    arguments.add(y=Address(result.buffer), **{f"y{k}": Address(more.to.buffer) for k, more in enumerate(further, 1)})
     arguments.add(places=places, columns=columns)
     formula.add_arguments(arguments)
     if "channels" not in arguments.values:

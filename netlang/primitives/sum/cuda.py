@@ -1,110 +1,205 @@
-"""Reductions on CUDA: the threads of a block share a sum, and join their parts in a tree.
+"""Reductions on CUDA: a thread sums four channels at a time, and the threads of a block join in a tree.
 
-Over the channels, or all: the threads take one number after another. Over positions, examples and batch: 16 lanes of
-channels by lines of threads, which take one position after another.
+Over positions, examples and the batch a block has 16 channels, four threads side by side, and its lines of threads take
+one position after another. Over the channels some neighbours share a position. Sums over the batch, or over all, are
+cut into parts by the shape, and a second launch joins those (`cuda_joined.py`): sixteen channels are too few blocks.
 """
 
-from netlang.formula import Name, maximum, text
-from netlang.primitives.cuda_text import CudaFormula, blocks, drafted, joined, positions
-from netlang.primitives.launch import LANES, Draft, Operand, Target, drafts
+from dataclasses import replace
+
+from netlang.formula import Name
+from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
+from netlang.primitives.cuda_joined import FILLED, joined_squares, merged, terms_of
+from netlang.primitives.cuda_text import blocks, drafted, pitch, positions
+from netlang.primitives.launch import LANES, Draft, Operand, Summed, Target, drafts
 from netlang.primitives.primitive import broadcast
-from netlang.primitives.sum.op import Sum
-from netlang.primitives.text import indented
+from netlang.primitives.sum.op import Squares, Sum
+from netlang.primitives.text import SIZES, indented
+
+QUADS = LANES // FOUR  # threads side by side, of a line
+AT = "at = position * pitch + first"
+FEWEST = 8  # fours that a thread adds at least before there is one part more
 
 
 @drafts("cuda", Sum)
-def sum_draft(primitive: Sum, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The sum, or the largest, of term(i0, i1, ...) over the named axes."""
-    full = broadcast(*(o.type for o in inputs))
-    formula = CudaFormula((primitive.term,), {f"i{k}": o for k, o in enumerate(inputs)}, full)
-    g = formula.geometry
-    reduction = _Reduction(primitive, formula, target.threads)
-    if primitive.over in ("positions", "examples", "batch"):
-        lines = reduction.over_lines(primitive.over)
-        items = g.columns * {"positions": batch, "examples": g.places, "batch": 1}[primitive.over]
-    else:
-        lines = reduction.over_numbers(one=primitive.over == "all")
-        items = 1 if primitive.over == "all" else batch * g.places
-    grid = blocks(items), reduction.threads
-    sizes = {**formula.sizes, "columns": g.columns}
-    return drafted(f"sum_{primitive.over}", {"y": result}, formula.operands, sizes, lines, grid)
+@drafts("cuda", Squares)
+def sum_draft(
+    primitive: Sum, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *further: Summed
+) -> Draft:
+    """The sum, or the largest, of term(i0, i1, ...) over the named axes.
+
+    further: over the batch, what else is summed on the way, and where to
+    """
+    operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
+    return _Reduction(primitive, operands, (Summed(primitive.term, result), *further), target.threads).draft(batch)
 
 
 class _Reduction:
-    """The text: `acc` is joined with the formula's `term`, number by number; only real channels are read."""
+    """The text, of one kernel for all that is summed."""
 
-    def __init__(self, primitive: Sum, formula: CudaFormula, threads: int) -> None:
-        self.formula, self.dtype = formula, formula.geometry.dtype
-        most = self.formula.geometry.channels if primitive.over == "channel" else threads
-        self.threads = LANES
-        while self.threads < min(most, threads):
-            self.threads *= 2
-        largest = primitive.how == "max"
-        self.start = f"acc = {self.dtype}({'-math.inf' if largest else '0.0'})"
-        self.term = [
-            "at = position * pitch + c",
-            *formula.lines(("term",)),
-            *(text("cuda", ("acc",), maximum(Name("acc"), Name("term"))) if largest else ["acc += term"]),
-        ]
-        self.join = "one if one >= other or one != one else other" if largest else "one + other"
+    def __init__(self, primitive: Sum, operands: dict[str, Operand], summed: tuple[Summed, ...], threads: int) -> None:
+        self.over, self.summed, self.threads = primitive.over, summed, threads
+        full = broadcast(*(o.type for o in operands.values()))
+        self.formula = CudaFormula(tuple(s.term for s in summed if not s.squares), operands, full)
+        self.into = tuple(f"term{k}" for k, s in enumerate(summed) if not s.squares)
+        self.terms = terms_of(summed, full.dtype, threads, primitive.how)
 
-    def _blocks(self, items: str, acc: list[str], left: int, stored: list[str]) -> list[str]:
-        """A block for an item after another: `acc` in every thread, joined, then stored."""
+    def draft(self, batch: int) -> Draft:
+        """The launch, and the one that joins its parts if there are several."""
+        g = self.formula.geometry
+        rows = g.most_images(batch) * g.places
+        parts, wide = 1, pitch(self.formula.result)
+        if self.over == "batch":
+            parts = _parts(g.columns, -(-rows // (self.threads // QUADS)))
+            items, lines = g.columns * parts, self._over_lines()
+        elif self.over == "all":
+            wide, parts = FOUR, _parts(1, -(-rows * g.columns * QUADS // self.threads))
+            items, lines = parts, self._over_all()
+        elif self.over == "channel":
+            neighbours = self._neighbours(wide)
+            items, lines = -(-rows * neighbours // self.threads), self._over_channels(neighbours)
+        else:
+            items = g.columns * (batch if self.over == "positions" else g.places)
+            lines = self._over_lines()
+        sizes = {**self.formula.sizes, "columns": g.columns, "parts": parts}
+        results = {f"y{k}": s.to for k, s in enumerate(self.summed)}
+        scratch = SIZES[g.dtype] * parts * len(results) * wide if self.over in ("batch", "all") else 0
+        made = drafted(
+            f"sum_{self.over}", results, self.formula.operands, sizes,
+            self._blocks(lines), (blocks(items), self.threads), (0, scratch),
+        )  # fmt: skip
+        if parts == 1:
+            return made
+        total = f"({positions(g)})"
+        counted = f"{total} * (row + 1) // parts - {total} * row // parts"
+        return replace(made, then=merged([s.to for s in self.summed], self.terms, ("parts", counted, sizes), scratch))
+
+    def _blocks(self, lines: tuple[str, list[str], list[str]]) -> list[str]:
+        """A block takes one item after another. lines: how many items there are; of an item; how its sums are stored"""
+        items, summed, stored = lines
         return [
             *self.formula.prologue(),
-            f"parts = cuda.shared.array({self.threads}, {self.dtype})",
+            *self.formula.own(),
+            *local(["shift"] if self.terms.squares else [], self.terms.dtype),
+            *self.terms.own(),
             "thread = cuda.threadIdx.x",
             "item = cuda.blockIdx.x",
             f"while item < {items}:",
-            f"    {self.start}",
-            *indented(acc),
-            *indented(joined(self.threads, left, self.join, self.dtype)),
-            f"    if thread < {LANES}:",
-            *indented(stored, 2),
+            *indented([*self.terms.begin(), *summed, *stored]),
             "    cuda.syncthreads()",
             "    item += cuda.gridDim.x",
         ]
 
-    def over_numbers(self, *, one: bool) -> list[str]:
-        """One number per position, or one in all, in lane 0; zeros in the others."""
-        stored = [f"y[item * {LANES} + thread] = parts[0] if thread == 0 else {self.dtype}(0.0)"]
-        if not one:
-            each = [f"for c in range(thread, channels, {self.threads}):", *indented(self.term)]
-            return self._blocks(positions(self.formula.geometry), ["position = item", *each], 1, stored)
-        each = [
-            f"for number in range(thread, {positions(self.formula.geometry)} * channels, {self.threads}):",
-            "    position = number // channels",
-            "    c = number - position * channels",
-            *indented(self.term),
-        ]
-        return self._blocks("1", each, 1, stored)
+    def _add(self) -> list[str]:
+        """The four terms from `at` on join the sums."""
+        shifted = {of: k for k, of in self.terms.squares.items()}
+        added = list[str]()
+        for name in self.into:
+            k = int(name.removeprefix("term"))
+            if k in shifted:  # near zero, so that squares lose nothing
+                added += [f"away = {name} - shift[e]", f"acc{k}[e] += away", f"acc{shifted[k]}[e] += away * away"]
+            else:
+                added.append(self.terms.join(f"acc{k}[e]", name))
+        if self.terms.how == "max":  # the zeros of padding are no numbers
+            added = ["if first + e < channels:", *indented(added)]
+        counted = [f"count += {self.terms.dtype}(1.0)"] if self.terms.squares else []
+        return [*self.formula.fours(), *each(*self.formula.each(self.into), *added), *counted]
 
-    def over_lines(self, over: str) -> list[str]:
+    def _over_lines(self) -> tuple[str, list[str], list[str]]:
         """One number per channel: of each image, of each place, or of all positions."""
-        step, first = self.threads // LANES, f"thread // {LANES}"
-        where, each, items = {
-            "positions": (
-                ["number = item // columns", "column = item - number * columns", "first = number * places"],
-                [f"for position in range(first + {first}, first + places, {step}):"],
-                "team[0] * columns",
-            ),
-            "examples": (
-                ["spot = item // columns", "column = item - spot * columns"],
-                [f"for image in range({first}, team[0], {step}):", "    position = image * places + spot"],
-                "places * columns",
-            ),
-            "batch": (
-                ["column = item"],
-                [f"for position in range({first}, {positions(self.formula.geometry)}, {step}):"],
-                "columns",
-            ),
-        }[over]
-        acc = [
+        total, step = positions(self.formula.geometry), self.threads // QUADS
+        loop, row = [f"for position in range(start + line, stop, {step}):"], ""
+        if self.over == "examples":
+            items, where, row = "places * columns", ["spot = item // columns", "column = item - spot * columns"], "spot"
+            loop = [f"for image in range(line, team[0], {step}):", "    position = image * places + spot"]
+        elif self.over == "positions":
+            items, row = "team[0] * columns", "number"
+            where = ["number = item // columns", "column = item - number * columns"]
+            where.append("start, stop = number * places, (number + 1) * places")
+        else:
+            items, where = "columns * parts", ["part = item // columns", "column = item - part * columns"]
+            where.append(f"start, stop = {total} * part // parts, {total} * (part + 1) // parts")
+        summed = [
             *where,
-            f"c = column * {LANES} + thread % {LANES}",
-            "if c < channels:",
-            *indented(each),
-            *indented(self.term, 2),
+            f"line, first = thread // {QUADS}, column * {LANES} + thread % {QUADS} * {FOUR}",
+            *self._shift(),
+            *loop,
+            *indented([AT, *self._add()]),
+            *joined_squares(self.terms),
+            *self.terms.tree(QUADS),
         ]
-        stored = [f"y[item * {LANES} + thread] = parts[thread] if c < channels else {self.dtype}(0.0)"]
-        return self._blocks(items, acc, LANES, stored)
+        return items, summed, [f"if thread < {QUADS}:", *indented(self._stored(row))]
+
+    def _shift(self) -> list[str]:
+        """The first number that a thread meets."""
+        if not self.terms.squares:
+            return []
+        names = [self.summed[of].term for of in self.terms.squares.values()]
+        assert all(isinstance(n, Name) for n in names), "squares are of numbers that lie in memory"
+        return [
+            *each(f"shift[e] = {self.terms.dtype}(0.0)"),
+            "if start + line < stop:",
+            f"    load_4(shift, {names[0]}, (start + line) * pitch + first)",
+        ]
+
+    def _stored(self, row: str) -> list[str]:
+        """The sums of a block, into their row of the result or of the scratch."""
+        mask = each("if first + e >= channels:", f"    acc0[e] = {self.terms.dtype}(0.0)")
+        at = f"{row} * pitch + first" if row else "first"
+        stores = [f"store_4(y{k}, {at}, acc{k})" for k in range(self.terms.count)]
+        if self.over == "batch":
+            parted = [f"store_4(scratch, {self.terms.place('part', k)}, acc{k})" for k in range(self.terms.count)]
+            stores = ["if parts > 1:", *indented(parted), "else:", *indented(stores)]
+        return [*mask, *stores] if self.terms.how == "max" else stores
+
+    def _over_all(self) -> tuple[str, list[str], list[str]]:
+        """One number: threads take one four after another."""
+        chunks = f"{positions(self.formula.geometry)} * (pitch // {FOUR})"
+        flat = self.formula.flat and self.terms.how == "sum"
+        where = [] if flat else ["position = at // pitch", "first = at - position * pitch"]
+        summed = [
+            f"chunks = {chunks}",
+            "start, stop = chunks * item // parts, chunks * (item + 1) // parts",
+            f"for chunk in range(start + thread, stop, {self.threads}):",
+            *indented([f"at = chunk * {FOUR}", *where, *self._add()]),
+            *self.terms.tree(1),
+        ]
+        part = ["    if thread == 0:", f"        store_4(scratch, item * {FOUR}, acc0)"]
+        return "parts", summed, ["if parts > 1:", *part, "else:", *indented(self._one("0", "thread"))]
+
+    def _neighbours(self, wide: int) -> int:
+        """How many threads share a position: a power of 2."""
+        count = QUADS
+        while count < min(wide // FOUR, self.threads):
+            count *= 2
+        return count
+
+    def _over_channels(self, neighbours: int) -> tuple[str, list[str], list[str]]:
+        """One number per position, in lane 0; zeros in the others."""
+        total, side = positions(self.formula.geometry), self.threads // neighbours
+        summed = [
+            f"lane, position = thread % {neighbours}, item * {side} + thread // {neighbours}",
+            f"if position < {total}:",
+            f"    for first in range(lane * {FOUR}, pitch, {neighbours * FOUR}):",
+            *indented([AT, *self._add()], 2),
+            *self.terms.tree(1, neighbours, "lane"),
+        ]
+        return f"({total} + {side - 1}) // {side}", summed, self._one("position", "lane", f" and position < {total}")
+
+    def _one(self, row: str, lane: str, there: str = "") -> list[str]:
+        """Four numbers joined into the first of a row, zeros behind it."""
+        acc = [f"acc0[{e}]" for e in range(FOUR)]
+        joins = [self.terms.join(acc[0], acc[1]), self.terms.join(acc[2], acc[3]), self.terms.join(acc[0], acc[2])]
+        return [
+            f"if {lane} < {QUADS}{there}:",
+            *indented(joins),
+            *(f"    {a} = {self.terms.dtype}(0.0)" for a in acc[1:]),
+            f"    if {lane} > 0:",
+            f"        acc0[0] = {self.terms.dtype}(0.0)",
+            f"    store_4(y0, {row} * {LANES} + {lane} * {FOUR}, acc0)",
+        ]
+
+
+def _parts(columns: int, fours: int) -> int:
+    """Into how many parts a sum is cut, of so many blocks, whose threads add so many fours: a matter of the shape."""
+    return max(1, min(-(-2 * FILLED // columns), fours // FEWEST))

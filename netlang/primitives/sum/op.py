@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from netlang.formula import Term
+from netlang.formula import Name, Term
 from netlang.layer import Emit, Value
 from netlang.primitives.map.gradient import slopes
 from netlang.primitives.primitive import Primitive, broadcast
@@ -43,3 +43,17 @@ class Sum(Primitive):
         if self.how == "max":
             return (None,) * len(inputs)
         return slopes(self.term, emit, inputs, broadcast(*(x.type for x in inputs)), dy)
+
+
+_AWAY = Name("i0") - Name("i1")
+
+
+@dataclass(frozen=True)
+class Squares(Sum):
+    """y = sum over the batch of (x - mean)^2; inputs: x and the mean of x over the batch.
+
+    That it is the mean is the promise: on CUDA what makes x takes them with the sum of x, before there is a mean.
+    """
+
+    term: Term = _AWAY * _AWAY
+    over: str = "batch"

@@ -7,7 +7,8 @@ only, so there is nothing to share between the threads of a block.
 from netlang.primitives.contraction.meeting import meeting, meeting_sizes
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
-from netlang.primitives.cuda_text import CudaFormula, elementwise, moved, pitch
+from netlang.primitives.cuda_formula import CudaFormula
+from netlang.primitives.cuda_text import elementwise, moved, pitch
 from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 from netlang.primitives.unshared.op import Unshared

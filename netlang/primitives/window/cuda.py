@@ -1,7 +1,8 @@
-"""Windows on CUDA: pools and their gradients. A thread has an element of the result, and gathers what it is made of."""
+"""Windows on CUDA: pools and their gradients. A thread gathers what four channels of a place are made of."""
 
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.cuda_text import CudaFormula, elementwise, pitch
+from netlang.primitives.cuda_formula import CudaFormula, each, local
+from netlang.primitives.cuda_text import elementwise, pitch
 from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
 from netlang.primitives.window.op import Window
@@ -30,10 +31,12 @@ def window_draft(
     }  # fmt: skip
     assert pitch(inputs[0].type) == pitch(result.type), "a window leaves the channels as they are"
     dtype = result.type.dtype
-    body = _data(primitive.how, dtype) if data else _out(primitive.how, dtype)
+    seen = ["seen"] + ["mine"] * (data and primitive.how == "max")
+    own = [*local(seen, dtype), *local(["is_first"] if len(seen) > 1 else [], "i64")]
+    fours = _data(primitive.how, dtype) if data else _out(primitive.how, dtype)
     return elementwise(
         f"window_{primitive.how}_{primitive.role}", {"y": result}, formula, target, batch,
-        inputs={f"x{k}": o for k, o in enumerate(inputs)}, sizes=sizes, body=body, image=True,
+        inputs={f"x{k}": o for k, o in enumerate(inputs)}, sizes=sizes, own=own, fours=fours, image=True,
     )  # fmt: skip
 
 
@@ -41,43 +44,54 @@ _WINDOW = [  # rows h0..h1 and columns w0..w1 of the window (i, j) are inside th
     "h0, h1 = max(i * stride_h - top, 0), min(i * stride_h - top + kernel_h, height)",
     "w0, w1 = max(j * stride_w - left, 0), min(j * stride_w - left + kernel_w, width)",
 ]
-_PIXEL = "x0[((image * height + {}) * width + {}) * pitch + c]"
-_OF_WINDOW = "x{}[((image * high + i) * wide + j) * pitch + c]"
+_PIXEL = "((image * height + {}) * width + {}) * pitch + first"
+_OF_WINDOW = "((image * high + i) * wide + j) * pitch + first"
 
 
 def _out(how: str, dtype: str) -> list[str]:
     """Each window's largest or average."""
-    seen = _PIXEL.format("h", "w")
     if how == "max":
         start, end = "-math.inf", []
-        join = [f"seen = {seen}", "v_y = seen if seen >= v_y or seen != seen else v_y"]
+        join = "found[e] = seen[e] if seen[e] >= found[e] or seen[e] != seen[e] else found[e]"
     else:
-        start, end = "0.0", [f"v_y /= {dtype}((h1 - h0) * (w1 - w0))"]
-        join = [f"v_y += {seen}"]
-    pixels = ["for h in range(h0, h1):", "    for w in range(w0, w1):", *indented(join, 2)]
-    return ["i = place // wide", "j = place - i * wide", *_WINDOW, f"v_y = {dtype}({start})", *pixels, *end]
+        start, join = "0.0", "found[e] += seen[e]"
+        end = each(f"found[e] /= {dtype}((h1 - h0) * (w1 - w0))")
+    return [
+        "i = place // wide",
+        "j = place - i * wide",
+        *_WINDOW,
+        *each(f"found[e] = {dtype}({start})"),
+        "for h in range(h0, h1):",
+        "    for w in range(w0, w1):",
+        f"        load_4(seen, x0, {_PIXEL.format('h', 'w')})",
+        *indented(each(join), 2),
+        *end,
+    ]
 
 
 def _data(how: str, dtype: str) -> list[str]:
     """Each pixel gathers from the windows that hold it."""
     if how == "max":
+        larger = "if seen[e] > mine[e] or (seen[e] == mine[e] and h * width + w < place):"
         gathered = [
-            "first = True",  # of the largest pixels of the window the first takes all
+            *each("is_first[e] = 1"),  # of the largest pixels of the window the first takes all
             "for h in range(h0, h1):",
             "    for w in range(w0, w1):",
-            f"        other = {_PIXEL.format('h', 'w')}",
-            "        if other > mine or (other == mine and h * width + w < place):",
-            "            first = False",
-            "if first:",
-            f"    v_y += {_OF_WINDOW.format(1)}",
+            f"        load_4(seen, x0, {_PIXEL.format('h', 'w')})",
+            *indented(each(larger, "    is_first[e] = 0"), 2),
+            f"load_4(seen, x1, {_OF_WINDOW})",
+            *each("if is_first[e] == 1:", "    found[e] += seen[e]"),
         ]
     else:
-        gathered = [f"v_y += {_OF_WINDOW.format(0)} / {dtype}((h1 - h0) * (w1 - w0))"]
+        gathered = [
+            f"load_4(seen, x0, {_OF_WINDOW})",
+            *each(f"found[e] += seen[e] / {dtype}((h1 - h0) * (w1 - w0))"),
+        ]
     return [
         "row = place // width",
         "column = place - row * width",
-        *([f"mine = {_PIXEL.format('row', 'column')}"] if how == "max" else []),
-        f"v_y = {dtype}(0.0)",
+        *([f"load_4(mine, x0, {_PIXEL.format('row', 'column')})"] if how == "max" else []),
+        *each(f"found[e] = {dtype}(0.0)"),
         "i_from, i_to = max((row + top - kernel_h) // stride_h + 1, 0), min((row + top) // stride_h + 1, high)",
         "j_from, j_to = max((column + left - kernel_w) // stride_w + 1, 0), min((column + left) // stride_w + 1, wide)",
         "for i in range(i_from, i_to):",

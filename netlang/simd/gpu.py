@@ -1,5 +1,10 @@
-"""What kernels for tensor cores are written in: PTX instructions as functions of Numba, or their stand-ins.
+"""What CUDA kernels are written in beside Numba's own: PTX instructions as functions, or their stand-ins.
 
+    load_4(into, source, at) ; store_4(to, at, values)     four numbers at once, 16 bytes of float32: between memory, at
+                                           a multiple of 4, and a thread's own array
+    load_2, store_2                        two of them, at a multiple of 2
+    load_1(source, at)                     one number, at no negative place
+    exchanged(x, distance)                 the x of the thread whose number differs by this power of 2, of all 32
     copy_16(tile, to, source, at, there)   16 bytes from memory into shared memory, on their way while others compute;
                                            zeros unless `there` (`cp.async`). to, at: in elements, multiples of 4
     copied()                               closes the group of copies so far
@@ -20,6 +25,8 @@ import os
 _SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 functions = importlib.import_module(f"netlang.simd.{'warp' if _SIMULATED else 'instructions'}")
 
+load_4, load_2, store_4, store_2 = functions.load_4, functions.load_2, functions.store_4, functions.store_2
+load_1, exchanged = functions.load_1, functions.exchanged
 copy_16, copied, matrices = functions.copy_16, functions.copied, functions.matrices
 all_copied, all_but_one_copied = functions.all_copied, functions.all_but_one_copied
 tf32, pair, mma_tf32, mma_bf16 = functions.tf32, functions.pair, functions.mma_tf32, functions.mma_bf16
