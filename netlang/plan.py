@@ -12,7 +12,7 @@ from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, own_gradients
 from netlang.primitives.factored.op import FactoredUpdate
-from netlang.primitives.launch import Address, Draft, Operand, Summed, Target, addressed, draft
+from netlang.primitives.launch import Address, Draft, Operand, Summed, Target, addressed, chain, draft
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
 from netlang.source import NOWHERE, Span
@@ -112,7 +112,7 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     lengths, updates = _lengths(memory, factored, target), _updates(memory, factored, target)
     cut = sum(group[0].id in memory.prepared for group in groups)
     segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *lengths], "update": updates}
-    scratch = [launch.draft.scratch for launches in segments.values() for launch in launches]
+    scratch = [d.scratch for launches in segments.values() for launch in launches for d in chain(launch.draft)]
     return Plan(
         batch=batch,
         target=target,

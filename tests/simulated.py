@@ -265,8 +265,9 @@ def launch_all(plan, feeds, values, run, tolerance):
     launches = [launch for segment in plan.segments.values() for launch in segment]
     for launch in launches:
         launched(launch.draft, {b: device.buffer(b) for b in (*launch.reads, *launch.writes)}, run)
-        if launch.node in values and launch.node != NORM:
-            compare(launch.node, device.read(launch.node, run.examples), values[launch.node], tolerance)
+        for node in launch.writes:
+            if node in values and node != NORM:
+                compare(node, device.read(node, run.examples), values[node], tolerance)
     return device, len(launches)
 
 

@@ -186,11 +186,11 @@ def _on_cuda(stage: str, kernel: "KernelText", launches: "Launches", arch: str) 
 
 def _texts(stages: "Stages") -> "dict[KernelText, Launches]":
     """The kernels of a plan, each once, in the order of their first launch, with the nodes they are launched for."""
+    from netlang.primitives.launch import chain
+
     found: dict[KernelText, Launches] = {}
     for segment in stages.plan.segments.values():
         for launch in segment:
-            draft: Draft | None = launch.draft
-            while draft is not None:
+            for draft in chain(launch.draft):
                 found.setdefault(draft.kernel, []).append((launch.node, draft))
-                draft = draft.then
     return found

@@ -103,6 +103,11 @@ def addressed(draft: Draft, addresses: Mapping[str, Address]) -> Draft:
     return replace(draft, args=args, then=addressed(draft.then, addresses) if draft.then else None)
 
 
+def chain(draft: Draft) -> tuple[Draft, ...]:
+    """A launch and all that follow it."""
+    return (draft, *chain(draft.then)) if draft.then else (draft,)
+
+
 def followed(draft: Draft, then: Draft) -> Draft:
     """A launch, and another behind all that follow it."""
     return replace(draft, then=followed(draft.then, then) if draft.then else then)
