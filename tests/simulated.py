@@ -13,13 +13,14 @@ from math import prod
 
 import cases
 import numpy as np
-from numba import cuda
 from test_generated_runs import EXAMPLES, feeds, programs
 
 import netlang
+from netlang.backend.cuda import simulator
+from netlang.backend.cuda.imported import cuda
+from netlang.backend.cuda.launches import ready, stream
 from netlang.backend.cuda.ptx import typed
-from netlang.backend.cuda.simulator import compiled
-from netlang.backend.cuda.target import simulated_target
+from netlang.backend.cuda.target import gpu_target, simulated, simulated_target
 from netlang.border import pack, unpack
 from netlang.formula import Name, maximum
 from netlang.graph import Input, State
@@ -41,7 +42,7 @@ from netlang.primitives.window.op import Window
 from netlang.simd import fragments
 from netlang.types import Tensor
 
-TARGETS = {d: simulated_target(d) for d in ("f32", "f64")}
+TARGETS = {d: simulated_target(d) if simulated() else gpu_target(d) for d in ("f32", "f64")}
 RUN = Run(2, step=3, seed=-11, rate=0.25, first=64)
 BATCH = 3
 NETS = {
@@ -61,14 +62,16 @@ def say(line):
 def launched(made, buffers, run, blocks=2, scratch=None):
     """Launch a kernel, with fewer blocks than it is made for, as each takes several items; then what follows it."""
     dtype = next(iter(buffers.values())).dtype
-    team = np.array([run.examples, run.first, run.step, run.seed])
-    kernel = compiled(typed(made))[min(made.grid[0], blocks), made.grid[1]]
-    arguments = [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
+    team = cuda.to_device(np.array([run.examples, run.first, run.step, run.seed]))
+    arguments = [team, cuda.to_device(np.array([run.rate], dtype))]
+    arguments += [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
     if made.scratch[1] and scratch is None:
         scratch = cuda.to_device(np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype))
-    kernel(team, np.array([run.rate], dtype), *arguments, *([scratch] if made.scratch[1] else []))
+    arguments += [scratch] if made.scratch[1] else []
+    ready(typed(made), (min(made.grid[0], blocks), made.grid[1]), arguments, stream())()
     if made.then:
         launched(made.then, buffers, run, blocks, scratch)
+    stream().synchronize()
 
 
 def stored(name, type_, value=None):
@@ -165,6 +168,7 @@ def on_tensor_cores():
 
 def any_number_of_blocks():
     """Faults of kernels that give other bits with other numbers of blocks."""
+    simulator.BLOCKS = 3
     for case in cases.PRIMITIVES[:20]:
         values = values_of(case.what, case.types("f32"))
         made = [results_of(case.what, case.types("f32"), values, blocks)[0][1] for blocks in (1, 3)]

@@ -9,9 +9,9 @@ import os
 import sys
 
 import numpy as np
-from numba import cuda
 
 import netlang
+from netlang.backend.cuda.imported import cuda
 from netlang.backend.cuda.target import simulated_target
 from netlang.interpret import interpret, stepped
 from netlang.layers import loss, optimizer

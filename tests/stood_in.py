@@ -8,10 +8,10 @@ import sys
 import warnings
 
 import numpy as np
-from numba import cuda
 
 import netlang
 from netlang.backend.cuda import launches
+from netlang.backend.cuda.imported import cuda
 from netlang.backend.cuda.ptx import Typed, function_of, signature
 from netlang.backend.limits import OutOfMemoryError
 from netlang.backend.shelf import counts

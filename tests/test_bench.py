@@ -251,7 +251,7 @@ def test_kernels_are_told_with_their_share():
 
 def bench_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
     net = LogisticNet()
-    net.graph = lenet_head()
+    net.graph, net.checked = lenet_head(), None
     monkeypatch.setattr(bench, "opened", lambda file, settings: net)
     monkeypatch.setattr(limits, "measure", lambda threads: Limits(500, 60))
     monkeypatch.setattr(measure, "SAMPLE", 1e-4)
@@ -301,6 +301,37 @@ def test_onnx_runtime_is_a_peer_of_inference(tmp_path: Path):
 
     (answer,) = runtime.inference(case)["onnxruntime"]()
     np.testing.assert_allclose(answer, program(x), atol=1e-6)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(("precision", "matrices", "tf32"), [
+    ("strict", "highest", False), ("fast", "high", True), ("bf16", "high", True),
+])  # fmt: skip
+def test_on_a_gpu_pytorch_computes_in_the_precision_of_netlang(
+    monkeypatch: pytest.MonkeyPatch, precision: str, matrices: str, tf32: bool
+):
+    torch = pytest.importorskip("torch")
+    said: dict[str, Any] = {}
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda word: said.update(matrices=word))
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    for name in ("allow_tf32", "benchmark"):
+        monkeypatch.setattr(torch.backends.cudnn, name, not tf32)
+    case = peers.Case(None, {}, np.zeros(0), np.zeros(0), {}, 1, "cuda", precision)
+
+    case.prepare()
+
+    assert (said["matrices"], torch.backends.cudnn.allow_tf32) == (matrices, tf32)
+    with peers.Case(None, {}, np.zeros(0), np.zeros(0), {}, 1, "cpu", precision).mixed():
+        made = torch.nn.functional.linear(torch.ones(2, 2), torch.ones(2, 2))
+    assert made.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
+
+
+def test_precision_is_told_where_it_is_not_the_usual_one():
+    strict = replace(COMPARISON, precision="strict")
+
+    assert compare.table(strict).startswith("lenet, batch 64, 2 threads: train, strict\n")
+    assert strict.as_json()["precision"] == "strict"
+    assert compare.table(COMPARISON).startswith("lenet, batch 64, 2 threads: train\n")
 
 
 CHAINS = {

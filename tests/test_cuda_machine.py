@@ -18,7 +18,12 @@ class Driver:
 
     def __init__(self, *, status=0, version=13000, count=1, capability=(9, 0)):
         self.status, self.numbers = status, {"cuDriverGetVersion": version, "cuDeviceGetCount": count}
-        self.capability = dict(zip((75, 76), capability, strict=True))
+        self.capability = dict(zip((75, 76), capability, strict=True)) | {
+            16: 132,
+            13: 1_830_000,
+            36: 2_619_000,
+            37: 5120,
+        }
 
     def cuInit(self, flags):
         return self.status
@@ -49,7 +54,24 @@ def absent(name):
 
 
 def test_a_gpu_is_found():
-    assert found(lambda name: Driver(version=13040)) == Gpu("NVIDIA H200", (9, 0), 13040)
+    gpu = found(lambda name: Driver(version=13040))
+
+    assert gpu == Gpu("NVIDIA H200", (9, 0), 13040, 132, 1_830_000, 2_619_000, 5120)
+
+
+def test_what_a_gpu_can_do_at_most_is_that_of_its_datasheet():
+    """NVIDIA's of the H100 SXM5: 66.9, 494.7 and 989.4 TFLOP/s without sparsity; HBM3 of 3.35 TB/s."""
+    gpu = found(lambda name: Driver())
+
+    figures = [gpu.peak(products) / 1e12 for products in ("fma", "tf32", "bf16")]
+    assert figures == pytest.approx([61.8, 494.7, 989.4], rel=1e-3)  # 66.9 is at the higher clock of plain float32
+    assert gpu.bandwidth == pytest.approx(3.35e12, rel=1e-2)
+
+
+def test_what_nobody_says_of_a_gpu_is_not_guessed():
+    assert Gpu("another", (12, 0), 13000, 100, 1_000_000, 0, 0).peak("tf32") is None
+    assert Gpu("another", (9, 0), 13000).peak("tf32") is None
+    assert Gpu("another", (9, 0), 13000).bandwidth is None
 
 
 @pytest.mark.parametrize(("load", "said"), [

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from netlang.backend.cuda.machine import Gpu, shown
+from netlang.backend.cuda.machine import found as found_gpu
 from netlang.backend.shelf import counts
 from netlang.bench import floor, jaxed, peers, runtime
 from netlang.bench.alone import Measured
-from netlang.bench.limits import Limits
+from netlang.bench.limits import Limits, of_gpu
 from netlang.bench.measure import Timing, Work, interleaved
+from netlang.fit import PRODUCTS, precision_for
+from netlang.program import Options
 
 Apart = Callable[[str, list[str], Callable[[str], None]], Measured]
 SEED = 0  # of inputs and labels
@@ -74,14 +78,13 @@ class Comparison:
     results: tuple[Result, ...]
     notes: tuple[str, ...]
     on: str = "cpu"
+    precision: str = "fast"
 
     @property
     def machine(self) -> str:
         """What was measured, by name."""
-        from netlang.backend.cuda.machine import Gpu, found
-
-        gpu = found() if self.on == "cuda" else None
-        return gpu.name if isinstance(gpu, Gpu) else processor()
+        gpu = found_gpu() if self.on == "cuda" else None
+        return f"{gpu.name}, driver for CUDA {shown(gpu.driver)}" if isinstance(gpu, Gpu) else processor()
 
     def as_json(self) -> dict[str, Any]:
         """As `netlang bench --json` gives it."""
@@ -90,6 +93,7 @@ class Comparison:
             "batch": self.batch,
             "threads": self.threads,
             "device": self.machine,
+            "precision": self.precision,
             "peak_gflops": round(self.limits.gflops, 1) if self.limits else None,
             "bandwidth_gbs": round(self.limits.gbs, 1) if self.limits else None,
             "versions": versions(),
@@ -108,16 +112,20 @@ def compare(
     limits: Limits | None,
     apart: Apart | None = None,
     device: str = "cpu",
+    precision: str | None = None,
 ) -> Comparison:
     """Measure a net of `netlang.load` in the given modes.
 
     against: of `torch`, `onnxruntime` and `jax`
-    limits: of the machine, None where they are not known; device: "cpu" or "cuda"
+    limits: of the processor, None where they are not known; device: "cpu" or "cuda"
+    precision: of products, for all contenders; that of the file's `train:` if not said
     apart: measures the contenders of a mode, each in a process of its own
     Raises NetError or Problem.
     """
     notes: list[str] = []
-    how = _How(batch, against, threads, repeat, limits, device)
+    precision = precision_for(net.checked, net.train, Options(batch, True, device=device, precision=precision))
+    limits = _of_gpu(precision) if device == "cuda" else limits
+    how = _How(batch, against, threads, repeat, limits, device, precision)
     results = tuple(_measure(net, mode, how, notes.append) for mode in modes)
     if apart:
         alone = [apart(result.mode, list(result.peers), notes.append) for result in results]
@@ -126,7 +134,12 @@ def compare(
     if any(t.spread > BUSY for r in results for t in (r.netlang, *([r.peers[r.best]] if r.best else []))):
         notes.append(f"a spread above {BUSY:.0%}: something else was running, measure again")
     called = f"{net.name}:{net.variant}" if net.variant else net.name
-    return Comparison(called, batch, threads, limits, results, tuple(dict.fromkeys(notes)), device)
+    return Comparison(called, batch, threads, limits, results, tuple(dict.fromkeys(notes)), device, precision)
+
+
+def _of_gpu(precision: str) -> Limits | None:
+    gpu = found_gpu()
+    return of_gpu(gpu, PRODUCTS[precision]) if isinstance(gpu, Gpu) else None
 
 
 @dataclass(frozen=True)
@@ -139,12 +152,14 @@ class _How:
     repeat: int
     limits: Limits | None
     device: str
+    precision: str
 
 
 def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Result:
     training = mode == "train"
     began, before = time.perf_counter(), counts.compiled
-    program = net.compile(batch=how.batch, device=how.device, training=training, threads=how.threads)
+    options = {"device": how.device, "training": training, "threads": how.threads, "precision": how.precision}
+    program = net.compile(batch=how.batch, **options)
     compiled = {"cold" if counts.compiled > before else "warm": time.perf_counter() - began}
     try:
         x, target = inputs(net, how.batch)
@@ -152,7 +167,7 @@ def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Res
         state = sum(int(np.asarray(program.state[name]).nbytes) for name in program.state) if training else 0
         given = program.device.placed(x) if how.device == "cuda" else x
         mine: Work = (lambda: program.step(given, target)) if training else (lambda: program(given))
-        case = peers.Case(net, weights, x, target, dict(net.train), how.threads, how.device)
+        case = peers.Case(net, weights, x, target, dict(net.train), how.threads, how.device, how.precision)
         others = _others(case, training, how.against, note)
         timings = interleaved({NETLANG: mine, **others}, how.repeat)
     finally:
@@ -190,7 +205,10 @@ def table(comparison: Comparison) -> str:
     lines = []
     for result in comparison.results:
         rows = {NETLANG: result.netlang, **dict(sorted(result.peers.items(), key=lambda item: item[1].median))}
-        lines.append(f"{comparison.net}, batch {comparison.batch}, {_threads(comparison.threads)}: {result.mode}")
+        precision = "" if comparison.precision == "fast" else f", {comparison.precision}"
+        lines.append(
+            f"{comparison.net}, batch {comparison.batch}, {_threads(comparison.threads)}: {result.mode}{precision}"
+        )
         lines += [f"  {name:<28}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
         if result.floor is not None:
             over = result.netlang.median / result.floor if result.floor else float("nan")
@@ -230,7 +248,7 @@ def _row(comparison: Comparison, result: Result, when: str) -> str:
     cells = [
         when,
         f"{comparison.net}, {comparison.batch}",
-        result.mode,
+        result.mode if comparison.precision == "fast" else f"{result.mode} {comparison.precision}",
         f"{_ms(result.netlang.median):.3f}",
         "-" if result.floor is None else f"{_ms(result.floor):.3f}",
         result.best or "-",
@@ -258,7 +276,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for name in ("netlang", "numba", "torch", "onnxruntime", "jax"):
+    for name in ("netlang", "numba", "numba-cuda", "torch", "onnxruntime", "jax"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

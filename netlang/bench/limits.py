@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from netlang.backend.cache import compiled
+from netlang.backend.cuda.machine import Gpu
 from netlang.backend.features import has
 from netlang.primitives.launch import LANES, KernelText
 
@@ -32,6 +33,12 @@ class Limits:
     def floor(self, flops: float, moved: float) -> float:
         """Seconds that so many operations and bytes need at least, one after the other."""
         return flops / (self.gflops * 1e9) + moved / (self.gbs * 1e9)
+
+
+def of_gpu(gpu: Gpu, products: str) -> Limits | None:
+    """What a GPU can do by its datasheet; None where that is not known. products: as `Gpu.peak` has it"""
+    peak, bandwidth = gpu.peak(products), gpu.bandwidth
+    return Limits(peak / 1e9, bandwidth / 1e9) if peak and bandwidth else None
 
 
 def chains() -> int:

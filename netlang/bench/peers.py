@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class Case:
 
     weights: by public name and in public shape; target: class numbers [n] or values in the shape of the output
     train: the settings of the optimizer; device: "cpu" or "cuda", where the examples lie before the clock starts
+    precision: of products: "fast" is tf32 on CUDA, and as they are written on the CPU; "strict"; "bf16", on CUDA
     """
 
     net: Any
@@ -32,6 +34,24 @@ class Case:
     train: dict[str, Any]
     threads: int
     device: str = "cpu"
+    precision: str = "fast"
+
+    def prepare(self) -> None:
+        """Threads and precision, of the whole process."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        if self.device == "cuda":
+            torch.set_float32_matmul_precision("highest" if self.precision == "strict" else "high")
+            torch.backends.cudnn.allow_tf32 = self.precision != "strict"
+            torch.backends.cudnn.benchmark = True
+
+    def mixed(self) -> AbstractContextManager[object]:
+        """Around forward passes: products in bf16, if those are asked for, from weights in float32."""
+        import torch
+
+        asked = self.precision == "bf16"
+        return torch.autocast(self.device, dtype=torch.bfloat16) if asked else nullcontext()
 
     def finished(self) -> None:
         """Wait for what was only set going."""
@@ -59,13 +79,13 @@ def inference(case: Case, note: Callable[[str], None], only: str | None = None) 
     """
     import torch
 
-    torch.set_num_threads(case.threads)
+    case.prepare()
     found: dict[str, Work] = {}
     for name, twin, x, compiled in _modes(case, note, only):
         run = compiled(twin.eval())
 
         def work(run: Any = run, x: Any = x) -> object:
-            with torch.inference_mode():
+            with torch.inference_mode(), case.mixed():
                 made = run(x)
             case.finished()
             return made
@@ -77,9 +97,7 @@ def inference(case: Case, note: Callable[[str], None], only: str | None = None) 
 
 def training(case: Case, note: Callable[[str], None], only: str | None = None) -> dict[str, Work]:
     """A call per mode that takes one optimizer step: forward, loss, backward, update, gradients forgotten."""
-    import torch
-
-    torch.set_num_threads(case.threads)
+    case.prepare()
     found: dict[str, Work] = {}
     for name, twin, x, compiled in _modes(case, note, only):
         loss = compiled(_loss(case, twin.train()))
@@ -154,7 +172,8 @@ def _loss(case: Case, twin: Any) -> Callable[[Any, Any], Any]:
     loss = loss_of(case.net.checked)
 
     def scored(x: Any, target: Any) -> Any:
-        return twin.score(loss, target, x)
+        with case.mixed():
+            return twin.score(loss, target, x)
 
     return scored
 

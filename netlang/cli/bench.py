@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from netlang.backend.limits import thread_count
+from netlang.check.train import CHOICES
 from netlang.cli.file import completed, constants, set_option
 from netlang.cli.nets import device_option, opened, plainly, refuse_missing
 from netlang.diagnostics import either
@@ -29,6 +30,9 @@ INSTALL = "{} is not installed, and left out: pip install 'netlang[{}]'"
 @click.option("--mode", default="train,infer", show_default=True, help="A training step, a forward pass, or both.")
 @click.option("--against", default=",".join(PEERS), show_default=True, help="The peers, or none.")
 @device_option
+@click.option(
+    "--precision", type=click.Choice(CHOICES["precision"]), help="Of products, for all  [default: the file's, or fast]"
+)
 @click.option("--threads", type=click.IntRange(1), help="Threads of all; the processors there are, if not said.")
 @click.option("--repeat", type=click.IntRange(3), default=7, show_default=True, help="Rounds; the median counts.")
 @click.option("--quick", is_flag=True, help="Leave out memory and compiling, which are measured in processes apart.")
@@ -41,6 +45,8 @@ def command(file: str | None, threads: int | None, kernels: bool, history: Path 
 
     ratio = the fastest peer's median / netlang's; above 1, netlang is faster.
     """
+    if options["precision"] == "bf16" and options["on"] == "cpu":
+        raise click.UsageError("--precision bf16 is of --device cuda: the CPU computes in float32")
     if (file is not None) + kernels + (history is not None) != 1:
         raise click.UsageError("give one of FILE, --kernels and --history")
     as_json = options["as_json"]
@@ -79,7 +85,10 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
 
     batch, repeat = options["batch"], options["repeat"]
     quick = options["quick"] or on == "cuda"  # memory is the process's, which says nothing of a GPU
-    found = compare.compare(net, batch, modes, wanted, threads, repeat, machine, None if quick else apart, on)
+    precision = options["precision"]
+    found = compare.compare(
+        net, batch, modes, wanted, threads, repeat, machine, None if quick else apart, on, precision
+    )
     if options["rows"] is not None:
         compare.append(options["rows"], found, date.today().isoformat())
     click.echo(json.dumps(found.as_json()) if options["as_json"] else compare.table(found))

@@ -18,16 +18,38 @@ LEAST_DRIVER = 13000  # CUDA 13.0, as cuDriverGetVersion counts: what the compil
 LEAST_CAPABILITY = (8, 0)  # Ampere: the oldest that PTX is made for
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+_MULTIPROCESSORS, _CLOCK, _MEMORY_CLOCK, _BUS = 16, 13, 36, 37  # ..._MULTIPROCESSOR_COUNT, and so on; kHz, bits
+# Multiply-adds that a multiprocessor begins in a cycle, by how products are made (NVIDIA's white papers on the A100 and
+# the H100, tables of their multiprocessors; sparsity left out).
+PER_CYCLE = {(8, 0): {"fma": 64, "tf32": 512, "bf16": 1024}, (9, 0): {"fma": 128, "tf32": 1024, "bf16": 2048}}
 INSTALL = "pip install 'netlang[cuda]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The first GPU. capability: its compute capability; driver: the CUDA version of the driver, as 13000 for 13.0."""
+    """The first GPU.
+
+    capability: its compute capability; driver: the CUDA version of the driver, as 13000 for 13.0
+    multiprocessors; clock, memory_clock: the highest, in kHz; bus: of the memory, in bits; 0 where nobody says
+    """
 
     name: str
     capability: tuple[int, int]
     driver: int
+    multiprocessors: int = 0
+    clock: int = 0
+    memory_clock: int = 0
+    bus: int = 0
+
+    def peak(self, products: str) -> float | None:
+        """Operations a second of products "fma", "tf32" or "bf16", two a multiply-add; None where nobody says."""
+        each = PER_CYCLE.get(self.capability, {}).get(products, 0)
+        return 2.0 * each * self.multiprocessors * self.clock * 1e3 or None
+
+    @property
+    def bandwidth(self) -> float | None:
+        """Bytes a second that the memory moves at two bits a cycle and line; None where nobody says."""
+        return 2.0 * self.memory_clock * 1e3 * self.bus / 8 or None
 
 
 def found(load: Callable[[str], Any] = ctypes.CDLL) -> Gpu | str:
@@ -54,10 +76,11 @@ def _first(library: Any) -> Gpu | str:
     if _number(library.cuDeviceGetCount) == 0:
         return "the NVIDIA driver finds no GPU on this machine"
     device = _number(library.cuDeviceGet, 0)
-    major, minor = (_number(library.cuDeviceGetAttribute, which, device) for which in (_MAJOR, _MINOR))
+    asked = (_MAJOR, _MINOR, _MULTIPROCESSORS, _CLOCK, _MEMORY_CLOCK, _BUS)
+    major, minor, *rest = (_number(library.cuDeviceGetAttribute, which, device) for which in asked)
     text = ctypes.create_string_buffer(256)
     library.cuDeviceGetName(text, 256, device)
-    gpu = Gpu(text.value.decode(errors="replace"), (major, minor), driver)
+    gpu = Gpu(text.value.decode(errors="replace"), (major, minor), driver, *rest)
     if gpu.capability < LEAST_CAPABILITY:
         least = "{}.{}".format(*LEAST_CAPABILITY)
         return f"{gpu.name} has compute capability {major}.{minor}, and kernels are made for {least} and above"
