@@ -1,8 +1,9 @@
 """Dense layers of few examples and many weights: the weights are read once, as they lie.
 
-Role "out": some rows of the weights at a time, from end to end, for all examples; their sums lie tile by tile, and stay
-in the second cache. Role "data": dx[n,c] is the sum over f of dy[n,f] * w[c,f], for 16 channels at a time: rows of
-weights and of dy are multiplied vector by vector, and the lanes added up at the end. No transposed copy is needed.
+Role "out": some rows of the weights at a time, from end to end, for all examples; the sums stay in the second cache, and
+numbers of x lie side by side (rows of x may be multiples of 4 KB apart, and would drive each other out of the first).
+Role "data": dx[n,c] is the sum over f of dy[n,f] * w[c,f], for 16 channels at a time: rows of weights and of dy are
+multiplied vector by vector, and the lanes added up at the end. No transposed copy is needed.
 
 Of a single example nothing is to be kept in registers but its own numbers: whole rows of weights stream by.
 """
@@ -15,7 +16,7 @@ from netlang.types import Tensor
 
 FEW = 48  # examples
 MANY = 1 << 18  # weights; fewer are near all the time
-ROWS = 64  # of the weights at a time: 64 pages are open at once
+ROWS = 12  # of the weights at a time
 STREAMS = 4  # rows of weights that a single example reads side by side
 VECTORS = 64  # of dy's rows at a time: 16 examples of them are 64 KB
 
@@ -37,62 +38,65 @@ def dense(
     arguments.add(columns=to.columns, source_columns=of.columns)
     if primitive.role == "data" and not primitive.transposed:
         return _by_rows(arguments, formula, to.channels, target, batch)
-    if batch == 1:
-        return _alone(arguments, formula, of.channels)
-    rows, vectors = tile_for(target, batch, to.columns)
-    tiles, blocks = -(-batch // rows), -(-to.columns // vectors)
-    arguments.add(
-        product=Product(f"spread_{to.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
-        most=tiles, blocks=blocks, k=of.channels,
-    )  # fmt: skip
+    arguments.add(k=of.channels)
     formula.add_arguments(arguments)
-    lines = [f"sums = {arguments.shared()}", f"table = {arguments.own()}", *_streamed(formula)]
-    shared = tiles * blocks * rows * vectors * to.vector
-    return drafted("contraction_dense", arguments, lines, (spaced(8 * (rows + vectors)), shared))
+    return _alone(arguments, formula) if batch == 1 else _by_columns(arguments, formula, batch)
 
 
-def _streamed(formula: Formula) -> list[str]:
+def _by_columns(arguments: Arguments, formula: Formula, batch: int) -> Draft:
     g = formula.geometry
-    return [
+    sizes = batch * ROWS * g.size, batch * g.columns * g.vector
+    lines = [
         *formula.prologue(),
-        f"tile_bytes = tile_rows * tile_columns * {g.vector}",
+        f"numbers = {arguments.own()}",
+        f"sums = numbers + {spaced(sizes[0])}",
         f"step = columns * {g.vector}",
         "total = examples(team)",
-        "tiles = (total + tile_rows - 1) // tile_rows",
-        "first, stop = split(blocks, thread, threads(team))",
-        "done = 0",
-        "while done < k:",
-        f"    part = min_i64({ROWS}, k - done)",
-        "    fresh = 1 if done == 0 else 0",
-        "    for block in range(first, stop):",
-        "        for q in range(tile_columns):",
-        "            column = min_i64(block * tile_columns + q, columns - 1)",
-        f"            store_i64(table + (tile_rows + q) * 8, weights + done * step + column * {g.vector})",
-        "        for t in range(tiles):",
-        "            for r in range(tile_rows):",
-        f"                at = min_i64(t * tile_rows + r, total - 1) * source_columns * {g.vector} + done * {g.size}",
-        "                store_i64(table + r * 8, source + at)",
-        "            sum_at = sums + (block * most + t) * tile_bytes",
-        f"            call_product(product, table, 1, part, {g.size}, step, sum_at, fresh)",
-        "    done += part",
-        "for block in range(first, stop):",
-        "    for t in range(tiles):",
-        "        for r in range(min_i64(tile_rows, total - t * tile_rows)):",
-        "            position = image = t * tile_rows + r",
-        "            place = 0",
-        f"            sum_at = sums + (block * most + t) * tile_bytes + r * tile_columns * {g.vector}",
-        "            for q in range(min_i64(tile_columns, columns - block * tile_columns)):",
-        "                column = block * tile_columns + q",
-        f"                v_y = load_{g.dtype}(sum_at + q * {g.vector})",
-        *indented(_stored(formula), 4),
+        "first, stop = split(columns, thread, threads(team))",
+        "for at in range((stop - first) * total):",
+        f"    store_{g.dtype}(sums + at * {g.vector}, splat_{g.dtype}(0.0))",
+        f"for row in range(0, k // {ROWS} * {ROWS}, {ROWS}):",
+        *indented(_rows_added(g, ROWS)),
+        f"for row in range(k // {ROWS} * {ROWS}, k):",
+        *indented(_rows_added(g, 1)),
+        "place = 0",
+        "for column in range(first, stop):",
+        "    for n in range(total):",
+        "        position = image = n",
+        f"        v_y = load_{g.dtype}(sums + ((column - first) * total + n) * {g.vector})",
+        *indented(_stored(formula), 2),
+    ]
+    return drafted("contraction_dense", arguments, lines, (spaced(*sizes), 0))
+
+
+def _rows_added(g: Geometry, rows: int) -> list[str]:
+    """Some rows of weights times their numbers of all examples, added to the sums."""
+    ranks = range(rows)
+    return [
+        "for n in range(total):",
+        f"    from_x = source + n * source_columns * {g.vector} + row * {g.size}",
+        f"    to = numbers + n * {rows * g.size}",
+        *(
+            f"    store_scalar_{g.dtype}(to + {r * g.size}, load_scalar_{g.dtype}(from_x + {r * g.size}))"
+            for r in ranks
+        ),
+        "sum_at = sums",
+        "for column in range(first, stop):",
+        f"    at = weights + row * step + column * {g.vector}",
+        *(f"    w{r} = load_{g.dtype}(at + {r} * step)" for r in ranks),
+        "    from_x = numbers",
+        "    for n in range(total):",
+        f"        acc = load_{g.dtype}(sum_at)",
+        *(f"        acc = fma(spread_{g.dtype}(from_x + {r * g.size}), w{r}, acc)" for r in ranks),
+        f"        store_{g.dtype}(sum_at, acc)",
+        f"        from_x += {rows * g.size}",
+        f"        sum_at += {g.vector}",
     ]
 
 
-def _alone(arguments: Arguments, formula: Formula, channels: int) -> Draft:
+def _alone(arguments: Arguments, formula: Formula) -> Draft:
     """The launch for batches of one example."""
     g = formula.geometry
-    arguments.add(k=channels)
-    formula.add_arguments(arguments)
     lines = [
         *formula.prologue(),
         f"sums = {arguments.own()}",
@@ -103,9 +107,9 @@ def _alone(arguments: Arguments, formula: Formula, channels: int) -> Draft:
         f"    store_{g.dtype}(sums + q * {g.vector}, splat_{g.dtype}(0.0))",
         f"weights += first * {g.vector}",
         f"for part in range(k // {STREAMS}):",
-        *indented(_rows_added(g, STREAMS)),
+        *indented(_rows_alone(g, STREAMS)),
         f"for part in range(k - k // {STREAMS} * {STREAMS}):",
-        *indented(_rows_added(g, 1)),
+        *indented(_rows_alone(g, 1)),
         "position = image = place = 0",
         "for column in range(first, stop):",
         f"    v_y = load_{g.dtype}(sums + (column - first) * {g.vector})",
@@ -114,7 +118,7 @@ def _alone(arguments: Arguments, formula: Formula, channels: int) -> Draft:
     return drafted("contraction_dense_one", arguments, lines, (g.columns * g.vector, 0))
 
 
-def _rows_added(g: Geometry, rows: int) -> list[str]:
+def _rows_alone(g: Geometry, rows: int) -> list[str]:
     """Some rows of weights times their numbers of the example, added to the sums."""
     return [
         *(f"x{r} = spread_{g.dtype}(source + {r * g.size})" for r in range(rows)),
