@@ -1,6 +1,6 @@
 """Dense layers of few examples and many weights: the weights are read once, as they lie.
 
-Role "out": some rows of the weights at a time, from end to end, for all examples; the sums stay in the second cache, and
+Role "out": some rows of the weights at a time, from end to end, for all examples; sums stay in the second cache, and
 numbers of x lie side by side (rows of x may be multiples of 4 KB apart, and would drive each other out of the first).
 Role "data": dx[n,c] is the sum over f of dy[n,f] * w[c,f], for 16 channels at a time: rows of weights and of dy are
 multiplied vector by vector, and the lanes added up at the end. No transposed copy is needed.
