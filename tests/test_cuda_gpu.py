@@ -74,6 +74,7 @@ def test_every_optimizer_steps_as_on_the_cpu(optimizer, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy tells of what CUDA does in silence: 1/0 in a padding lane
 def test_every_primitive_gives_the_references_numbers_and_zeros_in_the_padding(capsys):
     simulated.all_cases()
 
@@ -98,9 +99,9 @@ def test_the_zoo_agrees_with_float64_as_the_cpu_does(name):
 
 
 @pytest.mark.parametrize("name", TRAINED)
-@pytest.mark.parametrize("precision", ["strict", "fast", "bf16"])
+@pytest.mark.parametrize("precision", ["strict"] if IN_SIMULATOR else ["strict", "fast", "bf16"])
 def test_training_comes_to_the_accuracy_of_the_cpu(name, precision, tmp_path):
-    arguments = ["train", example(name), "--quiet", "--out", tmp_path]
+    arguments = ["train", example(name), "--quiet", "--out", tmp_path, *(["--epochs", 20] if IN_SIMULATOR else [])]
     cpu = said(*arguments, "--precision", "strict")
 
     gpu = said(*arguments, "--device", "cuda", "--precision", precision)

@@ -51,3 +51,14 @@ def test_gradients_of_generated_programs_agree_with_the_interpreter():
     lines = simulated("programs").splitlines()
 
     assert [line for line in lines if not line.startswith("seed ")] == [f"{len(lines) - 1} programs"]
+
+
+def test_the_tests_of_a_gpu_run_in_the_simulator():
+    """A few of the quick ones; all of them, which takes half an hour, where NETLANG_SIMULATED_GPU is set."""
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(TESTS.parent)}
+    few = [] if os.environ.get("NETLANG_SIMULATED_GPU") else ["-k", "doctor or sgd or adam or mae"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", str(TESTS / "test_cuda_gpu.py"), *few]
+    done = subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 4

@@ -1,6 +1,8 @@
 """The precision of products: where it may be said, and where it is refused."""
 
+import numpy as np
 import pytest
+import rounded
 from click.testing import CliRunner
 
 import netlang
@@ -9,6 +11,10 @@ from netlang.diagnostics import NetError
 from netlang.fit import precision_for
 from netlang.program import Options
 
+DIGITS = (
+    "input 8x8x1\nFC-32 tanh\nFC-10, soft-max\n"
+    "train: data=digits split=fifth optimizer=adam lr=0.01 batch=64 epochs=3\n"
+)
 NET = "input 2\nFC-1 sigmoid\ntrain: data=xor precision=bf16\n"
 
 
@@ -60,3 +66,30 @@ def test_the_option_of_train_needs_cuda():
 
     assert told.exit_code == 2
     assert "--precision bf16 is of --device cuda" in told.stderr
+
+
+def test_interpreted_training_in_float32_is_the_compiled_one(monkeypatch):
+    """So what the interpreter comes to in bf16 is due to rounding."""
+    monkeypatch.setenv("NETLANG_CHECK_MEMORY", "0")
+    net = netlang.from_text(DIGITS)
+
+    exact, interpreted = rounded.compiled(net, 0), rounded.interpreted(net, 0, "float32")
+
+    assert interpreted == pytest.approx(exact, abs=0.003)  # one picture of 360
+
+
+def test_products_in_bf16_learn_what_float32_does(monkeypatch):
+    monkeypatch.setenv("NETLANG_CHECK_MEMORY", "0")
+    net = netlang.from_text(DIGITS)
+
+    exact, found = rounded.compiled(net, 0), rounded.interpreted(net, 0, "bf16")
+
+    assert exact > 0.8
+    assert found == pytest.approx(exact, abs=0.02)  # seven pictures: as far apart as two seeds after few epochs
+
+
+def test_the_interpreter_rounds_factors_to_what_each_kind_can_hold():
+    value = np.float32([1 + 2**-7, 1 + 2**-9, 1 + 2**-10, 1 + 2**-12])
+
+    assert list(rounded.ROUNDED["bf16"](value)) == [1 + 2**-7, 1, 1, 1]
+    assert list(rounded.ROUNDED["tf32"](value)) == [1 + 2**-7, 1 + 2**-9, 1 + 2**-10, 1]
