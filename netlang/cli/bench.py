@@ -63,11 +63,11 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     """Time a net beside its peers."""
     modes = _chosen(options["mode"], MODES, "--mode")
     asked = () if options["against"] == "none" else _chosen(options["against"], tuple(PEERS), "--against")
+    net, on = opened(file, options["settings"]), options["on"]
+    refuse_missing(on)
     from netlang.bench import alone, compare, jaxed, limits, peers, runtime
     from netlang.syntax.read import divided
 
-    net, on = opened(file, options["settings"]), options["on"]
-    refuse_missing(on)
     if on == "cuda":  # its peer is PyTorch on the same GPU
         asked = tuple(name for name in asked if name == "torch" and peers.available(on))
     there = {"torch": peers.available, "onnxruntime": runtime.available, "jax": jaxed.available}
