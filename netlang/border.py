@@ -1,5 +1,6 @@
 """Between the user's arrays and the program's buffers: any stride and byte order in, public shapes out."""
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from netlang.memory import Buffer
 from netlang.primitives.launch import LANES
+from netlang.simd.fragments import bf16, wide
 
 Array = NDArray[Any]
 
@@ -17,6 +19,11 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
 
     memory: the buffer's elements, flat; value: in the public shape of the buffer's type, up to its batch
     """
+    if buffer.half:
+        whole = np.zeros(2 * memory.size, np.float32)
+        pack(replace(buffer, half=False), whole, value)
+        memory.view(np.uint16)[:] = bf16(whole)
+        return
     c = buffer.type.channels
     if buffer.lanes != "n":
         rows = value.reshape(-1, c)
@@ -37,6 +44,8 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
 
 def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
     """A copy of a buffer in the public shape of its type, for a batch of n."""
+    if buffer.half:
+        return unpack(replace(buffer, half=False), wide(memory.view(np.uint16)), n)
     shape, c = buffer.type.arrayed(n), buffer.type.channels
     if buffer.lanes != "n":
         rows = prod(shape[:-1])

@@ -31,6 +31,7 @@ class Buffer:
     arena: str
     offset: int
     size: int
+    half: bool = False
 
     def overlaps(self, other: "Buffer") -> bool:
         """Whether the two share memory."""
@@ -99,10 +100,11 @@ class Memory:
 
     prepared: the nodes that stay as they are for as long as the weights do; with hold=False, where each run changes the
         weights, none: they are computed where they are read, and their memory serves others before and after
+    halves: the nodes whose values are kept in bf16
     """
 
-    def __init__(self, graph: Graph, batch: int, *, hold: bool = True) -> None:
-        self.graph, self.batch = graph, batch
+    def __init__(self, graph: Graph, batch: int, *, hold: bool = True, halves: frozenset[NodeId] = frozenset()) -> None:
+        self.graph, self.batch, self.halves = graph, batch, halves
         self.prepared = constants(graph) if hold else set[NodeId]()
         self.lanes = lanes_of(graph)
         self.roots = _roots(graph, self.lanes)
@@ -121,7 +123,7 @@ class Memory:
 
     def operand(self, node: str) -> Operand:
         """The node's value as a kernel sees it."""
-        return Operand(self.root(node), self.graph[node].type, self.lanes[node])
+        return Operand(self.root(node), self.graph[node].type, self.lanes[node], node in self.halves)
 
     def stretch(self, arena: str, dtype: str, of: list[str] | None = None) -> Operand:
         """A stretch of an arena as one weight: one row of all its vectors.
@@ -185,8 +187,13 @@ class Memory:
 
     def _put(self, node: Node, buffer: str, arena: str, offset: int) -> None:
         assert buffer not in self.buffers, f"{buffer} would lie in two places"
-        size = self.size(node.type, self.lanes[node.id])
-        self.buffers[buffer] = Buffer(buffer, node.type, self.lanes[node.id], arena, offset, size)
+        size, half = self._size(node.id), node.id in self.halves
+        self.buffers[buffer] = Buffer(buffer, node.type, self.lanes[node.id], arena, offset, size, half)
+
+    def _size(self, node: NodeId) -> int:
+        """Bytes of a node's value; a place begins at 64 of them."""
+        size = self.size(self.graph[node].type, self.lanes[node])
+        return -(-size // 2 // 64) * 64 if node in self.halves else size
 
     def place(self, order: list[list[Node]], spare: dict[str, Tensor], *, share: bool) -> None:
         """Give every other value a place in the arena "values", the largest first, as low as it fits.
@@ -196,7 +203,7 @@ class Memory:
         """
         lives = self._lives(order)
         placed: list[tuple[int, int, float, float]] = []  # from byte to byte, from launch to launch; sorted
-        sizes = {b: self.size(self.graph[b].type, self.lanes[b]) for b in lives}
+        sizes = {b: self._size(b) for b in lives}
         for buffer in sorted(lives, key=lambda b: -sizes[b]):
             life = lives[buffer] if share else (-inf, inf)
             offset = _lowest(sizes[buffer], life, placed)

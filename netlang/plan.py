@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from netlang import together
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node
+from netlang.halves import halves, with_copies
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, own_gradients
 from netlang.primitives.factored.op import FactoredUpdate
@@ -98,8 +99,9 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     Two values share memory when one is last read before the other is written (not with share=False).
     hold: whether what depends on weights alone is computed once, in the segment "prepare" (`Memory`)
     """
-    graph = own_gradients(graph)
-    memory = Memory(graph, batch, hold=hold)
+    rounded = target.products == "bf16"
+    graph = with_copies(own_gradients(graph)) if rounded else own_gradients(graph)
+    memory = Memory(graph, batch, hold=hold, halves=halves(graph) if rounded else frozenset())
     nodes = memory.launched()
     groups = together.together(graph, nodes, memory.root, target.device)
     drafts: dict[Hashable, Draft] = {}
@@ -135,7 +137,7 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
     read = together.read(group)
     operands = [memory.operand(i) for i in (*read, *(n.id for n in group))]
     slots = {name: str(slot) for slot, name in enumerate(dict.fromkeys(o.buffer for o in operands))}
-    local = [Operand(slots[o.buffer], o.type, o.lanes) for o in operands]
+    local = [replace(o, buffer=slots[o.buffer]) for o in operands]
     inputs, (result, *results) = local[: len(read)], local[len(read) :]
     sums = zip(together.further_of(group), results, strict=True)
     primitive, further = together.first_of(group), [Summed(term, to, squares) for (term, squares), to in sums]

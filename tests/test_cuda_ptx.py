@@ -112,12 +112,16 @@ def test_products_on_tensor_cores_are_their_instructions(role, shapes, products)
     assert made.then or role == "out"  # few tiles: k is cut
 
 
-def of_types(primitive, *shapes, products="fma", sums=()):
-    """A launch of a primitive on operands of these shapes; sums: terms it takes on its way, and whether squares."""
+def of_types(primitive, *shapes, products="fma", sums=(), halves=""):
+    """A launch of a primitive on operands of these shapes.
+
+    sums: terms it takes on its way, and whether squares; halves: "x" for each operand, the result last, that is bf16
+    """
     types = [Tensor("f32", shape) for shape in shapes]
     made = primitive.infer(*types)
     named = [*types, made, *(Tensor("f32", (made.channels,)) for _ in sums)]
-    operands = [Operand(f"x{k}", t, "c" if t.batched else "w") for k, t in enumerate(named)]
+    kept = halves.ljust(len(named), "-")
+    operands = [Operand(f"x{k}", t, "c" if t.batched else "w", kept[k] == "x") for k, t in enumerate(named)]
     result, *to = operands[len(types) :]
     further = [Summed(term, at, squares) for (term, squares), at in zip(sums, to, strict=True)]
     return draft(primitive, tuple(operands[: len(types)]), result, gpu_target("f32", products), 256, *further)
@@ -140,17 +144,43 @@ def test_what_only_moves_bytes_moves_sixteen_at_a_time(launch):
         launch = launch.then
 
 
-@pytest.mark.parametrize("products", ["tf32", "bf16"])
-def test_the_statistics_of_a_batch_norm_leave_with_the_convolution_and_cost_no_block_its_place(products):
+@pytest.mark.parametrize(("products", "halves"), [("tf32", ""), ("bf16", ""), ("bf16", "x-x"), ("bf16", "xxx")])
+def test_the_statistics_of_a_batch_norm_leave_with_the_convolution_and_cost_no_block_its_place(products, halves):
     conv = Region(Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (28, 28)), (I0, I1), Y)
 
-    launch = of_types(conv, IMAGES, (3, 3, 64, 128), products=products, sums=((Y, False), (Y, True)))
+    launch = of_types(conv, IMAGES, (3, 3, 64, 128), products=products, sums=((Y, False), (Y, True)), halves=halves)
 
     text = assert_a_right_kernel(launch, (9, 0))
     assert "shfl.sync.bfly" in text
     assert "div.s64" not in text.split("cp.async.cg")[1]  # nor any in the loop over k
     assert launch.then.kernel.name == "sum_merged_cuda"
     assert_a_right_kernel(launch.then, (9, 0))
+
+
+@pytest.mark.parametrize(("role", "shapes"), [
+    ("out", (IMAGES, (3, 3, 64, 128))), ("data", (("n", 28, 28, 128), (3, 3, 64, 128))),
+    ("weight", (IMAGES, ("n", 28, 28, 128))),
+])  # fmt: skip
+def test_factors_that_lie_in_bf16_come_as_whole_matrices_and_nothing_is_converted(role, shapes):
+    primitive = Contraction(role, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (28, 28))
+
+    text = assert_a_right_kernel(of_types(primitive, *shapes, products="bf16", halves="xx"), (8, 0))
+
+    assert text.count("ldmatrix.sync.aligned.m8n8.x4") == 8  # two of a and two of b, twice in a slab of 32
+    assert ("x4.trans" in text) == (role != "data")
+    assert text.count("mma.sync.aligned.m16n8k16") == 16
+    assert "cvt.rn.bf16x2" not in text
+
+
+@pytest.mark.parametrize("launch", [
+    of_types(Map(I0 + I1), IMAGES, (64,), halves="x-x"), of_types(Sum(I0 * I1, "batch"), IMAGES, IMAGES, halves="xx"),
+    of_types(Window("max", (3, 3), (2, 2), (1, 1, 1, 1), (28, 28)), IMAGES, halves="xx"),
+], ids=lambda launch: launch.kernel.name)  # fmt: skip
+def test_four_numbers_in_bf16_are_eight_bytes_at_once(launch):
+    text = assert_a_right_kernel(launch, (8, 0))
+
+    assert "ld.global.v2.u32" in text
+    assert not re.search(r"(ld|st)\.global\.(f32|u32|u16)", text)
 
 
 @pytest.mark.parametrize("name", ["map", "sum_batch", "contraction_out", "contraction_weight"])

@@ -41,6 +41,11 @@ def test_sums_that_are_taken_on_the_way_are_those_of_the_numbers_that_are_stored
     assert simulated(program="simulated_sums.py") == "7 launches\n"
 
 
+def test_kernels_of_operands_in_bf16_round_what_they_store_and_nothing_else():
+    """Also a whole training step, whose large values and their weights lie in bf16."""
+    assert simulated(program="simulated_halves.py") == "16 launches\n3 of 20 are weights\n"
+
+
 @pytest.mark.parametrize(("net", "launches"), [("mlp", 21), ("lenet", 31), ("lstm", 47)])
 def test_a_training_step_launched_kernel_by_kernel_agrees_with_the_interpreter(net, launches):
     assert simulated(net) == f"{launches} launches\n"

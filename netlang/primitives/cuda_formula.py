@@ -76,7 +76,7 @@ class CudaFormula(Formula):
         lines = self._where()
         for n, kind in self.kinds.items():
             if n in self._wide:
-                lines.append(f"load_{count}(four_{n}, {n}, {_PLACES[kind]})")
+                lines.append(f"{self.operands[n].load(count)}(four_{n}, {n}, {_PLACES[kind]})")
             elif kind != "scalar":
                 lines.append(f"v_{n} = {n}[{_PLACES[kind]}]")
         return lines

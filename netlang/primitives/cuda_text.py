@@ -23,8 +23,9 @@ from netlang.types import Tensor
 
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
 INSTRUCTIONS = (  # functions of netlang.simd.gpu
-    *("all_but_one_copied", "all_copied", "copied", "copy_16", "exchanged", "load_1", "load_2", "load_4", "matrices"),
-    *("mma_bf16", "mma_tf32", "pair", "store_2", "store_4", "tf32"),
+    *("all_but_one_copied", "all_copied", "copied", "copy_16", "exchanged", "load_1", "load_2", "load_2_bf16"),
+    *("load_4", "load_4_bf16", "matrices", "mma_bf16", "mma_tf32", "pair", "store_2", "store_2_bf16", "store_4"),
+    *("store_4_bf16", "tf32", "turned_matrices"),
 )
 _WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}
@@ -148,12 +149,12 @@ def _four(results: Mapping[str, Operand], formula: CudaFormula, fours: Sequence[
     dtype = formula.geometry.dtype
     held = local(["found"] * bool(fours), dtype)
     if formula.plain:
-        return f" * {FOUR}", held, [*fours, *(f"store_4({r}, at, found)" for r in results)]
+        return f" * {FOUR}", held, [*fours, *(f"{o.store(FOUR)}({r}, at, found)" for r, o in results.items())]
     into = tuple(f"new_{r}" for r in results)
     held += [*formula.own(), *local((f"out_{r}" for r in results), dtype)]
     given = ["v_y = found[e]"] * bool(fours)
     loop = each(*given, *formula.each(into), *(f"out_{r}[e] = new_{r}" for r in results))
-    loop += [f"store_4({r}, at, out_{r})" for r in results]
+    loop += [f"{o.store(FOUR)}({r}, at, out_{r})" for r, o in results.items()]
     return f" * {FOUR}", held, [*fours, *formula.fours(), *loop]
 
 

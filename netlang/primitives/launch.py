@@ -40,11 +40,21 @@ class Operand:
     buffer: its id in the plan
     lanes: "c" or "n" for values with a batch axis; "w" for weights, sums and scalars, stored as rows of the
         last axis padded to whole vectors
+    half: on CUDA, whether its float32 are rounded to bf16 in memory
     """
 
     buffer: str
     type: Tensor
     lanes: str
+    half: bool = False
+
+    def load(self, count: int) -> str:
+        """The function of `netlang.simd.gpu` that reads so many of its numbers at once."""
+        return f"load_{count}_bf16" if self.half else f"load_{count}"
+
+    def store(self, count: int) -> str:
+        """That writes them."""
+        return f"store_{count}_bf16" if self.half else f"store_{count}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
     load_4(into, source, at) ; store_4(to, at, values)     four numbers at once, 16 bytes of float32: between memory, at
                                            a multiple of 4, and a thread's own array
     load_2, store_2                        two of them, at a multiple of 2
+    load_4_bf16, load_2_bf16, store_4_bf16, store_2_bf16       the same of bf16 in memory, two in the place of a float32;
+                                           at: in numbers. A thread's own are float32, rounded where they are stored
     load_1(source, at)                     one number, at no negative place
     exchanged(x, distance)                 the x of the thread whose number differs by this power of 2, of all 32
     copy_16(tile, to, source, at, there)   16 bytes from memory into shared memory, on their way while others compute;
@@ -11,7 +13,8 @@
     all_copied() ; all_but_one_copied()    waits for all groups of this thread, or all but the last
     matrices(tile, at)                     four matrices of 8 rows of 4 float32 (`ldmatrix`): thread 8 j + i names row i
                                            of the matrix j; register j holds element lane % 4 of its row lane // 4
-    tf32(x) ; pair(low, high)              rounded for the products: a float32; two bf16 in 32 bits
+    turned_matrices(tile, at)              the same of 8 bf16 a row, columns as if they had been rows (`ldmatrix.trans`)
+    tf32(x) ; pair(low, high)              rounded for the products: a float32; two bf16 in its 32 bits
     mma_tf32, mma_bf16(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3) -> 4 sums
                                            m16n8k8, m16n8k16 (`fragments.py`), by all 32 threads of a warp
 
@@ -26,7 +29,10 @@ _SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 functions = importlib.import_module(f"netlang.simd.{'warp' if _SIMULATED else 'instructions'}")
 
 load_4, load_2, store_4, store_2 = functions.load_4, functions.load_2, functions.store_4, functions.store_2
+load_4_bf16, load_2_bf16 = functions.load_4_bf16, functions.load_2_bf16
+store_4_bf16, store_2_bf16 = functions.store_4_bf16, functions.store_2_bf16
 load_1, exchanged = functions.load_1, functions.exchanged
-copy_16, copied, matrices = functions.copy_16, functions.copied, functions.matrices
+copy_16, copied = functions.copy_16, functions.copied
+matrices, turned_matrices = functions.matrices, functions.turned_matrices
 all_copied, all_but_one_copied = functions.all_copied, functions.all_but_one_copied
 tf32, pair, mma_tf32, mma_bf16 = functions.tf32, functions.pair, functions.mma_tf32, functions.mma_bf16

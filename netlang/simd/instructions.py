@@ -81,6 +81,59 @@ def _store(count: int) -> Any:
     return stored
 
 
+def _halves(context: Any, builder: Any, kind: Any, array: Any, index: Any, count: int) -> Any:
+    """Where `count` bf16 lie, two in each 32 bits, in an array of float32."""
+    data = builder.bitcast(context.make_array(kind)(context, builder, array).data, ir.IntType(16).as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(I32, count // 2).as_pointer())
+
+
+def _load_halves(count: int) -> Any:
+    """Of bf16, whose bits are the upper half of a float32's."""
+
+    def code(context, builder, signature, arguments):
+        words = builder.load(_halves(context, builder, signature.args[1], *arguments[1:], count), align=2 * count)
+        for k in range(count):
+            word = builder.extract_element(words, ir.Constant(I32, k // 2))
+            bits = (
+                builder.and_(word, ir.Constant(I32, 0xFFFF0000)) if k % 2 else builder.shl(word, ir.Constant(I32, 16))
+            )
+            builder.store(builder.bitcast(bits, F32), _own(context, builder, signature.args[0], arguments[0], k))
+        return context.get_dummy_value()
+
+    @intrinsic
+    def loaded(typing, into, source, at):
+        return types.void(into, source, types.int64), code
+
+    return loaded
+
+
+def _store_halves(count: int) -> Any:
+    """Rounded to bf16."""
+
+    def code(context, builder, signature, arguments):
+        place = _halves(context, builder, signature.args[0], *arguments[:2], count)
+        words = ir.Constant(place.type.pointee, ir.Undefined)
+        for k in range(0, count, 2):
+            low, high = (builder.load(_own(context, builder, signature.args[2], arguments[2], k + e)) for e in (0, 1))
+            words = builder.insert_element(words, _pair(builder, low, high), ir.Constant(I32, k // 2))
+        builder.store(words, place, align=2 * count)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def stored(typing, to, at, values):
+        return types.void(to, types.int64, values), code
+
+    return stored
+
+
+def _pair(builder: Any, low: Any, high: Any) -> Any:
+    """`cvt.rn.bf16x2.f32`, which takes the upper half first."""
+    return _asm(builder, I32, [F32, F32], "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f", [high, low], effect=False)
+
+
+load_4_bf16, load_2_bf16, store_4_bf16, store_2_bf16 = (
+    _load_halves(4), _load_halves(2), _store_halves(4), _store_halves(2)
+)  # fmt: skip
 load_4, load_2, store_4, store_2 = _load(4), _load(2), _store(4), _store(2)
 
 
@@ -131,18 +184,24 @@ all_copied = _of_copies("cp.async.wait_group 0;")
 all_but_one_copied = _of_copies("cp.async.wait_group 1;")
 
 
-@intrinsic
-def matrices(typing, tile, at):
+def _matrices(turned: str) -> Any:
     """`ldmatrix`, which knows halves of 16 bits: a row of 8 of them is one of 4 float32."""
 
     def code(context, builder, signature, arguments):
         row = _address(context, builder, signature.args[0], arguments[0], arguments[1])
-        text = NEAR % "$4" + "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [s]; }"
+        text = NEAR % "$4" + f"ldmatrix.sync.aligned.m8n8.x4{turned}.shared.b16 {{$0, $1, $2, $3}}, [s]; }}"
         made = _asm(builder, ir.LiteralStructType([I32] * 4), [I64], text, "=r,=r,=r,=r,l,~{memory}", [row])
         values = [builder.bitcast(builder.extract_value(made, k), F32) for k in range(4)]
         return context.make_tuple(builder, signature.return_type, values)
 
-    return types.UniTuple(types.float32, 4)(tile, types.int64), code
+    @intrinsic
+    def matrices(typing, tile, at):
+        return types.UniTuple(types.float32, 4)(tile, types.int64), code
+
+    return matrices
+
+
+matrices, turned_matrices = _matrices(""), _matrices(".trans")
 
 
 @intrinsic
@@ -158,17 +217,16 @@ def tf32(typing, x):
 
 @intrinsic
 def pair(typing, low, high):
-    """`cvt.rn.bf16x2.f32`, which takes the upper half first."""
+    """Two bf16 in the 32 bits of a float32."""
 
     def code(context, builder, signature, arguments):
-        given = [arguments[1], arguments[0]]
-        return _asm(builder, I32, [F32, F32], "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f", given, effect=False)
+        return builder.bitcast(_pair(builder, *arguments), F32)
 
-    return types.uint32(types.float32, types.float32), code
+    return types.float32(types.float32, types.float32), code
 
 
-def _product(shape: str, of: Any) -> Any:
-    """`mma.sync` of this shape, whose factors are of a type of 32 bits; the sums go on in their registers."""
+def _product(shape: str) -> Any:
+    """`mma.sync` of this shape; the sums go on in their registers."""
     text = f"mma.sync.aligned.{shape} {{$0, $1, $2, $3}}, {{$4, $5, $6, $7}}, {{$8, $9}}, {{$10, $11, $12, $13}};"
     how = ",".join(["=f"] * 4 + ["r"] * 6 + [str(k) for k in range(4)])
 
@@ -181,10 +239,10 @@ def _product(shape: str, of: Any) -> Any:
 
     @intrinsic
     def mma(typing, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
-        return types.UniTuple(types.float32, 4)(*[of] * 6, *[types.float32] * 4), code
+        return types.UniTuple(types.float32, 4)(*[types.float32] * 10), code
 
     return mma
 
 
-mma_tf32 = _product("m16n8k8.row.col.f32.tf32.tf32.f32", types.float32)
-mma_bf16 = _product("m16n8k16.row.col.f32.bf16.bf16.f32", types.uint32)
+mma_tf32 = _product("m16n8k8.row.col.f32.tf32.tf32.f32")
+mma_bf16 = _product("m16n8k16.row.col.f32.bf16.bf16.f32")

@@ -52,8 +52,27 @@ def _moved(count: int) -> Any:
     return load, store
 
 
+def _halves(array: Any) -> Any:
+    """The bf16 in an array of float32, two in each, as bits."""
+    return np.asarray(getattr(array, "_ary", array)).view(np.uint16)
+
+
+def _moved_halves(count: int) -> Any:
+    def load(into: Any, source: Any, at: int) -> None:
+        assert at % count == 0, f"{count} numbers are read at once from a multiple of {count}"
+        into[:count] = fragments.wide(_halves(source)[at : at + count])
+
+    def store(to: Any, at: int, values: Any) -> None:
+        assert at % count == 0, f"{count} numbers are written at once to a multiple of {count}"
+        _halves(to)[at : at + count] = fragments.bf16(np.asarray(values[:count]))
+
+    return load, store
+
+
 load_4, store_4 = _moved(4)
 load_2, store_2 = _moved(2)
+load_4_bf16, store_4_bf16 = _moved_halves(4)
+load_2_bf16, store_2_bf16 = _moved_halves(2)
 
 
 def load_1(source: Any, at: int) -> Any:
@@ -99,6 +118,18 @@ def matrices(tile: Any, at: int) -> Any:
     return _met(at, work)
 
 
+def turned_matrices(tile: Any, at: int) -> Any:
+    """Each matrix of 8 x 8 halves as if its columns had been rows."""
+
+    def work(given: list[int]) -> Any:
+        rows = np.array([[tile[where + k] for k in range(4)] for where in given], np.float32)
+        turned = rows.view(np.uint16).reshape(4, 8, 8).transpose(0, 2, 1)
+        words = np.ascontiguousarray(turned).view(np.float32)
+        return [tuple(words[j, lane // 4, lane % 4] for j in range(4)) for lane in range(WARP)]
+
+    return _met(at, work)
+
+
 def tf32(x: Any) -> Any:
     """One number rounded."""
     return fragments.tf32(np.array([x], np.float32))[0]
@@ -107,17 +138,16 @@ def tf32(x: Any) -> Any:
 def pair(low: Any, high: Any) -> Any:
     """Two numbers rounded, the first in the low half."""
     below, above = fragments.bf16(np.array([low, high], np.float32))
-    return np.uint32(below | above << np.uint32(16))
+    return np.uint32(below | above << np.uint32(16)).view(np.float32)
 
 
 def _multiplied(kind: str, given: tuple[Any, ...]) -> Any:
-    dtype = np.float32 if kind == "tf32" else np.uint32
-
     def work(all_given: list[Any]) -> Any:
         a, b, sums = (
-            np.array([one[part] for one in all_given], of)
-            for part, of in ((slice(0, 4), dtype), (slice(4, 6), dtype), (slice(6, 10), np.float32))
+            np.array([one[part] for one in all_given], np.float32) for part in (slice(0, 4), slice(4, 6), slice(6, 10))
         )
+        if kind == "bf16":
+            a, b = a.view(np.uint32), b.view(np.uint32)
         return [tuple(lane) for lane in fragments.multiplied(a, b, sums, kind)]
 
     return _met(given, work)

@@ -24,7 +24,7 @@ from netlang.primitives.contraction.meeting import (
 )
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
-from netlang.primitives.contraction.slabs import CHUNK
+from netlang.primitives.contraction.slabs import CHUNK, slab_of
 from netlang.primitives.contraction.tensor_cores import TensorProduct, parts_for, warps_for
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
 from netlang.primitives.cuda_joined import Terms, merged, terms_of
@@ -105,14 +105,15 @@ class _OnTensorCores:
         self.warps = warps_for(rows, sizes["pitch"])
         self.high = -(-rows // (SIDE * self.warps[0]))
         self.tiles = self.high * -(-sizes["pitch"] // (SIDE * self.warps[1]))
-        self.parts = parts_for(self.tiles, depth)
+        self.parts = parts_for(self.tiles, depth, slab_of(inputs["a"].half, inputs["b"].half))
         self.made = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
         self.name = f"contraction_{primitive.role}_{products}"
 
     def _product(self, formula: CudaFormula, terms: Terms) -> TensorProduct:
         whole = self.sizes["a_channels"] == self.sizes["a_whole"]
+        halves = self.inputs["a"].half, self.inputs["b"].half, self.result.half
         return TensorProduct(
-            self.primitive, formula, self.real, self.warps, self.products, self.parts > 1, whole, terms
+            self.primitive, formula, self.real, self.warps, self.products, self.parts > 1, whole, halves, terms
         )
 
     def whole(self, after: After, sums: tuple[Summed, ...], threads: int) -> Draft:
@@ -161,7 +162,7 @@ def added(role: str, result: Operand, formula: CudaFormula, sizes: dict[str, int
             if formula.plain
             else [*formula.fours(), *each("v_y = found[e]", *formula.each(("new_y",)), "out[e] = new_y")]
         ),
-        f"    store_4(y, at, {'found' if formula.plain else 'out'})",
+        f"    {result.store(FOUR)}(y, at, {'found' if formula.plain else 'out'})",
         f"    at += cuda.gridsize(1) * {FOUR}",
     ]
     grid = blocks(-(-elements // (THREADS * FOUR))), THREADS

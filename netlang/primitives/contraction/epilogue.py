@@ -73,14 +73,18 @@ class Epilogue:
 
     def _stored(self, r: int) -> list[str]:
         """One row of a thread: into y through the formula, or those of a part into the scratch."""
-        product = self.product
+        product, half = self.product, ""
         where = [f"position = position{r}", "at = position * pitch + first"]
         if product.parts:
             where, to, made = [f"at = (part * rows + position{r}) * pitch + first"], "scratch", [f"out[e] = {_sum(r)}"]
         else:
             to, made = "y", self._made(_sum(r))
+            half = "_bf16" if product.halves[2] else ""
             where += product.formula.fours(2)
-        return [f"if real{r} and first < pitch:", *indented([*where, *self._two(*made), f"store_2({to}, at, out)"])]
+        return [
+            f"if real{r} and first < pitch:",
+            *indented([*where, *self._two(*made), f"store_2{half}({to}, at, out)"]),
+        ]
 
     def _made(self, element: str) -> list[str]:
         """One number, and what it adds to the sums of its column."""

@@ -1,6 +1,6 @@
 """How slabs of k come into shared memory for a product on tensor cores: 16 bytes at a time, each thread some chunks.
 
-A thread's place in a slab stays the same from slab to slab, so what it copies moves on by `SLAB` steps of k: it counts
+A thread's place in a slab stays the same from slab to slab, so what it copies moves on by a slab: it counts
 taps and channels, or images, rows and columns, instead of dividing (a division takes as long as several products).
 """
 
@@ -15,8 +15,12 @@ from netlang.primitives.text import indented
 if TYPE_CHECKING:
     from netlang.primitives.contraction.tensor_cores import TensorProduct, Tile
 
-SLAB = 16  # of k: two products of tf32, one of bf16
-CHUNK = 4  # float32 in 16 bytes
+CHUNK = 4  # float32 in 16 bytes; bf16 are 8
+
+
+def slab_of(a: bool, b: bool) -> int:
+    """Steps of k in a slab: one product of bf16 or two of tf32; two of bf16 where both operands lie in it in memory."""
+    return 32 if a and b else 16
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,17 @@ class Slabs:
 
     def begin(self) -> list[str]:
         """Of an item: where its first slab lies."""
-        row, place, _ = self._chunk(self.product.b)
+        slab, (row, place, _) = self.product.slab, self._chunk(self.product.b)
         lines = [*self._first_of_a(), f"filling, row_b, place_b = 0, {row}, {place}"]
         if self.product.weight or self.weights_by_row:
-            lines.append(f"at_b = (first * {SLAB} + row_b) * b_pitch + left + place_b")
+            lines.append(f"at_b = (first * {slab} + row_b) * b_pitch + left + place_b")
         return lines
 
     def load(self) -> list[str]:
         """The slab `coming` sets out."""
         size = self.product.stage
         return [
-            f"start = coming * {SLAB}",
+            f"start = coming * {self.product.slab}",
             *self._load_a(),
             *self._load_b(self.product.a.size),
             *self._move_on(),
@@ -75,15 +79,18 @@ class Slabs:
 
     def _passes(self, tile: Tile) -> int:
         """How often the threads of a block copy a chunk each until a tile is there."""
-        return tile.rows * tile.length // CHUNK // self.product.threads
+        return max(1, self._chunks(tile) // self.product.threads)
+
+    def _chunks(self, tile: Tile) -> int:
+        return tile.rows * tile.length // tile.chunk
 
     def _chunk(self, tile: Tile) -> tuple[str, str, int]:
         """Of a thread: its first row, its place in the row, and the rows from one pass to the next."""
-        chunks = tile.length // CHUNK
-        return f"thread // {chunks}", f"thread % {chunks} * {CHUNK}", self.product.threads // chunks
+        chunks = tile.length // tile.chunk
+        return f"thread // {chunks}", f"thread % {chunks} * {tile.chunk}", self.product.threads // chunks
 
     def _first_of_a(self) -> list[str]:
-        axes = self.product.axes
+        axes, slab = self.product.axes, self.product.slab
         row, place, step = self._chunk(self.product.a)
         passes = self._passes(self.product.a)
         lines = [f"row_a, place_a = {row}, {place}"]
@@ -92,9 +99,9 @@ class Slabs:
             h, w = of_taps(axes)
             lines += ["of_channel = channel"] if self.single else [f"of_channel, of_h, of_w = channel, {h}, {w}"]
             if self.flat:
-                return [*lines, f"at_a = (first * {SLAB} + row_a) * a_pitch + of_channel"]
+                return [*lines, f"at_a = (first * {slab} + row_a) * a_pitch + of_channel"]
             met = [
-                f"k = first * {SLAB} + row_a + r * {step}",
+                f"k = first * {slab} + row_a + r * {step}",
                 *position("k"),
                 "met[r, 0], met[r, 1], met[r, 2] = image, i, j",
             ]
@@ -107,7 +114,7 @@ class Slabs:
             *indented(
                 [f"m = top + row_a + r * {step}", *position("m"), f"of[r, 0], of[r, 1] = {h}, {w}", f"of_at[r] = {at}"]
             ),
-            *_pair(f"first * {SLAB} + place_a", self.single),
+            *_pair(f"first * {slab} + place_a", self.single),
         ]
 
     def _load_a(self) -> list[str]:
@@ -157,7 +164,10 @@ class Slabs:
         fixed, each = list[str](), list[str]()
         if product.turned:  # w[u, v, c] of f, taps counted backwards: k runs along f, as it does in a
             there = [f"left + row_b + r * {step} < channels", "channel < a_whole" if self.single else "tap < taps"]
-            tap = "channel" if self.single else "(taps - 1 - tap) * channels * b_pitch + channel"
+            own = (
+                "channel - place_a + place_b" if product.a.half else "channel"
+            )  # of the same tap, as it has whole slabs
+            tap = own if self.single else f"(taps - 1 - tap) * channels * b_pitch + {own}"
             fixed, at = [f"of_tap = {tap}"], f"of_tap + (left + row_b + r * {step}) * b_pitch"
         else:
             there = ["left + place_b < pitch", f"start + row_b + r * {step} < depth"]
@@ -174,25 +184,29 @@ class Slabs:
     ) -> list[str]:
         """A chunk sets out. there: the conditions that it is in memory"""
         step = self._chunk(tile)[2]
-        to = f"filling + {f'{offset} + ' if offset else ''}({row} + r * {step}) * {tile.pitch} + {place}"
-        return [
+        words, at_words = (f"{place} // 2", "at // 2") if tile.half else (place, "at")
+        to = f"filling + {f'{offset} + ' if offset else ''}({row} + r * {step}) * {tile.pitch} + {words}"
+        lines = [
             f"there = {' and '.join(one for one in there if one)}",
             "at = 0",
             "if there:",
             f"    at = {at}",
-            f"copy_16(tiles, {to}, {name}, at, there)",
+            f"copy_16(tiles, {to}, {name}, {at_words}, there)",
         ]
+        idle = self._chunks(tile) < self.product.threads
+        return [f"if thread < {self._chunks(tile)}:", *indented(lines)] if idle else lines
 
     def _move_on(self) -> list[str]:
         """To the next slab of k."""
-        lines = [f"at_b += {SLAB} * b_pitch"] if self.product.weight or self.weights_by_row else []
+        slab = self.product.slab
+        lines = [f"at_b += {slab} * b_pitch"] if self.product.weight or self.weights_by_row else []
         if self.product.weight and self.flat:
-            return [*lines, f"at_a += {SLAB} * a_pitch"]
+            return [*lines, f"at_a += {slab} * a_pitch"]
         if self.product.weight:
             return [
                 *lines,
                 f"for r in range({self._passes(self.product.a)}):",
-                f"    met[r, 2] += {SLAB}",
+                f"    met[r, 2] += {slab}",
                 "    while met[r, 2] >= width:",
                 "        met[r, 2] -= width",
                 "        met[r, 1] += 1",
@@ -201,10 +215,10 @@ class Slabs:
                 "            met[r, 1] = 0",
             ]
         if self.single:
-            return [*lines, f"channel = i32(channel + {SLAB})"]
+            return [*lines, f"channel = i32(channel + {slab})"]
         return [
             *lines,
-            f"channel = i32(channel + {SLAB})",
+            f"channel = i32(channel + {slab})",
             "while channel >= a_whole:",
             "    channel, tap, v = i32(channel - a_whole), i32(tap + 1), i32(v + 1)",
             "    if v == taps_w:",

@@ -20,7 +20,7 @@ from typing import ClassVar
 from netlang.primitives.contraction.epilogue import HIGH, SIDE, WIDE, Epilogue
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis
-from netlang.primitives.contraction.slabs import SLAB, Slabs
+from netlang.primitives.contraction.slabs import CHUNK, Slabs, slab_of
 from netlang.primitives.cuda_formula import CudaFormula
 from netlang.primitives.cuda_joined import FILLED, Terms
 from netlang.primitives.text import indented
@@ -44,22 +44,31 @@ def warps_for(rows: int, columns: int) -> tuple[int, int]:
     return min(WARPS, key=covered)
 
 
-def parts_for(tiles: int, depth: int) -> int:
+def parts_for(tiles: int, depth: int, slab: int) -> int:
     """Into how many parts k is cut: a matter of the shape alone."""
-    return max(1, min(-(-FILLED // tiles), -(-depth // SLAB) // FEWEST, MOST_PARTS))
+    return max(1, min(-(-FILLED // tiles), -(-depth // slab) // FEWEST, MOST_PARTS))
 
 
 @dataclass(frozen=True)
 class Tile:
-    """An operand in shared memory: rows of `length` numbers, each `pitch` behind the one before."""
+    """An operand in shared memory: rows of `length` numbers, each `pitch` words of 32 bits behind the one before.
+
+    half: whether it is of bf16, two in a word
+    """
 
     rows: int
     length: int
     pitch: int
+    half: bool
+
+    @property
+    def chunk(self) -> int:
+        """Numbers in 16 bytes."""
+        return 2 * CHUNK if self.half else CHUNK
 
     @property
     def size(self) -> int:
-        """Numbers of a slab."""
+        """Words of a slab."""
         return self.rows * self.pitch
 
 
@@ -69,6 +78,7 @@ class TensorProduct:
 
     warps: of a block, high and wide; kind: of the products, "tf32" or "bf16"; parts: whether k is cut
     whole: whether the channels that k counts are whole chunks in all buffers
+    halves: whether a, b and y are bf16 in memory; a and b then have whole slabs of channels
     formula: what y becomes, then what of `terms` is no square; terms: what is summed over the rows of y
     """
 
@@ -79,6 +89,7 @@ class TensorProduct:
     kind: str
     parts: bool
     whole: bool
+    halves: tuple[bool, bool, bool]
     terms: Terms
 
     stages: ClassVar[int] = STAGES
@@ -99,6 +110,11 @@ class TensorProduct:
         return SIDE * self.warps[1]
 
     @property
+    def slab(self) -> int:
+        """Steps of k."""
+        return slab_of(*self.halves[:2])
+
+    @property
     def weight(self) -> bool:
         """Whether k counts positions, and m pairs of tap and channel."""
         return self.primitive.role == "weight"
@@ -111,20 +127,21 @@ class TensorProduct:
     @property
     def a(self) -> Tile:
         """See above."""
-        return self._tile(self.high, along_k=not self.weight)
+        return self._tile(self.high, self.halves[0], along_k=not self.weight)
 
     @property
     def b(self) -> Tile:
         """See above."""
-        return self._tile(self.wide, along_k=self.turned)
+        return self._tile(self.wide, self.halves[1], along_k=self.turned)
 
-    def _tile(self, side: int, *, along_k: bool) -> Tile:
-        along, across = PADS[self.kind]
-        return Tile(side, SLAB, SLAB + along) if along_k else Tile(SLAB, side, side + across)
+    def _tile(self, side: int, half: bool, *, along_k: bool) -> Tile:
+        rows, length = (side, self.slab) if along_k else (self.slab, side)
+        pad = CHUNK if half else PADS[self.kind][0 if along_k else 1]
+        return Tile(rows, length, (length // 2 if half else length) + pad, half)
 
     @property
     def stage(self) -> int:
-        """Numbers of a slab of both."""
+        """Words of a slab of both."""
         return self.a.size + self.b.size
 
     def lines(self) -> list[str]:
@@ -163,7 +180,7 @@ class TensorProduct:
             "group, four = lane // 4, lane % 4",
             f"down, right = warp // {self.warps[1]} * {SIDE}, warp % {self.warps[1]} * {SIDE}",
             f"count, depth = {count}, {depth}",
-            f"slabs = (depth + {SLAB - 1}) // {SLAB}",
+            f"slabs = (depth + {self.slab - 1}) // {self.slab}",
             f"across = (pitch + {self.wide - 1}) // {self.wide}",
             f"items = (count + {self.high - 1}) // {self.high} * across{' * parts' if self.parts else ''}",
         ]
@@ -185,12 +202,11 @@ class TensorProduct:
         ]
 
     def _registers(self) -> list[str]:
-        kind = {"tf32": "f32", "bf16": "u32"}[self.kind]
         return [
             f"tiles = cuda.shared.array({STAGES * self.stage}, f32)",
             f"sums = cuda.local.array(({HIGH * WIDE}, 4), f32)",
-            f"ours = cuda.local.array(({HIGH}, 4), {kind})",
-            f"theirs = cuda.local.array(({WIDE}, 2), {kind})",
+            f"ours = cuda.local.array(({HIGH}, 4), f32)",
+            f"theirs = cuda.local.array(({WIDE}, 2), f32)",
             *(["two = cuda.local.array(2, f32)"] if self.kind == "bf16" else []),
         ]
 
@@ -208,7 +224,7 @@ class TensorProduct:
         sums = ", ".join(f"sums[t, {e}]" for e in range(4))
         factors = ", ".join([*(f"ours[i, {e}]" for e in range(4)), "theirs[j, 0]", "theirs[j, 1]"])
         return [
-            f"for deep in range(0, {SLAB}, {deep}):",
+            f"for deep in range(0, {self.slab}, {deep}):",
             *indented(self._ours()),
             *indented(self._theirs(f"stage + {self.a.size}")),
             f"    for i in range({HIGH}):",
@@ -221,6 +237,13 @@ class TensorProduct:
         """The registers of a: 16 rows of each of two products."""
         tile = self.a
         loop = f"for i in range({HIGH}):"
+        if tile.half:
+            row, column = f"(down + i * 16 + lane % 16) * {tile.pitch}", "deep // 2 + lane // 16 * 4"
+            if self.weight:
+                row = f"(deep + lane % 8 + lane // 16 * 8) * {tile.pitch}"
+                column = "(down + i * 16) // 2 + lane // 8 % 2 * 4"
+            read = f"{'turned_' if self.weight else ''}matrices(tiles, stage + {row} + {column})"
+            return [loop, f"    found = {read}", *(f"    ours[i, {e}] = found[{e}]" for e in range(4))]
         if self.kind == "tf32" and not self.weight:
             row = "down + i * 16 + lane % 16"
             read = f"found = matrices(tiles, stage + ({row}) * {tile.pitch} + deep + lane // 16 * 4)"
@@ -234,6 +257,15 @@ class TensorProduct:
     def _theirs(self, base: str) -> list[str]:
         """The registers of b: 8 columns of each of four products."""
         tile = self.b
+        if tile.half:
+            row = f"(deep + lane % 8 + lane // 8 % 2 * 8) * {tile.pitch}"
+            column = "(right + j * 16) // 2 + lane // 16 * 4"
+            if self.turned:
+                row = f"(right + j * 16 + lane % 8 + lane // 16 * 8) * {tile.pitch}"
+                column = "deep // 2 + lane // 8 % 2 * 4"
+            read = f"{'' if self.turned else 'turned_'}matrices(tiles, {base} + {row} + {column})"
+            taken = (f"    theirs[j * 2 + {e // 2}, {e % 2}] = found[{e}]" for e in range(4))
+            return [f"for j in range({WIDE // 2}):", f"    found = {read}", *taken]
         if self.kind == "tf32" and self.turned:
             row = "right + j * 16 + lane % 8 + lane // 16 * 8"
             read = f"found = matrices(tiles, {base} + ({row}) * {tile.pitch} + deep + lane // 8 % 2 * 4)"

@@ -135,11 +135,11 @@ class _Reduction:
         if not self.terms.squares:
             return []
         names = [self.summed[of].term for of in self.terms.squares.values()]
-        assert all(isinstance(n, Name) for n in names), "squares are of numbers that lie in memory"
+        assert isinstance(names[0], Name), "squares are of numbers that lie in memory"
         return [
             *each(f"shift[e] = {self.terms.dtype}(0.0)"),
             "if start + line < stop:",
-            f"    load_4(shift, {names[0]}, (start + line) * pitch + first)",
+            f"    {self.formula.operands[names[0].name].load(FOUR)}(shift, {names[0]}, (start + line) * pitch + first)",
         ]
 
     def _stored(self, row: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Windows on CUDA: pools and their gradients. A thread gathers what four channels of a place are made of."""
 
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.cuda_formula import CudaFormula, each, local
+from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
 from netlang.primitives.cuda_text import elementwise, pitch
 from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import indented
@@ -33,7 +33,8 @@ def window_draft(
     dtype = result.type.dtype
     seen = ["seen"] + ["mine"] * (data and primitive.how == "max")
     own = [*local(seen, dtype), *local(["is_first"] if len(seen) > 1 else [], "i64")]
-    fours = _data(primitive.how, dtype) if data else _out(primitive.how, dtype)
+    loads = inputs[0].load(FOUR), inputs[-1].load(FOUR)
+    fours = _data(primitive.how, dtype, *loads) if data else _out(primitive.how, dtype, loads[0])
     return elementwise(
         f"window_{primitive.how}_{primitive.role}", {"y": result}, formula, target, batch,
         inputs={f"x{k}": o for k, o in enumerate(inputs)}, sizes=sizes, own=own, fours=fours, image=True,
@@ -48,8 +49,8 @@ _PIXEL = "((image * height + {}) * width + {}) * pitch + first"
 _OF_WINDOW = "((image * high + i) * wide + j) * pitch + first"
 
 
-def _out(how: str, dtype: str) -> list[str]:
-    """Each window's largest or average."""
+def _out(how: str, dtype: str, load: str) -> list[str]:
+    """Each window's largest or average. load: how pixels are read"""
     if how == "max":
         start, end = "-math.inf", []
         join = "found[e] = seen[e] if seen[e] >= found[e] or seen[e] != seen[e] else found[e]"
@@ -63,34 +64,34 @@ def _out(how: str, dtype: str) -> list[str]:
         *each(f"found[e] = {dtype}({start})"),
         "for h in range(h0, h1):",
         "    for w in range(w0, w1):",
-        f"        load_4(seen, x0, {_PIXEL.format('h', 'w')})",
+        f"        {load}(seen, x0, {_PIXEL.format('h', 'w')})",
         *indented(each(join), 2),
         *end,
     ]
 
 
-def _data(how: str, dtype: str) -> list[str]:
-    """Each pixel gathers from the windows that hold it."""
+def _data(how: str, dtype: str, load: str, of_window: str) -> list[str]:
+    """Each pixel gathers from the windows that hold it. load, of_window: how pixels and gradients are read"""
     if how == "max":
         larger = "if seen[e] > mine[e] or (seen[e] == mine[e] and h * width + w < place):"
         gathered = [
             *each("is_first[e] = 1"),  # of the largest pixels of the window the first takes all
             "for h in range(h0, h1):",
             "    for w in range(w0, w1):",
-            f"        load_4(seen, x0, {_PIXEL.format('h', 'w')})",
+            f"        {load}(seen, x0, {_PIXEL.format('h', 'w')})",
             *indented(each(larger, "    is_first[e] = 0"), 2),
-            f"load_4(seen, x1, {_OF_WINDOW})",
+            f"{of_window}(seen, x1, {_OF_WINDOW})",
             *each("if is_first[e] == 1:", "    found[e] += seen[e]"),
         ]
     else:
         gathered = [
-            f"load_4(seen, x0, {_OF_WINDOW})",
+            f"{of_window}(seen, x0, {_OF_WINDOW})",
             *each(f"found[e] += seen[e] / {dtype}((h1 - h0) * (w1 - w0))"),
         ]
     return [
         "row = place // width",
         "column = place - row * width",
-        *([f"load_4(mine, x0, {_PIXEL.format('row', 'column')})"] if how == "max" else []),
+        *([f"{load}(mine, x0, {_PIXEL.format('row', 'column')})"] if how == "max" else []),
         *each(f"found[e] = {dtype}(0.0)"),
         "i_from, i_to = max((row + top - kernel_h) // stride_h + 1, 0), min((row + top) // stride_h + 1, high)",
         "j_from, j_to = max((column + left - kernel_w) // stride_w + 1, 0), min((column + left) // stride_w + 1, wide)",
