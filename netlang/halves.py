@@ -18,6 +18,7 @@ from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
+from netlang.types import Tensor
 
 COPY = ":bf16"  # behind the name of a weight; no tensor of a file is called so
 
@@ -45,13 +46,18 @@ def with_copies(graph: Graph) -> Graph:
     copied = Graph(dict(graph.outputs))
     for node in graph:
         weights = _weights(node)
-        if weights and node.inputs[0] in kept and all(c % LANES == 0 for c in graph[weights].type.shape[-2:]):
+        if weights and node.inputs[0] in kept and _whole(graph[weights].type):
             source = graph[weights]
             if weights + COPY not in copied:
                 copied.add(replace(source, id=weights + COPY, made_by=Map(Name("i0")), inputs=(weights,)))
             node = replace(node, inputs=(node.inputs[0], weights + COPY, *node.inputs[2:]))
         copied.add(node)
     return copied
+
+
+def _whole(weights: Tensor) -> bool:
+    """Whether their channels, in and out, fill whole vectors."""
+    return all(channels % LANES == 0 for channels in weights.arrayed(0)[-2:])
 
 
 def _weights(node: Node) -> NodeId:

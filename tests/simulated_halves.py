@@ -41,6 +41,7 @@ CASES = [  # what is computed, of which types; which of them, and of the result 
     (CONV, [(N, 5, 6, 16), (3, 2, 16, 48)], "ab-", CUT),
     (replace(CONV, role="data"), [(N, 3, 5, 32), (3, 2, 16, 32)], "ab-", CUT),
     (replace(CONV, role="weight"), [(N, 5, 6, 16), (N, 3, 5, 32)], "ab-", CUT),
+    (replace(CONV, role="weight"), [(N, 5, 6, 16), (N, 3, 5, 5)], "a--", WHOLE),
     (replace(CONV, role="weight"), [(N, 5, 6, 3), (N, 3, 5, 16)], "-b-", BLOCK),
     (Region(POINT, (i0, i1), where(i2 > 0, y, 0)), [(N, 3, 4, 48), (1, 1, 48, 80), (N, 3, 4, 80)], "a-cy", BLOCK),
     (replace(POINT, role="data"), [(N, 3, 4, 48), (1, 1, 5, 48)], "a--", WHOLE),

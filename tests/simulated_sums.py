@@ -9,12 +9,13 @@ from simulated import BATCH, RUN, TARGETS, launched, say, stored
 
 from netlang.border import unpack
 from netlang.formula import Name, evaluate, maximum
+from netlang.primitives import cuda_joined
 from netlang.primitives.contraction import tensor_cores
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.launch import Operand, Summed, draft
 from netlang.primitives.reference import reference
 from netlang.primitives.region.op import Region
-from netlang.primitives.sum import cuda as sums_on_cuda
 from netlang.primitives.sum.op import Sum
 from netlang.simd import fragments
 from netlang.types import Tensor
@@ -34,6 +35,7 @@ CASES = [  # what makes the numbers, of which types; what is summed beside, and 
     (Sum(i0, "batch"), [(N, 9, 8, 18), (N, 9, 8, 18)], [(i0, True), (i0 * i1, False)], "fma", CUT),
     (Sum(i0 * i0, "batch"), [(N, 5)], [(i0 + 1, False)], "fma", WHOLE),
     (Sum(i0 + 1, "all"), [(N, 4, 5, 5)], [], "fma", CUT),
+    (Depthwise("weight", (3, 2), (2, 1), (1, 0, 1, 1), (1, 2), (9, 8)), [(N, 9, 8, 18), (N, 5, 7, 18)], [], "fma", CUT),
 ]  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def wanted(primitive, types, values, sums):
     wide = [v.astype(np.float64) for v in values]
     env = {f"i{k}": v for k, v in enumerate(wide)}
     results = []
-    if isinstance(primitive, Region):
+    if not isinstance(primitive, Sum):
         result = primitive.infer(*types)
         results.append(reference(primitive, tuple(wide), result, RUN))
         env["y"] = results[0]
@@ -85,7 +87,7 @@ def fault(primitive, shapes, sums, target):
 
 def main():
     for primitive, shapes, sums, products, how in CASES:
-        tensor_cores.WARPS, tensor_cores.FEWEST, sums_on_cuda.FEWEST = how
+        tensor_cores.WARPS, tensor_cores.FEWEST, cuda_joined.FEWEST = how
         target = replace(TARGETS["f32"], products=products)
         if found := fault(primitive, shapes, sums, target):
             say(f"{primitive}: {found}")

@@ -11,6 +11,7 @@ a second launch joins the parts: nothing is added atomically, and the bits are t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from netlang.primitives.cuda_formula import FOUR, each, local
 from netlang.primitives.cuda_text import blocks, drafted, pitch
@@ -18,6 +19,8 @@ from netlang.primitives.launch import LANES, Draft, Operand, Summed
 from netlang.primitives.text import indented
 
 FILLED = 264  # blocks that keep an H100 or H200 busy: two for each of 132 multiprocessors
+QUADS = LANES // FOUR  # threads side by side that have the channels of a vector
+FEWEST = 8  # fours that a thread adds at least before there is one part more
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ class Terms:
         ]
 
 
+def parts_of(columns: int, fours: int) -> int:
+    """Into how many parts a sum is cut, of so many blocks, whose threads add so many fours: a matter of the shape."""
+    return max(1, min(-(-2 * FILLED // columns), fours // FEWEST))
+
+
 def terms_of(summed: Sequence[Summed], dtype: str, threads: int, how: str = "sum") -> Terms:
     """The terms of what a launch sums."""
     plain = {s.term: k for k, s in enumerate(summed) if not s.squares}
@@ -136,7 +144,7 @@ def merged(results: Sequence[Operand], terms: Terms, rows: tuple[str, str, Mappi
         "    cuda.syncthreads()",
         f"    first += cuda.gridDim.x * {FOUR}",
     ]
-    wide = FOUR if one else pitch(results[0].type)
+    wide = FOUR if one else pitch(results[0].type) * prod(results[0].type.arrayed(0)[:-1])
     grid = blocks(wide // FOUR), terms.threads
     return drafted("sum_merged", named, {}, {**sizes, "pitch": wide}, lines, grid, (0, scratch))
 

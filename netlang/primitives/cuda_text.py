@@ -161,21 +161,3 @@ def _four(results: Mapping[str, Operand], formula: CudaFormula, fours: Sequence[
 def moved(result: Tensor) -> CudaFormula:
     """The formula of a result that is stored as `v_y` is."""
     return CudaFormula((Name("y"),), {}, result, given=("y",))
-
-
-def joined(threads: int, left: int, join: str, dtype: str) -> list[str]:
-    """The `acc` of a block's threads, joined in `parts` until `left` are left: a tree, always the same.
-
-    join: the operation that joins `one` with `other`
-    """
-    return [
-        "parts[thread] = acc",
-        "cuda.syncthreads()",
-        f"half = {threads // 2}",
-        f"while half >= {left}:",
-        "    if thread < half:",
-        "        one, other = parts[thread], parts[thread + half]",
-        f"        parts[thread] = {join}",
-        "    cuda.syncthreads()",
-        "    half //= 2",
-    ]

@@ -3,7 +3,7 @@
     load_4(into, source, at) ; store_4(to, at, values)     four numbers at once, 16 bytes of float32: between memory, at
                                            a multiple of 4, and a thread's own array
     load_2, store_2                        two of them, at a multiple of 2
-    load_4_bf16, load_2_bf16, store_4_bf16, store_2_bf16       the same of bf16 in memory, two in the place of a float32;
+    load_4_bf16, load_2_bf16, store_4_bf16, store_2_bf16   the same of bf16 in memory, two in the place of a float32;
                                            at: in numbers. A thread's own are float32, rounded where they are stored
     load_1(source, at)                     one number, at no negative place
     exchanged(x, distance)                 the x of the thread whose number differs by this power of 2, of all 32

@@ -91,7 +91,9 @@ def _load_halves(count: int) -> Any:
     """Of bf16, whose bits are the upper half of a float32's."""
 
     def code(context, builder, signature, arguments):
-        words = builder.load(_halves(context, builder, signature.args[1], *arguments[1:], count), align=2 * count)
+        words = builder.load(
+            _halves(context, builder, signature.args[1], arguments[1], arguments[2], count), align=2 * count
+        )
         for k in range(count):
             word = builder.extract_element(words, ir.Constant(I32, k // 2))
             bits = (
@@ -111,7 +113,7 @@ def _store_halves(count: int) -> Any:
     """Rounded to bf16."""
 
     def code(context, builder, signature, arguments):
-        place = _halves(context, builder, signature.args[0], *arguments[:2], count)
+        place = _halves(context, builder, signature.args[0], arguments[0], arguments[1], count)
         words = ir.Constant(place.type.pointee, ir.Undefined)
         for k in range(0, count, 2):
             low, high = (builder.load(_own(context, builder, signature.args[2], arguments[2], k + e)) for e in (0, 1))

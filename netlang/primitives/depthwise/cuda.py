@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
-from netlang.primitives.contraction.meeting import meeting, meeting_sizes
+from netlang.primitives.contraction.meeting import meeting, meeting_sizes, position
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
-from netlang.primitives.cuda_formula import CudaFormula, each, local
-from netlang.primitives.cuda_text import blocks, drafted, elementwise, joined, pitch
+from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
+from netlang.primitives.cuda_joined import QUADS, Terms, merged, parts_of
+from netlang.primitives.cuda_text import blocks, drafted, elementwise, pitch
 from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.launch import AS_IT_IS, LANES, After, Draft, Operand, Target, drafts
-from netlang.primitives.text import indented
+from netlang.primitives.text import SIZES, indented
 
 
 @drafts("cuda", Depthwise)
@@ -23,7 +24,7 @@ def depthwise_draft(
 ) -> Draft:
     """The launch of a depthwise convolution whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
-        return _reduced(primitive, inputs, result, target)
+        return _reduced(primitive, inputs, result, target, batch)
     source, weight = inputs
     real = _axes(primitive, source, result)
     meet, inside = meeting(*real)
@@ -58,41 +59,51 @@ def _axes(primitive: Depthwise, source: Operand, result: Operand) -> tuple[Axis,
     return axes(of, image_size(source), image_size(result))
 
 
-def _reduced(primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
-    """The launch of a weight gradient: a block for a tap of 16 channels, each thread every so many pixels."""
+def _reduced(primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """The launch of a weight gradient: a block for a tap of 16 channels and a part of the pixels."""
     x, dy = inputs
-    dtype = result.type.dtype
     real = _axes(replace(primitive, role="out"), x, dy)
     meet, inside = meeting(*real)
-    summed = ["acc += x[((image * source_h + h) * source_w + w) * pitch + c] * dy[position * pitch + c]"]
-    step = target.threads // LANES
+    terms = Terms(1, result.type.dtype, target.threads)
+    summed = [
+        "load_4(seen, x, ((image * source_h + h) * source_w + w) * pitch + first)",
+        "load_4(other, dy, position * pitch + first)",
+        *each("acc0[e] += seen[e] * other[e]"),
+    ]
+    step, taps = target.threads // QUADS, primitive.kernel[0] * primitive.kernel[1]
     columns = pitch(result.type) // LANES
+    parts = parts_of(taps * columns, -(-batch * dy.type.positions // step))
     sizes = {
         **meeting_sizes(*real), "places": dy.type.positions, "width": image_size(dy)[1], "columns": columns,
-        "pitch": pitch(result.type),
+        "pitch": pitch(result.type), "parts": parts,
     }  # fmt: skip
     lines = [
-        f"parts = cuda.shared.array({target.threads}, {dtype})",
+        *local(("seen", "other"), result.type.dtype),
+        *terms.own(),
         "thread = cuda.threadIdx.x",
+        "taps, total = taps_h * taps_w, team[0] * places",
         "item = cuda.blockIdx.x",
-        "while item < taps_h * taps_w * columns:",
-        "    tap = item // columns",
+        "while item < taps * columns * parts:",
+        "    part = item // (taps * columns)",
+        "    column = item - part * taps * columns",
+        "    tap = column // columns",
         "    u = tap // taps_w",
         "    v = tap - u * taps_w",
-        f"    c = (item - tap * columns) * {LANES} + thread % {LANES}",
-        f"    acc = {dtype}(0.0)",
-        f"    for position in range(thread // {LANES}, team[0] * places, {step}):",
-        "        image = position // places",
-        "        place = position - image * places",
-        "        i = place // width",
-        "        j = place - i * width",
+        f"    first = (column - tap * columns) * {LANES} + thread % {QUADS} * {FOUR}",
+        *indented(terms.begin()),
+        f"    for position in range(total * part // parts + thread // {QUADS}, total * (part + 1) // parts, {step}):",
+        *indented(position("position"), 2),
         *indented([*meet, *([f"if {inside}:", *indented(summed)] if inside else summed)], 2),
-        *indented(joined(target.threads, LANES, "one + other", dtype)),
-        f"    if thread < {LANES}:",
-        f"        y[item * {LANES} + thread] = parts[thread]",
+        *indented(terms.tree(QUADS)),
+        f"    if thread < {QUADS}:",
+        "        if parts > 1:",
+        "            store_4(scratch, (part * taps + tap) * pitch + first, acc0)",
+        "        else:",
+        "            store_4(y, tap * pitch + first, acc0)",
         "    cuda.syncthreads()",
         "    item += cuda.gridDim.x",
     ]
-    taps = primitive.kernel[0] * primitive.kernel[1]
-    grid = blocks(taps * columns), target.threads
-    return drafted("depthwise_weight", {"y": result}, {"x": x, "dy": dy}, sizes, lines, grid)
+    scratch = SIZES[result.type.dtype] * parts * taps * columns * LANES
+    grid, inputs_ = (blocks(taps * columns * parts), target.threads), {"x": x, "dy": dy}
+    made = drafted("depthwise_weight", {"y": result}, inputs_, sizes, lines, grid, (0, scratch))
+    return replace(made, then=merged([result], terms, ("parts", "", sizes), scratch)) if parts > 1 else made

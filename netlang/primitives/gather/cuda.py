@@ -1,7 +1,8 @@
-"""Gathers on CUDA: a thread for an element of the result, which it copies."""
+"""Gathers on CUDA: a thread copies an element of the result, or four that come from one place."""
 
 from math import prod
 
+from netlang.primitives.cuda_formula import FOUR, each
 from netlang.primitives.cuda_text import elementwise, moved, pitch
 from netlang.primitives.gather.op import Concat, Reshape, Rows, Slice, Transpose
 from netlang.primitives.launch import Draft, Operand, Target, drafts
@@ -26,15 +27,19 @@ def reshape_draft(
 @drafts("cuda", Concat)
 def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The inputs' channels behind one another."""
-    body, sizes, start = [f"v_y = {result.type.dtype}(0.0)"], dict[str, int](), 0
+    wide = all(x.type.channels % FOUR == 0 for x in inputs)  # no four has channels of two
+    zero, c = f"{result.type.dtype}(0.0)", "first" if wide else "c"
+    lines, sizes, start = each(f"found[e] = {zero}") if wide else [f"v_y = {zero}"], dict[str, int](), 0
     for k, x in enumerate(inputs):
         sizes |= {f"pitch{k}": pitch(x.type), f"start{k}": start, f"stop{k}": start + x.type.channels}
-        at = f"position * pitch{k} + c" + (f" - start{k}" if k else "")
-        body += [f"{'elif' if k else 'if'} c < stop{k}:", f"    v_y = x{k}[{at}]"]
+        at = f"position * pitch{k} + {c}" + (f" - start{k}" if k else "")
+        copied = f"load_4(found, x{k}, {at})" if wide else f"v_y = x{k}[{at}]"
+        lines += [f"{'elif' if k else 'if'} {c} < stop{k}:", f"    {copied}"]
         start += x.type.channels
     return elementwise(
         f"concat_{len(inputs)}", {"y": result}, moved(result.type), target, batch,
-        inputs={f"x{k}": x for k, x in enumerate(inputs)}, sizes=sizes, body=body,
+        inputs={f"x{k}": x for k, x in enumerate(inputs)}, sizes=sizes,
+        body=[] if wide else lines, fours=lines if wide else [],
     )  # fmt: skip
 
 
@@ -42,6 +47,16 @@ def concat_draft(primitive: Concat, inputs: tuple[Operand, ...], result: Operand
 def slice_draft(primitive: Slice, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """Some of the channels."""
     sizes = {"start": primitive.start, "x_pitch": pitch(inputs[0].type)}
+    if primitive.start % FOUR == result.type.channels % FOUR == 0:
+        lines = [
+            *each(f"found[e] = {result.type.dtype}(0.0)"),
+            "if first < channels:",
+            "    load_4(found, x0, position * x_pitch + start + first)",
+        ]
+        x0 = {"x0": inputs[0]}
+        return elementwise(
+            "slice", {"y": result}, moved(result.type), target, batch, inputs=x0, sizes=sizes, fours=lines
+        )
     rule = ["c < channels", "x0[position * x_pitch + start + c]"]
     return _copied("slice", inputs, result, target, batch, sizes, rule)
 

@@ -9,16 +9,14 @@ from dataclasses import replace
 
 from netlang.formula import Name
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
-from netlang.primitives.cuda_joined import FILLED, joined_squares, merged, terms_of
+from netlang.primitives.cuda_joined import QUADS, joined_squares, merged, parts_of, terms_of
 from netlang.primitives.cuda_text import blocks, drafted, pitch, positions
 from netlang.primitives.launch import LANES, Draft, Operand, Summed, Target, drafts
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.text import SIZES, indented
 
-QUADS = LANES // FOUR  # threads side by side, of a line
 AT = "at = position * pitch + first"
-FEWEST = 8  # fours that a thread adds at least before there is one part more
 
 
 @drafts("cuda", Sum)
@@ -50,10 +48,10 @@ class _Reduction:
         rows = g.most_images(batch) * g.places
         parts, wide = 1, pitch(self.formula.result)
         if self.over == "batch":
-            parts = _parts(g.columns, -(-rows // (self.threads // QUADS)))
+            parts = parts_of(g.columns, -(-rows // (self.threads // QUADS)))
             items, lines = g.columns * parts, self._over_lines()
         elif self.over == "all":
-            wide, parts = FOUR, _parts(1, -(-rows * g.columns * QUADS // self.threads))
+            wide, parts = FOUR, parts_of(1, -(-rows * g.columns * QUADS // self.threads))
             items, lines = parts, self._over_all()
         elif self.over == "channel":
             neighbours = self._neighbours(wide)
@@ -198,8 +196,3 @@ class _Reduction:
             f"        acc0[0] = {self.terms.dtype}(0.0)",
             f"    store_4(y0, {row} * {LANES} + {lane} * {FOUR}, acc0)",
         ]
-
-
-def _parts(columns: int, fours: int) -> int:
-    """Into how many parts a sum is cut, of so many blocks, whose threads add so many fours: a matter of the shape."""
-    return max(1, min(-(-2 * FILLED // columns), fours // FEWEST))
