@@ -63,13 +63,7 @@ def _reduced(primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand,
     """The launch of a weight gradient: a block for a tap of 16 channels and a part of the pixels."""
     x, dy = inputs
     real = _axes(replace(primitive, role="out"), x, dy)
-    meet, inside = meeting(*real)
     terms = Terms(1, result.type.dtype, target.threads)
-    summed = [
-        "load_4(seen, x, ((image * source_h + h) * source_w + w) * pitch + first)",
-        "load_4(other, dy, position * pitch + first)",
-        *each("acc0[e] += seen[e] * other[e]"),
-    ]
     step, taps = target.threads // QUADS, primitive.kernel[0] * primitive.kernel[1]
     columns = pitch(result.type) // LANES
     parts = parts_of(taps * columns, -(-batch * dy.type.positions // step))
@@ -77,8 +71,24 @@ def _reduced(primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand,
         **meeting_sizes(*real), "places": dy.type.positions, "width": image_size(dy)[1], "columns": columns,
         "pitch": pitch(result.type), "parts": parts,
     }  # fmt: skip
-    lines = [
-        *local(("seen", "other"), result.type.dtype),
+    scratch = SIZES[result.type.dtype] * parts * taps * columns * LANES
+    grid, inputs_ = (blocks(taps * columns * parts), target.threads), {"x": x, "dy": dy}
+    made = drafted(
+        "depthwise_weight", {"y": result}, inputs_, sizes, _sums_of_taps(terms, real, step), grid, (0, scratch)
+    )
+    return replace(made, then=merged([result], terms, ("parts", "", sizes), scratch)) if parts > 1 else made
+
+
+def _sums_of_taps(terms: Terms, real: tuple[Axis, Axis], step: int) -> list[str]:
+    """The text of a weight gradient. step: positions that the threads of a block take at once"""
+    meet, inside = meeting(*real)
+    summed = [
+        "load_4(seen, x, ((image * source_h + h) * source_w + w) * pitch + first)",
+        "load_4(other, dy, position * pitch + first)",
+        *each("acc0[e] += seen[e] * other[e]"),
+    ]
+    return [
+        *local(("seen", "other"), terms.dtype),
         *terms.own(),
         "thread = cuda.threadIdx.x",
         "taps, total = taps_h * taps_w, team[0] * places",
@@ -103,7 +113,3 @@ def _reduced(primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand,
         "    cuda.syncthreads()",
         "    item += cuda.gridDim.x",
     ]
-    scratch = SIZES[result.type.dtype] * parts * taps * columns * LANES
-    grid, inputs_ = (blocks(taps * columns * parts), target.threads), {"x": x, "dy": dy}
-    made = drafted("depthwise_weight", {"y": result}, inputs_, sizes, lines, grid, (0, scratch))
-    return replace(made, then=merged([result], terms, ("parts", "", sizes), scratch)) if parts > 1 else made
