@@ -3,6 +3,7 @@
 `on_cpu.py` and `on_gpu.py` answer.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.graph import NodeId
-from netlang.plan import Launch, Plan
+from netlang.plan import NORM, Launch, Plan
 from netlang.primitives.launch import Draft, Target
 
 Array = NDArray[Any]
@@ -21,21 +22,31 @@ NUMPY = {"f32": np.float32, "f64": np.float64}
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What a run tells its kernels besides the batch. rate: the learning rate; step: counted from 1."""
+    """What a run tells its kernels besides the batch.
+
+    rate: the learning rate; step: counted from 1; within: how long a squared gradient may be
+    """
 
     step: int = 0
     seed: int = 0
     rate: float = 0.0
+    within: float = 0.0
+
+    def allows(self, loss: float, norm2: float) -> bool:
+        """Whether weights may change after a step with this loss, and this squared length of the gradient."""
+        return math.isfinite(loss) and norm2 <= self.within
 
 
 class Loaded(ABC):
     """One plan, ready to run on a device.
 
     prepared: the version of the weights that the segment "prepare" ran for
+    ahead: whether the update of the step that was set going will come whatever happens here
     """
 
     plan: Plan
     prepared: int = -1
+    ahead: bool = False
 
     @abstractmethod
     def view(self, buffer: NodeId) -> Array:
@@ -67,6 +78,21 @@ class Loaded(ABC):
         self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
     ) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""
+
+    def train(self, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None) -> None:
+        """Set a training step going, for a batch of n; `trained` ends it. long, each: as for `run`"""
+        self.run("step", n, clock, long=long, each=each)
+
+    def trained(self, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> tuple[float, float]:
+        """The loss and the squared length of the gradient; the weights are new where the clock allows it."""
+        loss, norm2 = self.measured()
+        if clock.allows(loss, norm2):
+            self.run("update", n, clock, each=each)
+        return loss, norm2
+
+    def measured(self) -> tuple[float, float]:
+        """The loss of the last step, and the squared length of its gradient."""
+        return float(self.view(self.plan.outputs["loss"])[0]), float(self.view(NORM)[0])
 
     @abstractmethod
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:

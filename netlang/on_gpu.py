@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 from netlang.backend.cuda import border, kernels, launches, machine, memory
 from netlang.backend.cuda.incoming import Incoming
 from netlang.backend.cuda.memory import DeviceArena
+from netlang.backend.cuda.permit import permit
 from netlang.backend.cuda.ptx import typed
 from netlang.backend.cuda.target import gpu_target, simulated, simulated_target
 from netlang.border import pack, unpack
 from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart, on_gpu
 from netlang.memory import Buffer, incoming, vectors
-from netlang.plan import SHARED, Launch, Plan, shared
+from netlang.plan import NORM, SHARED, Launch, Plan, shared
 from netlang.primitives.launch import LANES, Draft
 
 Array = NDArray[Any]
+TRAIN = "train"  # the queue of the segments "step" and "update"
 
 
 class Gpu(Device):
@@ -120,23 +122,34 @@ class OnGpu(Loaded):
             del sizes["values"]
         self.arena = memory.arena({**sizes, **values, SHARED: plan.scratch[1]}, device.dtype, guarded=guarded)
         self.stream = launches.stream()
-        self._control = self._new(np.int64, 4), self._new(device.dtype, 1)
+        self._control = self._new(np.int64, 5), self._new(device.dtype, 2)
         self._told: tuple[int, Clock] | None = None  # what lies there
-        places = {name: self._place(buffer) for name, buffer in plan.buffers.items()}
-        self.incoming = Incoming({node.id: places[incoming(node.id)] for node in plan.inputs}, self.stream)
-        self._queues = {
-            name: launches.Queue([self._bound(launch.draft, places) for launch in segment], self.stream)
-            for name, segment in plan.segments.items()
-        }
+        self._places = {name: self._place(buffer) for name, buffer in plan.buffers.items()}
+        self.incoming = Incoming({node.id: self._places[incoming(node.id)] for node in plan.inputs}, self.stream)
+        self._queues: dict[str, launches.Queue] = {}
+        for name in ("prepare", TRAIN if plan.segments["update"] else "step"):  # what is next; others when asked for
+            self._queue(name)
 
     def _new(self, dtype: Any, count: int) -> Any:
         from netlang.backend.cuda.imported import cuda
 
         return cuda.to_device(np.zeros(count, dtype))
 
-    def _bound(self, draft: Draft, places: Mapping[str, Any]) -> list[launches.Ready]:
-        scratch = self.arena.whole(SHARED)
-        return launches.bound(draft, places, self._control, scratch, self.stream)
+    def _queue(self, name: str) -> launches.Queue:
+        """The launches of a segment; or of a whole training step, which looks itself whether weights may change."""
+        if name not in self._queues:
+            found = self._step() if name == TRAIN else self._bound(name)
+            self._queues[name] = launches.Queue(found, self.stream)
+        return self._queues[name]
+
+    def _step(self) -> list[list[launches.Ready]]:
+        loss, norm2 = (self._places[buffer] for buffer in (self.plan.outputs["loss"], NORM))
+        look = permit(self._control, loss, norm2, self.stream)
+        return [*self._bound("step"), [look], *self._bound("update")]
+
+    def _bound(self, segment: str) -> list[list[launches.Ready]]:
+        where = self._places, self._control, self.arena.whole(SHARED), self.stream
+        return [launches.bound(launch.draft, *where) for launch in self.plan.segments[segment]]
 
     def _place(self, buffer: Buffer) -> Any:
         """The elements of a buffer on the device."""
@@ -181,7 +194,6 @@ class OnGpu(Loaded):
 
     def read_there(self, buffer: NodeId, n: int) -> Any:
         """The same as an array on the GPU."""
-        from netlang.backend.cuda import border
         from netlang.backend.cuda.imported import cuda
 
         at = self.plan.buffers[buffer]
@@ -196,17 +208,31 @@ class OnGpu(Loaded):
         """Put a segment for a batch of n on the stream; who reads a buffer waits for it."""
         self._tell(n, clock)
         if each is None:
-            self._queues[segment].run()
+            self._queue(segment).run()
             return
         for k, launch in enumerate(self.plan.segments[segment]):
-            self._queues[segment].run_alone([k])
+            self._queue(segment).run_alone([k])
             self.stream.synchronize()
             each(launch)
+
+    def train(self, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None) -> None:
+        """Put a whole step on the stream, and its update behind it, as one graph."""
+        self.ahead = each is None
+        if each is not None:
+            super().train(n, clock, long=long, each=each)
+            return
+        self._tell(n, clock)
+        self._queue(TRAIN).run()
+        self._told = None  # whether weights may change, the GPU has told itself
+
+    def trained(self, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> tuple[float, float]:
+        """The loss and the squared length of the gradient; the weights are new where the clock allows it."""
+        return self.measured() if each is None else super().trained(n, clock, each=each)
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
         self._tell(n, clock)
-        self._queues[segment].run_alone([self.plan.segments[segment].index(launch)])
+        self._queue(segment).run_alone([self.plan.segments[segment].index(launch)])
 
     def _tell(self, n: int, clock: Clock) -> None:
         """What kernels read besides buffers and sizes, on the device: so a recorded launch reads what is new."""
@@ -215,8 +241,8 @@ class OnGpu(Loaded):
             return
         self._told = n, clock
         team, rate = self._control
-        team.copy_to_device(np.array([n, 0, clock.step, clock.seed], np.int64), self.stream)
-        rate.copy_to_device(np.array([clock.rate], self.device.dtype), self.stream)
+        team.copy_to_device(np.array([n, 0, clock.step, clock.seed, 1], np.int64), self.stream)
+        rate.copy_to_device(np.array([clock.rate, clock.within], self.device.dtype), self.stream)
 
     def poison(self) -> None:
         """NaN in every value but the inputs: what is read before it was written will show."""

@@ -1,21 +1,17 @@
 """Programs: compiled nets with their weights, which run and train."""
 
-import functools
 import math
-import os
-import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netlang import faults
+from netlang.alone import OneCaller, alone
 from netlang.backend import choices
-from netlang.backend.executor import BusyError
 from netlang.diagnostics import either
 from netlang.fit import device, precision_for
 from netlang.given import Given, Shared, given_of, steps_behind
@@ -24,7 +20,6 @@ from netlang.layer import Kept, Weight
 from netlang.loaded import NUMPY, Clock, Loaded, on_gpu
 from netlang.net import Net
 from netlang.pipeline import Stages, compile_plan, optimizer_of
-from netlang.plan import NORM
 from netlang.primitives.launch import Draft
 from netlang.ragged import cut
 from netlang.report import summary
@@ -35,9 +30,8 @@ Array = NDArray[Any]
 Batch = Array | Mapping[str, Array]  # of the one input or output, or by the names of several
 Supervised = tuple[Batch, Batch] | tuple[Batch, Batch, Batch | None]  # x, target, and their lengths
 Purpose = tuple[str, Shared]
-P = ParamSpec("P")
-R = TypeVar("R")
 FAR = 1e12  # what rate times gradient may move a weight by before one looks whether it can still be computed with
+LARGEST = float(np.finfo(np.float32).max)
 LOST = 1e18  # a weight whose square float32 cannot hold
 DEVICES = ("cpu", "cuda")
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
@@ -75,27 +69,13 @@ class Fed:
     arrive: Callable[[], None]
 
 
-def alone(method: Callable[Concatenate["Program", P], R]) -> Callable[Concatenate["Program", P], R]:
-    """For methods that write inputs, run and read answers: two of them at once would mix up their examples."""
-
-    @functools.wraps(method)
-    def called(program: "Program", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not program.caller.acquire(blocking=False):
-            raise BusyError("this program is running in another thread; compile one for each thread, or use a lock")
-        try:
-            return method(program, *args, **kwargs)
-        finally:
-            program.caller.release()
-
-    return called
-
-
-class Program:
+class Program(OneCaller):
     """A compiled net with its weights.
 
     rate: the learning rate of the next step; steps: optimizer steps done
     norm: the length of the gradient of the last step, over all weights
     choices: of convolutions, as they were measured
+    whole_steps: whether a step that runs comes to its end, whoever breaks it off
     weights, state: the weights, and what the optimizer remembers, by name
 
     One caller at a time: a second one meanwhile gets BusyError. Plans for evaluation, training and
@@ -111,10 +91,10 @@ class Program:
         self.batch = options.batch
         self.steps = 0
         self.norm = math.nan
-        self.caller = threading.Lock()
-        _PROGRAMS.add(self)
+        super().__init__()
         self.device = device(options.device, options.dtype, options.threads, self.precision)
         self.target = self.device.target
+        self.whole_steps = options.device == "cuda"
         measured = options.choices is None and options.device == "cpu"
         self.choices = dict(choices.read(options.dtype, self.target.threads) if measured else options.choices or {})
         self._version = 0
@@ -216,8 +196,8 @@ class Program:
     def train(self, batches: Iterable[Supervised]) -> Iterator[float]:
         """A step on each batch (x, target, lengths), as `step` takes them: the loss of each, before it.
 
-        While a step runs on a GPU the next batch is asked for and on its way there. What goes wrong meanwhile, in the
-        iterator too, leaves the weights as they were before the step.
+        While a step runs on a GPU the next batch is asked for and on its way there. What the iterator raises meanwhile
+        leaves the weights, and `steps`, as they were before the step, or on a GPU as they are after it.
         """
         if not self.options.training:
             raise ValueError("this program was compiled without training=True")
@@ -240,21 +220,28 @@ class Program:
         """A step on a batch: its loss, and the next batch, on its way."""
         if not math.isfinite(self.rate):
             raise ValueError(f"the learning rate is {self.rate}: the weights would be lost")
-        loaded, n = fed.loaded, fed.given.n
-        clock = Clock(self.steps + 1, self.options.seed, self.rate)
+        loaded, n, each = fed.loaded, fed.given.n, self._checks(fed.loaded, fed.given.n)
+        clock = Clock(self.steps + 1, self.options.seed, self.rate, self._within)
         fed.arrive()
-        self._run(loaded, n, clock)
-        following = self._next(batches)
-        loss, norm = (float(loaded.view(name)[0]) for name in (loaded.plan.outputs["loss"], NORM))
-        factored = [[float(loaded.view(name)[0]) for name in names] for names in loaded.plan.factored.values()]
-        most = norm + sum(x * dy for x, dy, _ in factored)  # |x^T dy| <= |x| |dy|
-        if not (math.isfinite(loss) and math.isfinite(most)):
-            raise faults.first_bad(loaded, n, clock, self.net)
-        self._update(loaded, n, clock, most)
-        self.steps += 1
-        self.norm = math.sqrt(norm + sum(float(loaded.view(of)[0]) for _, _, of in loaded.plan.factored.values()))
-        self.changed()
+        long = self._prepare(loaded, n, clock)
+        loaded.train(n, clock, long=long, each=each)
+        try:
+            following = self._next(batches)
+            loss, norm2 = loaded.trained(n, clock, each=each)
+        except BaseException:
+            if loaded.ahead and clock.allows(*loaded.measured()):
+                self._stepped_to(clock)
+            raise
+        if not clock.allows(loss, norm2):
+            self._update_far(loaded, n, clock, (loss, norm2))
+        self._stepped_to(clock)
+        self.norm = math.sqrt(norm2)
         return loss, following
+
+    def _stepped_to(self, clock: Clock) -> None:
+        """The weights are those after the step."""
+        self.steps = clock.step
+        self.changed()
 
     @alone
     def gradient_norms(self) -> dict[str, float]:
@@ -268,15 +255,24 @@ class Program:
         norms |= {name: math.sqrt(loaded.view(of)[0]) for name, (_, _, of) in plan.factored.items()}
         return {name: norms[name] for name in self.weights if name in norms}
 
-    def _update(self, loaded: Loaded, n: int, clock: Clock, norm: float) -> None:
-        """New weights. Raises NetError where they would be lost; they are then as before."""
-        far = self.rate * self._factor * max(norm, 1.0) > FAR
-        before = self._store.saved() if far else None
+    def _update_far(self, loaded: Loaded, n: int, clock: Clock, measured: tuple[float, float]) -> None:
+        """New weights behind a step that was out of the ordinary.
+
+        Raises NetError where it was not finite, or where they would be lost; they are then as before.
+        """
+        if not all(map(math.isfinite, measured)):
+            raise faults.first_bad(loaded, n, clock, self.net)
+        before = self._store.saved()
         loaded.run("update", n, clock, each=self._checks(loaded, n))
-        if before is None or self._kept():
-            return
-        self._store.restore(before)
-        raise faults.lost(self.net, self.rate)
+        if not self._kept():
+            self._store.restore(before)
+            raise faults.lost(self.net, self.rate)
+
+    @property
+    def _within(self) -> float:
+        """The squared length of a gradient up to which nobody has to look at the new weights; a float32."""
+        most = FAR / (self.rate * self._factor) if self.rate > 0 else math.inf
+        return float(np.float32(min(most, LARGEST))) if most >= 1 else -1.0
 
     def _kept(self) -> bool:
         """Whether the weights, and what the optimizer remembers, can still be computed with."""
@@ -315,15 +311,19 @@ class Program:
 
     def _run(self, loaded: Loaded, n: int, clock: Clock) -> None:
         """The segments "prepare", where the weights have changed, and "step"."""
-        each = self._checks(loaded, n)
+        long = self._prepare(loaded, n, clock)
+        loaded.run("step", n, clock, long=long, each=self._checks(loaded, n))
+
+    def _prepare(self, loaded: Loaded, n: int, clock: Clock) -> bool:
+        """The segment "prepare", where the weights have changed. Whether the step will take long."""
         long = self._macs * n > LONG
         if self.options.check_memory:
             loaded.poison()
             loaded.prepared = -1
         if loaded.prepared != self._version:
-            loaded.run("prepare", n, clock, long=long, each=each)
+            loaded.run("prepare", n, clock, long=long, each=self._checks(loaded, n))
             loaded.prepared = self._version
-        loaded.run("step", n, clock, long=long, each=each)
+        return long
 
     def _checks(self, loaded: Loaded, n: int) -> Any:
         """What is looked at after each launch, or None."""
@@ -380,15 +380,3 @@ class Program:
     def close(self) -> None:
         """Let the threads go; the program cannot run after."""
         self.device.close()
-
-
-_PROGRAMS: "weakref.WeakSet[Program]" = weakref.WeakSet()
-
-
-def _forked() -> None:
-    """In the child of a fork: whoever was running a program stayed with the parent."""
-    for program in list(_PROGRAMS):
-        program.caller = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forked)

@@ -35,7 +35,7 @@ class LogisticProgram:
         draw = np.random.default_rng(seed).normal(0, 0.01, shape).astype(np.float32)
         self.weights = {"fc1.w": draw, "fc1.b": np.zeros(shape[1], np.float32)}
         self.state = {name: np.zeros_like(w) for name, w in self.weights.items()}
-        self.norm = 0.0
+        self.norm, self.whole_steps = 0.0, False
         self.choices: dict[str, str] = {}
         self.before_step: Any = None  # called with the number of the step: a test's chance to disturb
 

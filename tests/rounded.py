@@ -51,7 +51,7 @@ def products_in(kind: str) -> None:
 class Interpreted:
     """A program that is interpreted (`netlang/train/face.py`)."""
 
-    norm = 0.0
+    norm, whole_steps = 0.0, False
 
     def __init__(self, net: Any, batch: int, seed: int) -> None:
         self.batch, self.seed, self.steps, self.choices = batch, seed, 0, dict[str, str]()

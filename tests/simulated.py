@@ -62,7 +62,7 @@ def say(line):
 def launched(made, buffers, run, blocks=2, scratch=None):
     """Launch a kernel, with fewer blocks than it is made for, as each takes several items; then what follows it."""
     dtype = next(iter(buffers.values())).dtype
-    team = cuda.to_device(np.array([run.examples, run.first, run.step, run.seed]))
+    team = cuda.to_device(np.array([run.examples, run.first, run.step, run.seed, 1]))
     arguments = [team, cuda.to_device(np.array([run.rate], dtype))]
     arguments += [buffers[a.buffer] if isinstance(a, Address) else a for a in made.args]
     if made.scratch[1] and scratch is None:

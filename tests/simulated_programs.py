@@ -185,8 +185,35 @@ def refused():
         say(error)
 
 
+def looked():
+    """What becomes of a step is found on the GPU: the same as where the host looks after each launch."""
+    net = netlang.from_text("input 5\nFC-3, soft-max\ntrain: optimizer=adam lr=0.1")
+    alone, ahead = on_gpu(net, check_nan=True), on_gpu(net)
+    x, y, _ = examples(net)
+    for data, rate in ((x, 0.1), (np.where(x > 1, np.nan, x), 0.1), (x, 1e13), (x, 1e30), (1e30 * x, 0.1), (x, 0.2)):
+        said = []
+        for gpu in (alone, ahead):
+            gpu.rate = rate
+            try:
+                said.append(f"{gpu.step(data, y):.4f}")
+            except netlang.NetError as error:
+                said.append(error.diagnostics[0].code)
+        same = all(np.array_equal(a, b) for a, b in zip(*(stored(gpu).values() for gpu in (alone, ahead)), strict=True))
+        say(f"{said[0] == said[1]} {same} {alone.steps} {ahead.steps}")
+
+    def broken():
+        yield x, y
+        raise ValueError("no more")
+
+    before = stored(ahead)
+    try:
+        list(ahead.train(broken()))
+    except ValueError as error:
+        say(f"{error}: {ahead.steps} {all(np.array_equal(v, before[n]) for n, v in stored(ahead).items())}")
+
+
 if __name__ == "__main__":
-    many = {"losses": every_loss, "arrays": arrays, "refused": refused, "gradients": gradients}
+    many = {"losses": every_loss, "arrays": arrays, "refused": refused, "gradients": gradients, "looked": looked}
     for what in sys.argv[1:]:
         say(what)
         if what in many:

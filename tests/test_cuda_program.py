@@ -54,3 +54,14 @@ def test_what_goes_wrong_is_told_and_leaves_the_weights():
         "behind the end",
         "this program was closed",
     ]
+
+
+def test_whether_weights_may_change_is_found_on_the_gpu_as_the_host_would_find_it():
+    """Behind a step there stand an ordinary one, NaN, one that goes far, one that goes too far, infinity, another."""
+    counts = (1, 1, 2, 2, 2, 3)
+
+    assert simulated("looked") == [
+        "looked",
+        *(f"True True {count} {count}" for count in counts),
+        "no more: 4 False",  # what was under way came to its end
+    ]

@@ -2,7 +2,8 @@
 
     def kernel(team, rate, y, x0, ..., places, pitch, ...):
 
-team: int64[4], {examples, first example, step, seed}; rate: one number, the learning rate; then an array of numbers
+team: int64[5], {examples, first example, step, seed, whether weights may change}; rate: two numbers, the learning rate
+and how long a squared gradient may be (`backend/cuda/permit.py`); then an array of numbers
 for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`); then the sizes, int64; then an array for the
 shared scratch, if there is any. As on the CPU only what shapes the inner loop is a constant of the text: a net of many
 sizes has few kernels. Any number of blocks gives the same bits.
@@ -105,13 +106,14 @@ def elementwise(
     own: Sequence[str] = (),
     fours: Sequence[str] = (),
     image: bool = False,
+    head: Sequence[str] = (),
 ) -> Draft:
     """A launch whose threads take four neighbours of the result after another, or with a `body` one element.
 
     results: those that get the formula's terms, in order; inputs: what `body` or `fours` reads
     body: lines that make what the formula is given, `v_y` of one element; fours: `found` of four, with arrays of
         the thread's `own`
-    image: whether they read `image` and `place`
+    image: whether they read `image` and `place`; head: lines before all others
     """
     g = formula.geometry
     where = [] if not (body or fours) and formula.flat else ["position = at // pitch"]
@@ -119,6 +121,7 @@ def elementwise(
     where += ["image = position // places", "place = position - image * places"] if image else []
     step, held, made = _one(results, formula, body) if body else _four(results, formula, fours)
     lines = [
+        *head,
         *formula.prologue(),
         *own,
         *held,

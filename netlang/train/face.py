@@ -28,6 +28,7 @@ class Program(Protocol):
     steps: optimizer steps done; with `seed` it decides every random number of the next step
     state: what the optimizer remembers, by name
     choices: of convolutions, as they were measured
+    whole_steps: whether a step that runs comes to its end, whoever breaks it off
 
     A KeyboardInterrupt or NetError out of `train` leaves the weights as before the step or as after it.
     """
@@ -37,6 +38,7 @@ class Program(Protocol):
     norm: float
     steps: int
     choices: dict[str, str]
+    whole_steps: bool
 
     @property
     def weights(self) -> Store:

@@ -4,6 +4,7 @@ Once heard it is not heard again before the weights are saved, however often and
 `timeout` like to send it twice.
 """
 
+import math
 import signal
 import threading
 import time
@@ -24,9 +25,9 @@ class Interrupts:
         self._step_began: float | None = None
 
     @contextmanager
-    def step(self) -> Iterator[None]:
-        """Around one optimizer step; one that came meanwhile is raised by `check`."""
-        self._step_began = time.monotonic()
+    def step(self, *, whole: bool = False) -> Iterator[None]:
+        """Around one optimizer step; one that came meanwhile is raised by `check`. whole: it is not broken off"""
+        self._step_began = math.inf if whole else time.monotonic()
         try:
             yield
         finally:

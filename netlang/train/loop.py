@@ -182,7 +182,7 @@ class Training:
         for number in range(self.progress.batch, self._batches):
             done = epoch * self._batches + number
             program.rate = rate(settings, self._start, done, settings.epochs * self._batches)
-            with interrupts.step():
+            with interrupts.step(whole=program.whole_steps):
                 loss = next(losses)
                 self._check(loss, epoch)
                 count = min(settings.batch, n - number * settings.batch)

@@ -17,8 +17,11 @@ def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, targ
 
 @drafts("cuda", Update)
 def update_draft(primitive: Update, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The optimizer's step, in place: the first term is the new i0, the others the new i2, i3, ..."""
+    """The optimizer's step, in place: the first term is the new i0, the others the new i2, i3, ...
+
+    Nothing happens where the step was found wrong: so it can stand in line before anybody has looked.
+    """
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
     formula = CudaFormula(primitive.terms, operands, result.type)
     results = {f"y{k}": inputs[k] for k in (0, *range(2, len(inputs)))}
-    return elementwise("update", results, formula, target, batch)
+    return elementwise("update", results, formula, target, batch, head=["if team[4] == 0:", "    return"])
