@@ -106,14 +106,13 @@ def elementwise(
     own: Sequence[str] = (),
     fours: Sequence[str] = (),
     image: bool = False,
-    head: Sequence[str] = (),
 ) -> Draft:
     """A launch whose threads take four neighbours of the result after another, or with a `body` one element.
 
     results: those that get the formula's terms, in order; inputs: what `body` or `fours` reads
-    body: lines that make what the formula is given, `v_y` of one element; fours: `found` of four, with arrays of
-        the thread's `own`
-    image: whether they read `image` and `place`; head: lines before all others
+    body: lines that make what the formula is given, `v_y` of one element; fours: `found` of four; own: lines
+        before the loop
+    image: whether they read `image` and `place`
     """
     g = formula.geometry
     where = [] if not (body or fours) and formula.flat else ["position = at // pitch"]
@@ -121,7 +120,6 @@ def elementwise(
     where += ["image = position // places", "place = position - image * places"] if image else []
     step, held, made = _one(results, formula, body) if body else _four(results, formula, fours)
     lines = [
-        *head,
         *formula.prologue(),
         *own,
         *held,

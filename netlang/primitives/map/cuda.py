@@ -24,4 +24,4 @@ def update_draft(primitive: Update, inputs: tuple[Operand, ...], result: Operand
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
     formula = CudaFormula(primitive.terms, operands, result.type)
     results = {f"y{k}": inputs[k] for k in (0, *range(2, len(inputs)))}
-    return elementwise("update", results, formula, target, batch, head=["if team[4] == 0:", "    return"])
+    return elementwise("update", results, formula, target, batch, own=["if team[4] == 0:", "    return"])
