@@ -13,7 +13,7 @@ from netlang.halves import halves, with_copies
 from netlang.layer import Kept
 from netlang.memory import Buffer, Memory, own_gradients
 from netlang.primitives.factored.op import FactoredUpdate
-from netlang.primitives.launch import Address, Draft, Operand, Summed, Target, addressed, chain, draft
+from netlang.primitives.launch import Address, Also, Draft, Operand, Target, addressed, chain, draft
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
 from netlang.source import NOWHERE, Span
@@ -140,7 +140,7 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
     local = [replace(o, buffer=slots[o.buffer]) for o in operands]
     inputs, (result, *results) = local[: len(read)], local[len(read) :]
     sums = zip(together.further_of(group), results, strict=True)
-    primitive, further = together.first_of(group), [Summed(term, to, squares) for (term, squares), to in sums]
+    primitive, further = together.first_of(group), [Also(term, to, squares) for (term, squares), to in sums]
     key = primitive, *further, *local
     if key not in drafts:
         drafts[key] = draft(primitive, tuple(inputs), result, target, memory.batch, *further)

@@ -1,7 +1,7 @@
-"""Sums over the batch that are taken in one launch: those that read the same numbers; on CUDA, where these are made.
+"""What is computed in one launch: sums over the batch that read the same numbers; on CUDA, where these are made.
 
-before, on CUDA:  z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)
-after:            z, s, q = Region(x, w)            m = Map(s)
+before, on CUDA:  z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)    v = Map(q)
+after:            z, s, q = Region(x, w)            m, v = Map(s, q)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 from netlang.formula import Name, Term, substitute
 from netlang.graph import Graph, Node
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Squares, Sum
@@ -45,7 +46,29 @@ def together(graph: Graph, nodes: list[Node], root: Callable[[str], str], device
             group += [q for q in _squares(graph, group) if q.id not in taken]
         joined[node.id] = group
         taken.update(each.id for each in group[1:])
-    return [joined.get(node.id, [node]) for node in nodes if node.id not in taken]
+    groups = [joined.get(node.id, [node]) for node in nodes if node.id not in taken]
+    return _channelwise(groups, root) if device == "cuda" else groups
+
+
+def _channelwise(groups: list[Group], root: Callable[[str], str]) -> list[Group]:
+    """Maps of a number per channel, as statistics are, that read nothing but each other and what is there already."""
+    when = {node.id: k for k, group in enumerate(groups) for node in group}
+    taken = set[int]()
+    for k, group in enumerate(groups):
+        if k in taken or not _small(group[0]):
+            continue
+        for later in range(k + 1, len(groups)):
+            node = groups[later][0]
+            if later not in taken and _small(node) and node.type == group[0].type:
+                own = {each.id for each in group}
+                if all(i in own or when.get(root(i), -1) < k for i in node.inputs):
+                    group.append(node)
+                    taken.add(later)
+    return [group for k, group in enumerate(groups) if k not in taken]
+
+
+def _small(node: Node) -> bool:
+    return type(node.made_by) is Map and not node.type.batched and len(node.type.shape) == 1
 
 
 def _summed(node: Node) -> bool:
@@ -79,13 +102,17 @@ def _full(graph: Graph, node: Node) -> object:
 
 
 def read(group: Group) -> tuple[str, ...]:
-    """What a launch reads: of a product first its factors; squares with their sum do not read the mean."""
+    """What a launch reads: of a product first its factors; squares with their sum do not read the mean.
+
+    What one of its nodes makes no other reads from memory.
+    """
     first = group[0]
     if len(group) == 1:
         return first.inputs
     inputs = [n.inputs[:1] if with_sum(n, group) else n.inputs for n in group]
-    order = inputs if made(first) else reversed(inputs)
-    return tuple(i for i in dict.fromkeys(i for each in order for i in each) if i != first.id)
+    order = reversed(inputs) if _summed(first) else inputs
+    own = {node.id for node in group}
+    return tuple(i for i in dict.fromkeys(i for each in order for i in each) if i not in own)
 
 
 def with_sum(node: Node, group: Group) -> bool:
@@ -105,15 +132,18 @@ def first_of(group: Group) -> Any:
 
 
 def further_of(group: Group) -> list[tuple[Term, bool]]:
-    """What else a launch sums, and whether it is squares."""
+    """What else a launch makes, and whether it is squares."""
     return [(_term(node, group), with_sum(node, group)) for node in group[1:]]
 
 
 def _term(node: Node, group: Group) -> Term:
-    """What is summed, in the names of what the launch reads, and `y` for what it makes."""
-    inputs = read(group)
+    """What a node makes, in the names of what the launch reads; `y` is what a product makes."""
+    if node is group[0] and made(node):
+        return Name("y")
+    inputs, nodes = read(group), {each.id: each for each in group}
     names: Mapping[str, Term] = {
-        f"i{k}": Name(f"i{inputs.index(i)}") if i in inputs else Name("y") for k, i in enumerate(node.inputs)
+        f"i{k}": Name(f"i{inputs.index(i)}") if i in inputs else _term(nodes[i], group)
+        for k, i in enumerate(node.inputs[:1] if with_sum(node, group) else node.inputs)
     }
     term = Name("i0") if with_sum(node, group) else node.made_by.term
     return substitute(term, dict(names))

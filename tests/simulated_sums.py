@@ -13,7 +13,7 @@ from netlang.primitives import cuda_joined
 from netlang.primitives.contraction import tensor_cores
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.depthwise.op import Depthwise
-from netlang.primitives.launch import Operand, Summed, draft
+from netlang.primitives.launch import Also, Operand, draft
 from netlang.primitives.reference import reference
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -73,7 +73,7 @@ def fault(primitive, shapes, sums, target):
     results = [stored(f"out{k}", t) for k, t in enumerate(outs)]
     operands = [Operand(b.id, b.type, b.lanes) for b, _ in (*buffers, *results)]
     inputs, made = tuple(operands[: len(types)]), operands[len(types) :]
-    more = [Summed(term, to, squares) for (term, squares), to in zip(sums, made[1:], strict=True)]
+    more = [Also(term, to, squares) for (term, squares), to in zip(sums, made[1:], strict=True)]
     device = {b.id: cuda.to_device(m) for b, m in (*buffers, *results)}
     launched(draft(primitive, inputs, made[0], target, BATCH, *more), device, RUN)
     for (buffer, _), right in zip(results, wanted(primitive, types, values, sums), strict=True):

@@ -17,7 +17,7 @@ from netlang.cli import main
 from netlang.formula import Name, Random, where
 from netlang.pipeline import compile_plan
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.launch import Operand, Summed, draft, has_draft
+from netlang.primitives.launch import Also, Operand, draft, has_draft
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -123,7 +123,7 @@ def of_types(primitive, *shapes, products="fma", sums=(), halves=""):
     kept = halves.ljust(len(named), "-")
     operands = [Operand(f"x{k}", t, "c" if t.batched else "w", kept[k] == "x") for k, t in enumerate(named)]
     result, *to = operands[len(types) :]
-    further = [Summed(term, at, squares) for (term, squares), at in zip(sums, to, strict=True)]
+    further = [Also(term, at, squares) for (term, squares), at in zip(sums, to, strict=True)]
     return draft(primitive, tuple(operands[: len(types)]), result, gpu_target("f32", products), 256, *further)
 
 

@@ -15,7 +15,7 @@ from math import prod
 
 from netlang.primitives.cuda_formula import FOUR, each, local
 from netlang.primitives.cuda_text import blocks, drafted, pitch
-from netlang.primitives.launch import LANES, Draft, Operand, Summed
+from netlang.primitives.launch import LANES, Also, Draft, Operand
 from netlang.primitives.text import indented
 
 FILLED = 264  # blocks that keep an H100 or H200 busy: two for each of 132 multiprocessors
@@ -100,7 +100,7 @@ def parts_of(columns: int, fours: int) -> int:
     return max(1, min(-(-2 * FILLED // columns), fours // FEWEST))
 
 
-def terms_of(summed: Sequence[Summed], dtype: str, threads: int, how: str = "sum") -> Terms:
+def terms_of(summed: Sequence[Also], dtype: str, threads: int, how: str = "sum") -> Terms:
     """The terms of what a launch sums."""
     plain = {s.term: k for k, s in enumerate(summed) if not s.squares}
     return Terms(len(summed), dtype, threads, {k: plain[s.term] for k, s in enumerate(summed) if s.squares}, how)

@@ -138,11 +138,11 @@ AS_IT_IS = After()
 
 
 @dataclass(frozen=True, slots=True)
-class Summed:
-    """What else a launch sums over the batch, where it reads or makes the numbers.
+class Also:
+    """What else a launch makes: of a map further numbers; else sums over the batch of what it reads or makes.
 
     term: of the launch's inputs; behind an anchor also of "y", its result
-    to: the sums, a number per channel
+    to: where it goes
     squares: of the distances of the term from its mean, whose sum is also taken by the launch
     """
 
@@ -151,7 +151,7 @@ class Summed:
     squares: bool = False
 
 
-Further = After | Summed
+Further = After | Also
 DraftRule = Callable[..., Draft]
 _RULES: dict[tuple[str, type[Primitive]], DraftRule] = {}
 _RuleT = TypeVar("_RuleT", bound=DraftRule)
@@ -160,7 +160,7 @@ _RuleT = TypeVar("_RuleT", bound=DraftRule)
 def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT]:
     """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device.
 
-    That of an anchor of regions takes an `After` behind them; that of a sum further `Summed`, on CUDA a product's too.
+    That of an anchor of regions takes an `After` behind them; a sum's `Also`, on CUDA a product's and a map's too.
     """
 
     def declare(rule: _RuleT) -> _RuleT:

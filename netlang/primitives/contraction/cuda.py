@@ -29,7 +29,7 @@ from netlang.primitives.contraction.tensor_cores import TensorProduct, parts_for
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
 from netlang.primitives.cuda_joined import Terms, merged, terms_of
 from netlang.primitives.cuda_text import blocks, drafted, pitch
-from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Summed, Target, draft, drafts, followed
+from netlang.primitives.launch import AS_IT_IS, After, Also, Draft, Operand, Target, draft, drafts, followed
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.text import SIZES, indented
 
@@ -44,7 +44,7 @@ def contraction_draft(
     target: Target,
     batch: int,
     after: After = AS_IT_IS,
-    *sums: Summed,
+    *sums: Also,
 ) -> Draft:
     """The launch of a contraction whose result `y` passes through the formula `after` on its way out.
 
@@ -77,7 +77,7 @@ def contraction_draft(
     return followed(made, _summed_behind(result, after, sums, target, batch)) if sums else made
 
 
-def _summed_behind(result: Operand, after: After, sums: tuple[Summed, ...], target: Target, batch: int) -> Draft:
+def _summed_behind(result: Operand, after: After, sums: tuple[Also, ...], target: Target, batch: int) -> Draft:
     """The launch that reads a result again for its sums, where its own launch cannot take them."""
     used = (name for name in names(*(each.term for each in sums)) if name != "y")
     operands = {"y": result, **{name: after.operands[name] for name in used}}
@@ -116,7 +116,7 @@ class _OnTensorCores:
             self.primitive, formula, self.real, self.warps, self.products, self.parts > 1, whole, halves, terms
         )
 
-    def whole(self, after: After, sums: tuple[Summed, ...], threads: int) -> Draft:
+    def whole(self, after: After, sums: tuple[Also, ...], threads: int) -> Draft:
         """The product in one launch; behind it the one that joins its sums."""
         plain = (substitute(each.term, {"y": after.term}) for each in sums if not each.squares)
         formula = CudaFormula((after.term, *plain), after.operands, self.result.type, given=("y",))

@@ -164,9 +164,7 @@ class Slabs:
         fixed, each = list[str](), list[str]()
         if product.turned:  # w[u, v, c] of f, taps counted backwards: k runs along f, as it does in a
             there = [f"left + row_b + r * {step} < channels", "channel < a_whole" if self.single else "tap < taps"]
-            own = (
-                "channel - place_a + place_b" if product.a.half else "channel"
-            )  # of the same tap, as it has whole slabs
+            own = "channel - place_a + place_b" if product.a.half else "channel"  # in the same tap: a has whole slabs
             tap = own if self.single else f"(taps - 1 - tap) * channels * b_pitch + {own}"
             fixed, at = [f"of_tap = {tap}"], f"of_tap + (left + row_b + r * {step}) * b_pitch"
         else:

@@ -2,17 +2,20 @@
 
 from netlang.primitives.cuda_formula import CudaFormula
 from netlang.primitives.cuda_text import elementwise
-from netlang.primitives.launch import Draft, Operand, Target, drafts
+from netlang.primitives.launch import Also, Draft, Operand, Target, drafts
 from netlang.primitives.map.op import Map, Standardise, Update
 
 
 @drafts("cuda", Map)
 @drafts("cuda", Standardise)
-def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """Write y = term(i0, i1, ...)."""
+def map_draft(
+    primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *further: Also
+) -> Draft:
+    """Write y = term(i0, i1, ...), and what else is made of the same operands."""
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
-    formula = CudaFormula((primitive.term,), operands, result.type)
-    return elementwise("map", {"y": result}, formula, target, batch)
+    formula = CudaFormula((primitive.term, *(also.term for also in further)), operands, result.type)
+    results = {"y": result, **{f"y{k}": also.to for k, also in enumerate(further, 1)}}
+    return elementwise("map", results, formula, target, batch)
 
 
 @drafts("cuda", Update)

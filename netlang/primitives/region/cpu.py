@@ -1,13 +1,13 @@
 """Regions on the CPU: the anchor's kernel with the formula pasted where it writes."""
 
 from netlang.formula import Name
-from netlang.primitives.launch import After, Draft, Operand, Summed, Target, draft, drafts
+from netlang.primitives.launch import After, Also, Draft, Operand, Target, draft, drafts
 from netlang.primitives.region.op import Region
 
 
 @drafts("cpu", Region)
 def region_draft(
-    primitive: Region, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *sums: Summed
+    primitive: Region, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *sums: Also
 ) -> Draft:
     """The launch of a region whose anchor reads inputs as they are, and whose result passes through a formula.
 

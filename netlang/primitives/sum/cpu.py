@@ -1,6 +1,6 @@
 """Reductions on the CPU. Sums over examples are cut into parts fixed by the shape and added in their order."""
 
-from netlang.primitives.launch import LANES, Address, Draft, Operand, Summed, Target, drafts
+from netlang.primitives.launch import LANES, Address, Also, Draft, Operand, Target, drafts
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
@@ -17,7 +17,7 @@ def sum_draft(
     result: Operand,
     target: Target,
     batch: int,
-    *further: Summed,
+    *further: Also,
 ) -> Draft:
     """The sum, or the largest, of term(i0, i1, ...) over the named axes.
 

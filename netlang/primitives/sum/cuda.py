@@ -11,7 +11,7 @@ from netlang.formula import Name
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
 from netlang.primitives.cuda_joined import QUADS, joined_squares, merged, parts_of, terms_of
 from netlang.primitives.cuda_text import blocks, drafted, pitch, positions
-from netlang.primitives.launch import LANES, Draft, Operand, Summed, Target, drafts
+from netlang.primitives.launch import LANES, Also, Draft, Operand, Target, drafts
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.text import SIZES, indented
@@ -22,20 +22,20 @@ AT = "at = position * pitch + first"
 @drafts("cuda", Sum)
 @drafts("cuda", Squares)
 def sum_draft(
-    primitive: Sum, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *further: Summed
+    primitive: Sum, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *further: Also
 ) -> Draft:
     """The sum, or the largest, of term(i0, i1, ...) over the named axes.
 
     further: over the batch, what else is summed on the way, and where to
     """
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
-    return _Reduction(primitive, operands, (Summed(primitive.term, result), *further), target.threads).draft(batch)
+    return _Reduction(primitive, operands, (Also(primitive.term, result), *further), target.threads).draft(batch)
 
 
 class _Reduction:
     """The text, of one kernel for all that is summed."""
 
-    def __init__(self, primitive: Sum, operands: dict[str, Operand], summed: tuple[Summed, ...], threads: int) -> None:
+    def __init__(self, primitive: Sum, operands: dict[str, Operand], summed: tuple[Also, ...], threads: int) -> None:
         self.over, self.summed, self.threads = primitive.over, summed, threads
         full = broadcast(*(o.type for o in operands.values()))
         self.formula = CudaFormula(tuple(s.term for s in summed if not s.squares), operands, full)
