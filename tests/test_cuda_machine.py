@@ -95,6 +95,16 @@ def test_a_missing_compiler_is_told_too(monkeypatch):
     ]
 
 
+def test_a_missing_toolkit_is_told_too(monkeypatch):
+    """As where numba-cuda was installed without its compiler."""
+    monkeypatch.setattr(machine, "find_spec", lambda name: "there")
+    monkeypatch.setattr(machine, "_there", lambda library: library != "nvvm")
+
+    assert missing(lambda name: Driver()) == [
+        "the compiler (libnvvm) of CUDA's toolkit is not found: pip install 'netlang[cuda]'"
+    ]
+
+
 def test_numbers_are_asked_for_as_ctypes_passes_them():
     asked = []
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import netlang
 from netlang.backend.cpu import host_target
-from netlang.backend.cuda import ptx
+from netlang.backend.cuda import machine, ptx
 from netlang.backend.cuda.target import gpu_target
 from netlang.cli import main
 from netlang.diagnostics import NetError
@@ -336,7 +336,7 @@ def test_what_is_not_there_for_a_device_is_told(arguments, exit_code, message):
 
 
 def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
-    monkeypatch.setattr(ptx, "find_spec", lambda name: None)
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
 
-    with pytest.raises(Problem, match=r"pip install 'netlang\[cuda\]'"):
+    with pytest.raises(Problem, match=r"numba-cuda, which .* is not installed: pip install 'netlang\[cuda\]'"):
         ptx.ptx(ptx.Typed(KernelText("nothing", HEAD), ()))

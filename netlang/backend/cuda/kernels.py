@@ -52,7 +52,15 @@ class Compilation:
         return crew.Code(self, symbol, machine_code(text, "sm_{}{}".format(*self.capability))[0])
 
 
-def loaded(kernel: Typed) -> Any:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A kernel, and the library it is of, which has to stay."""
+
+    kernel: Any
+    library: Any
+
+
+def loaded(kernel: Typed) -> Loaded:
     """A kernel as `launch` takes it. Equal ones are compiled once."""
     return _SHELF.ready(Compilation(kernel, _capability()))
 
@@ -80,12 +88,12 @@ def flat(arguments: Iterable[Any]) -> list[int]:
     return words
 
 
-def launch(kernel: Any, grid: tuple[int, int], stream: Any, words: Sequence[int]) -> None:
+def launch(kernel: Loaded, grid: tuple[int, int], stream: Any, words: Sequence[int]) -> None:
     """Put a kernel on a stream. grid: blocks, and threads of a block; words: as `flat` gives them"""
     from cuda.core import LaunchConfig
     from cuda.core import launch as launched
 
-    launched(stream, LaunchConfig(grid=grid[0], block=grid[1]), kernel, *words)
+    launched(stream, LaunchConfig(grid=grid[0], block=grid[1]), kernel.kernel, *words)
 
 
 def _capability() -> tuple[int, int]:
@@ -105,11 +113,12 @@ def _environment(capability: tuple[int, int]) -> str:
     return folder.environment(told, _GENERATORS)
 
 
-def _load(symbol: str, code: bytes) -> Any:
+def _load(symbol: str, code: bytes) -> Loaded:
     """What the driver makes of machine code. Raises what it says of damaged code."""
     from cuda.core import ObjectCode
 
-    return ObjectCode.from_cubin(code).get_kernel(symbol)
+    library = ObjectCode.from_cubin(code)
+    return Loaded(library.get_kernel(symbol), library)
 
 
 def _job(compilation: Compilation) -> Compilation:

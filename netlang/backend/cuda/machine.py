@@ -22,6 +22,7 @@ _MULTIPROCESSORS, _CLOCK, _MEMORY_CLOCK, _BUS = 16, 13, 36, 37  # ..._MULTIPROCE
 # Multiply-adds that a multiprocessor begins in a cycle, by how products are made (NVIDIA's white papers on the A100 and
 # the H100, tables of their multiprocessors; sparsity left out).
 PER_CYCLE = {(8, 0): {"fma": 64, "tf32": 512, "bf16": 1024}, (9, 0): {"fma": 128, "tf32": 1024, "bf16": 2048}}
+TOOLKIT = {"nvvm": "the compiler (libnvvm)", "nvJitLink": "the assembler (libnvJitLink)"}
 INSTALL = "pip install 'netlang[cuda]'"
 
 
@@ -104,10 +105,27 @@ def shown(driver: int) -> str:
 def missing(load: Callable[[str], Any] = ctypes.CDLL) -> list[str]:
     """Everything that is missing to run on a GPU, a sentence each; nothing where all is there."""
     gpu = found(load)
-    lacking = [gpu] if isinstance(gpu, str) else []
-    if not simulated() and find_spec("numba_cuda") is None:
-        lacking.append(f"numba-cuda, which compiles the kernels, is not installed: {INSTALL}")
-    return lacking
+    return [*([gpu] if isinstance(gpu, str) else []), *missing_compiler()]
+
+
+def missing_compiler() -> list[str]:
+    """Everything that is missing to compile kernels, likewise; the simulator needs nothing."""
+    if simulated():
+        return []
+    if find_spec("numba_cuda") is None:
+        return [f"numba-cuda, which compiles the kernels, is not installed: {INSTALL}"]
+    return [f"{what} of CUDA's toolkit is not found: {INSTALL}" for name, what in TOOLKIT.items() if not _there(name)]
+
+
+def _there(library: str) -> bool:
+    """Whether a library of the toolkit is found where numba-cuda looks: wheels, conda, CUDA_HOME."""
+    from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
+
+    try:
+        load_nvidia_dynamic_lib(library)
+    except DynamicLibNotFoundError:
+        return False
+    return True
 
 
 def refuse_without_gpu() -> None:

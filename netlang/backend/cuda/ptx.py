@@ -1,10 +1,9 @@
 """Kernels compiled to PTX. No driver is needed, and nothing runs."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
-from netlang.backend.cuda.machine import INSTALL, LEAST_CAPABILITY
+from netlang.backend.cuda.machine import LEAST_CAPABILITY, missing_compiler
 from netlang.backend.cuda.target import simulated
 from netlang.files import Problem
 from netlang.primitives.launch import Address, Draft, KernelText
@@ -38,10 +37,10 @@ def ptx(kernel: Typed, capability: tuple[int, int] = LEAST_CAPABILITY) -> str:
 
 def refuse_without_compiler() -> None:
     """Raise Problem where PTX cannot be made."""
-    if find_spec("numba_cuda") is None:
-        raise Problem(f"PTX is made by numba-cuda, which is not installed: {INSTALL}")
     if simulated():
         raise Problem("PTX cannot be made where NUMBA_ENABLE_CUDASIM is set: Numba's simulator has no compiler")
+    if lacking := missing_compiler():
+        raise Problem(f"PTX cannot be made here: {lacking[0]}")
 
 
 def function_of(kernel: KernelText) -> Any:
