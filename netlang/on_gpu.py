@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend.cuda import border, kernels, launches, machine, memory
+from netlang.backend.cuda.control import Control
 from netlang.backend.cuda.incoming import Incoming
 from netlang.backend.cuda.memory import DeviceArena
-from netlang.backend.cuda.permit import permit
 from netlang.backend.cuda.ptx import typed
 from netlang.backend.cuda.target import gpu_target, simulated, simulated_target
 from netlang.border import pack, unpack
@@ -122,18 +122,13 @@ class OnGpu(Loaded):
             del sizes["values"]
         self.arena = memory.arena({**sizes, **values, SHARED: plan.scratch[1]}, device.dtype, guarded=guarded)
         self.stream = launches.stream()
-        self._control = self._new(np.int64, 5), self._new(device.dtype, 2)
+        self._control = Control(device.dtype, self.stream)
         self._told: tuple[int, Clock] | None = None  # what lies there
         self._places = {name: self._place(buffer) for name, buffer in plan.buffers.items()}
         self.incoming = Incoming({node.id: self._places[incoming(node.id)] for node in plan.inputs}, self.stream)
         self._queues: dict[str, launches.Queue] = {}
         for name in ("prepare", TRAIN if plan.segments["update"] else "step"):  # what is next; others when asked for
             self._queue(name)
-
-    def _new(self, dtype: Any, count: int) -> Any:
-        from netlang.backend.cuda.imported import cuda
-
-        return cuda.to_device(np.zeros(count, dtype))
 
     def _queue(self, name: str) -> launches.Queue:
         """The launches of a segment; or of a whole training step, which looks itself whether weights may change."""
@@ -144,11 +139,10 @@ class OnGpu(Loaded):
 
     def _step(self) -> list[list[launches.Ready]]:
         loss, norm2 = (self._places[buffer] for buffer in (self.plan.outputs["loss"], NORM))
-        look = permit(self._control, loss, norm2, self.stream)
-        return [*self._bound("step"), [look], *self._bound("update")]
+        return [*self._bound("step"), [self._control.look(loss, norm2)], *self._bound("update")]
 
     def _bound(self, segment: str) -> list[list[launches.Ready]]:
-        where = self._places, self._control, self.arena.whole(SHARED), self.stream
+        where = self._places, self._control.arrays, self.arena.whole(SHARED), self.stream
         return [launches.bound(launch.draft, *where) for launch in self.plan.segments[segment]]
 
     def _place(self, buffer: Buffer) -> Any:
@@ -163,7 +157,7 @@ class OnGpu(Loaded):
 
     def view(self, buffer: NodeId) -> Array:
         """A copy of the elements of a buffer, padding included, flat."""
-        return self._fetched(self._place(self.plan.buffers[buffer]))
+        return self._fetched(self._places[buffer])
 
     def _fetched(self, there: Any) -> Array:
         """A copy on the host, as soon as what stands on the stream is done; other streams are not waited for."""
@@ -173,8 +167,7 @@ class OnGpu(Loaded):
 
     def write(self, buffer: NodeId, value: Any) -> None:
         """Copy an array in the public shape into a buffer."""
-        at = self.plan.buffers[buffer]
-        place = self._place(at)
+        at, place = self.plan.buffers[buffer], self._places[buffer]
         if on_gpu(value):
             border.pack(place, value, at.type.channels, _pitch(at), self.stream)
             return
@@ -190,7 +183,7 @@ class OnGpu(Loaded):
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""
         at = self.plan.buffers[buffer]
-        return unpack(at, self._fetched(self._place(at)[: _elements(at, n)]), n)
+        return unpack(at, self._fetched(self._places[buffer][: _elements(at, n)]), n)
 
     def read_there(self, buffer: NodeId, n: int) -> Any:
         """The same as an array on the GPU."""
@@ -198,7 +191,7 @@ class OnGpu(Loaded):
 
         at = self.plan.buffers[buffer]
         made = cuda.device_array(at.type.arrayed(n), self.device.dtype)
-        border.unpack(self._place(at), made, at.type.channels, _pitch(at), self.stream)
+        border.unpack(self._places[buffer], made, at.type.channels, _pitch(at), self.stream)
         self.stream.synchronize()
         return made
 
@@ -227,7 +220,7 @@ class OnGpu(Loaded):
 
     def trained(self, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> tuple[float, float]:
         """The loss and the squared length of the gradient; the weights are new where the clock allows it."""
-        return self.measured() if each is None else super().trained(n, clock, each=each)
+        return self._control.measured() if each is None else super().trained(n, clock, each=each)
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
@@ -240,9 +233,7 @@ class OnGpu(Loaded):
         if self._told == (n, clock):
             return
         self._told = n, clock
-        team, rate = self._control
-        team.copy_to_device(np.array([n, 0, clock.step, clock.seed, 1], np.int64), self.stream)
-        rate.copy_to_device(np.array([clock.rate, clock.within], self.device.dtype), self.stream)
+        self._control.tell(n, clock.step, clock.seed, clock.rate, clock.within)
 
     def poison(self) -> None:
         """NaN in every value but the inputs: what is read before it was written will show."""

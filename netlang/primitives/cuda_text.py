@@ -2,8 +2,8 @@
 
     def kernel(team, rate, y, x0, ..., places, pitch, ...):
 
-team: int64[5], {examples, first example, step, seed, whether weights may change}; rate: two numbers, the learning rate
-and how long a squared gradient may be (`backend/cuda/permit.py`); then an array of numbers
+team: int64[5], {examples, first example, step, seed, whether weights may change}; rate: the learning rate, and what
+a step is judged by (`backend/cuda/control.py`); then an array of numbers
 for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`); then the sizes, int64; then an array for the
 shared scratch, if there is any. As on the CPU only what shapes the inner loop is a constant of the text: a net of many
 sizes has few kernels. Any number of blocks gives the same bits.
