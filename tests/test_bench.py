@@ -326,6 +326,15 @@ def test_on_a_gpu_pytorch_computes_in_the_precision_of_netlang(
     assert made.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
 
 
+def test_the_table_says_of_which_products_the_peak_is():
+    on_gpu = replace(COMPARISON, on="cuda")
+
+    assert "500 GFLOP/s of tf32, 60.0 GB/s" in compare.table(on_gpu)
+    assert "500 GFLOP/s of bf16" in compare.table(replace(on_gpu, precision="bf16"))
+    assert "500 GFLOP/s of float32" in compare.table(replace(on_gpu, precision="strict"))
+    assert "500 GFLOP/s of float32" in compare.table(replace(COMPARISON, precision="fast"))
+
+
 def test_precision_is_told_where_it_is_not_the_usual_one():
     strict = replace(COMPARISON, precision="strict")
 

@@ -221,7 +221,8 @@ def table(comparison: Comparison) -> str:
         if result.ratio is not None:
             lines.append(f"  ratio {result.ratio:.2f}: {result.best} / netlang")
     limits = comparison.limits
-    can = f", {limits.gflops:.0f} GFLOP/s of float32, {limits.gbs:.1f} GB/s of memory" if limits else ""
+    kind = PRODUCTS[comparison.precision] if comparison.on == "cuda" and comparison.precision != "strict" else "float32"
+    can = f", {limits.gflops:.0f} GFLOP/s of {kind}, {limits.gbs:.1f} GB/s of memory" if limits else ""
     lines.append(f"machine: {comparison.machine}{can}")
     return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
 

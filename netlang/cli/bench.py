@@ -69,7 +69,10 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     from netlang.syntax.read import divided
 
     if on == "cuda":  # its peer is PyTorch on the same GPU
-        asked = tuple(name for name in asked if name == "torch" and peers.available(on))
+        asked = tuple(name for name in asked if name == "torch")
+        if asked and peers.available() and not peers.available(on):
+            click.echo("note: torch here is not made for CUDA, or finds no GPU, and is left out", err=True)
+            asked = ()
     there = {"torch": peers.available, "onnxruntime": runtime.available, "jax": jaxed.available}
     for name in asked:
         if not there[name]():
