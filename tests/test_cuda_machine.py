@@ -1,6 +1,8 @@
 """What a machine lacks to run CUDA kernels, told by its driver's library; here a small stand-in for it."""
 
 import ctypes
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -134,3 +136,18 @@ def test_every_command_that_runs_a_net_tells_it_before_all_else(command, monkeyp
     told = CliRunner().invoke(main, [*command[:2], "--device", "cuda", *command[2:]])
 
     assert (told.exit_code, told.stderr) == (1, "error: CUDA cannot be used here: no GPU\n")
+
+
+@pytest.mark.parametrize("command", ["train", "bench"])
+def test_a_missing_gpu_is_told_before_numba_and_pytorch_are_loaded(command):
+    code = (
+        "import sys; from netlang.backend.cuda import machine; machine.LIBRARY = 'no such library'\n"
+        "from netlang.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: print(end.code, sorted({'numba', 'torch', 'cuda.core'} & set(sys.modules)))"
+    )
+    arguments = [sys.executable, "-c", code, command, NET, "--device", "cuda"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "1 []\n"
+    assert done.stderr.startswith("error: CUDA cannot be used here: there is no NVIDIA driver here")
