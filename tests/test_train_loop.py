@@ -13,7 +13,7 @@ from logistic import LogisticNet, LogisticProgram
 
 from netlang.checkpoint import load
 from netlang.files import Problem
-from netlang.train import data, loop, prepare, runs
+from netlang.train import data, interrupt, loop, prepare, runs
 from netlang.train.loop import Result, Training, rate
 from netlang.train.progress import Silence
 from netlang.train.score import score
@@ -148,6 +148,20 @@ def test_ctrl_c_ends_after_the_step_that_runs_and_keeps_its_weights(tmp_path: Pa
     assert one.program.steps == 4
     assert load(one.run.weights).about["progress"]["batch"] == 4
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(("whole", "steps"), [(False, 3), (True, 4)])
+def test_a_long_step_is_broken_off_but_for_one_that_comes_to_its_end_anyhow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool, steps: int
+):
+    """As on a GPU, whose update stands in line behind the step."""
+    one = training(tmp_path / "a", epochs=50)
+    one.program.before_step, one.program.whole_steps = interrupt_at(3), whole
+    monkeypatch.setattr(interrupt, "PATIENCE", -1.0)  # every step is a long one
+
+    assert one.go(Silence()).interrupted
+    assert one.program.steps == steps
+    assert load(one.run.weights).about["progress"]["batch"] == steps
 
 
 def test_a_second_ctrl_c_while_the_weights_are_saved_does_not_lose_them(
