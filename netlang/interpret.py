@@ -1,6 +1,6 @@
 """Runs a graph of primitives in slow NumPy: the referee of every compiled program."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,22 @@ from netlang.primitives.reference import Run, reference
 
 Array = np.ndarray[Any, Any]
 DTYPES = {"f32": np.float32, "f64": np.float64}
+Stored = Callable[[NodeId, Array], Array]
 
 
-def interpret(graph: Graph, feeds: Mapping[NodeId, Array], run: Run | None = None) -> dict[NodeId, Array]:
+def as_it_is(node: NodeId, value: Array) -> Array:
+    """Nothing becomes of it."""
+    return value
+
+
+def interpret(
+    graph: Graph, feeds: Mapping[NodeId, Array], run: Run | None = None, stored: Stored = as_it_is
+) -> dict[NodeId, Array]:
     """The value of every node, each in its own float type.
 
     feeds: inputs, weights and states by the ids of their nodes; states not given are zero, kept tensors as they start
     run: the step the program is in; by default the first, with as many examples as the inputs have
+    stored: what becomes of a node's value where it is kept for its readers
     """
     if run is None:
         inputs = [feeds[node.id] for node in graph.made_by(Input)]
@@ -36,7 +45,8 @@ def interpret(graph: Graph, feeds: Mapping[NodeId, Array], run: Run | None = Non
             assert value.shape == shape, f"{node.id} is {node.type}, and was fed {value.shape}"
             values[node.id] = value.astype(DTYPES[node.type.dtype])
         else:
-            values[node.id] = reference(node.made_by, tuple(values[i] for i in node.inputs), node.type, run)
+            value = reference(node.made_by, tuple(values[i] for i in node.inputs), node.type, run)
+            values[node.id] = stored(node.id, value)
     return values
 
 

@@ -3,7 +3,8 @@
     PYTHONPATH=. OMP_NUM_THREADS=1 python tests/rounded.py examples/lenet.net bf16 0 1 2
 
 prints what docs/measurements/learning.md has of bf16: the test accuracy that the training in the file comes to with
-each seed. The graph is that of `--device cuda --precision bf16`; sums and weights stay in float32. "compiled" is
+each seed. The graph is that of `--device cuda --precision bf16`, and what it keeps in bf16 is rounded too; sums and
+weights stay in float32. "compiled" is
 float32 as the CPU computes it at precision=strict; "float32" and "tf32" are interpreted too.
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 import netlang
 from netlang.backend.cuda.target import gpu_target
 from netlang.graph import Input, State
+from netlang.halves import halves
 from netlang.interpret import interpret, stepped
 from netlang.layer import Kept, Weight
 from netlang.pipeline import compile_plan, optimizer_of
@@ -53,11 +55,12 @@ class Interpreted:
 
     norm, whole_steps = 0.0, False
 
-    def __init__(self, net: Any, batch: int, seed: int) -> None:
+    def __init__(self, net: Any, batch: int, seed: int, kind: str) -> None:
         self.batch, self.seed, self.steps, self.choices = batch, seed, 0, dict[str, str]()
         self.rate = float(net.train.get("lr") or optimizer_of(net.train).rate)
         target = gpu_target(products="bf16")
         self.graphs = {use: compile_plan(net.checked, use, target, batch).optimised for use in ("train", "evaluate")}
+        self.halves = {use: halves(graph) if kind == "bf16" else frozenset() for use, graph in self.graphs.items()}
         self.weights: dict[str, Any] = {name: np.asarray(v, np.float32) for name, v in started(net.checked, seed)}
         self.state = {n.id: np.zeros(n.type.arrayed(0), np.float32) for n in self.graphs["train"].made_by(State)}
 
@@ -68,9 +71,17 @@ class Interpreted:
         stored = {**self.weights, **self.state}
         return given | {node.id: stored[node.id] for kind in (Weight, State, Kept) for node in graph.made_by(kind)}
 
+    def _values(self, use: str, run: Run, **given: Any) -> dict[str, Any]:
+        """Of all nodes; what a GPU keeps in bf16 is rounded."""
+
+        def stored(node: str, value: Any) -> Any:
+            return ROUNDED["bf16"](value) if node in self.halves[use] else value
+
+        return interpret(self.graphs[use], self._given(use, **given), run, stored)
+
     def __call__(self, x: Any) -> Any:
         graph = self.graphs["evaluate"]
-        values = interpret(graph, self._given("evaluate", input=x), Run(len(x)))
+        values = self._values("evaluate", Run(len(x)), input=x)
         return values[graph.outputs["output"]].reshape(len(x), -1)
 
     def train(self, batches: Iterable[Any]) -> Iterator[float]:
@@ -78,7 +89,7 @@ class Interpreted:
         for x, y, _ in batches:
             self.steps += 1
             run = Run(len(x), self.steps, self.seed, self.rate)
-            values = interpret(graph, self._given("train", input=x, target=y), run)
+            values = self._values("train", run, input=x, target=y)
             for name, value in stepped(graph, values, run).items():
                 (self.state if name in self.state else self.weights)[name] = value
             yield float(values[graph.outputs["loss"]])
@@ -123,7 +134,7 @@ def compiled(net: Any, seed: int, **options: Any) -> float:
 def interpreted(net: Any, seed: int, kind: str, **options: Any) -> float:
     products_in(kind)
     try:
-        return accuracy(net, Interpreted(net, int(net.train["batch"]), seed), seed, **options)
+        return accuracy(net, Interpreted(net, int(net.train["batch"]), seed, kind), seed, **options)
     finally:
         products_in("exact")
 
