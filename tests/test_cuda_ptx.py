@@ -172,14 +172,15 @@ def test_factors_that_lie_in_bf16_come_as_whole_matrices_and_nothing_is_converte
     assert "cvt.rn.bf16x2" not in text
 
 
-@pytest.mark.parametrize("launch", [
-    of_types(Map(I0 + I1), IMAGES, (64,), halves="x-x"), of_types(Sum(I0 * I1, "batch"), IMAGES, IMAGES, halves="xx"),
-    of_types(Window("max", (3, 3), (2, 2), (1, 1, 1, 1), (28, 28)), IMAGES, halves="xx"),
-], ids=lambda launch: launch.kernel.name)  # fmt: skip
-def test_four_numbers_in_bf16_are_eight_bytes_at_once(launch):
+@pytest.mark.parametrize(("launch", "loads"), [
+    (of_types(Map(I0 + I1), IMAGES, (64,), halves="x-x"), "v4"),
+    (of_types(Sum(I0 * I1, "batch"), IMAGES, IMAGES, halves="xx"), "v2"),
+    (of_types(Window("max", (3, 3), (2, 2), (1, 1, 1, 1), (28, 28)), IMAGES, halves="xx"), "v2"),
+], ids=["map", "sum", "window"])  # fmt: skip
+def test_maps_move_eight_numbers_in_bf16_at_once_and_what_reduces_four(launch, loads):
     text = assert_a_right_kernel(launch, (8, 0))
 
-    assert "ld.global.v2.u32" in text
+    assert f"ld.global.{loads}.u32" in text
     assert not re.search(r"(ld|st)\.global\.(f32|u32|u16)", text)
 
 

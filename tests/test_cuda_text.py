@@ -51,18 +51,18 @@ def test_a_map_is_a_loop_over_four_elements_at_once():
         printed(Map(maximum(i0 + i1, 0)), ("n", 4, 5, 18), (18,))
         == """\
 def kernel(team, rate, y, i0, i1, places, pitch):
-    four_i0 = cuda.local.array(4, f32)
-    four_i1 = cuda.local.array(4, f32)
+    own_i0 = cuda.local.array(4, f32)
+    own_i1 = cuda.local.array(4, f32)
     out_y = cuda.local.array(4, f32)
     at = cuda.grid(1) * 4
     while at < team[0] * places * pitch:
         position = at // pitch
         first = at - position * pitch
-        load_4(four_i0, i0, at)
-        load_4(four_i1, i1, first)
+        load_4(own_i0, i0, at)
+        load_4(own_i1, i1, first)
         for e in range(4):
-            v_i0 = four_i0[e]
-            v_i1 = four_i1[e]
+            v_i0 = own_i0[e]
+            v_i1 = own_i1[e]
             new_y_0 = v_i0 + v_i1
             new_y = new_y_0 if new_y_0 >= f32(0.0) or new_y_0 != new_y_0 else f32(0.0)
             out_y[e] = new_y
@@ -78,16 +78,16 @@ def test_a_formula_that_draws_counts_by_the_public_index_and_leaves_padding_zero
         == """\
 def kernel(team, rate, y, i0, places, pitch, channels):
     low, word = u64(0xFFFFFFFF), u64(32)
-    four_i0 = cuda.local.array(4, f32)
+    own_i0 = cuda.local.array(4, f32)
     out_y = cuda.local.array(4, f32)
     at = cuda.grid(1) * 4
     while at < team[0] * places * pitch:
         position = at // pitch
         first = at - position * pitch
-        load_4(four_i0, i0, at)
+        load_4(own_i0, i0, at)
         for e in range(4):
             c = first + e
-            v_i0 = four_i0[e]
+            v_i0 = own_i0[e]
             index = u64((team[1] * places + position) * channels + c)
             d0, d1, d2, d3 = index & low, index >> word, u64(team[2]) & low, u64(7)
             k0, k1 = u64(team[3]) & low, u64(team[3]) >> word
@@ -112,8 +112,8 @@ def test_a_sum_is_shared_by_a_block_and_joined_in_a_tree():
         printed(Sum(i0 * i1, "channel"), ("n", 4, 5, 18), ("n", 4, 5, 18))
         == """\
 def kernel(team, rate, y0, i0, i1, places, pitch):
-    four_i0 = cuda.local.array(4, f32)
-    four_i1 = cuda.local.array(4, f32)
+    own_i0 = cuda.local.array(4, f32)
+    own_i1 = cuda.local.array(4, f32)
     acc0 = cuda.local.array(4, f32)
     joining = cuda.shared.array(1024, f32)
     thread = cuda.threadIdx.x
@@ -125,11 +125,11 @@ def kernel(team, rate, y0, i0, i1, places, pitch):
         if position < team[0] * places:
             for first in range(lane * 4, pitch, 32):
                 at = position * pitch + first
-                load_4(four_i0, i0, at)
-                load_4(four_i1, i1, at)
+                load_4(own_i0, i0, at)
+                load_4(own_i1, i1, at)
                 for e in range(4):
-                    v_i0 = four_i0[e]
-                    v_i1 = four_i1[e]
+                    v_i0 = own_i0[e]
+                    v_i1 = own_i1[e]
                     term0 = v_i0 * v_i1
                     acc0[e] += term0
         for e in range(4):

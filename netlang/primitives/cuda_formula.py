@@ -21,14 +21,14 @@ _PLACES = {  # where an operand's number lies, or its four from `first` on
 }
 
 
-def local(names: Iterable[str], dtype: str) -> list[str]:
+def local(names: Iterable[str], dtype: str, count: int = FOUR) -> list[str]:
     """A thread's own arrays of four numbers: its registers, as every loop over them is of constant length."""
-    return [f"{name} = cuda.local.array({FOUR}, {dtype})" for name in names]
+    return [f"{name} = cuda.local.array({count}, {dtype})" for name in names]
 
 
-def each(*lines: str) -> list[str]:
+def each(*lines: str, count: int = FOUR) -> list[str]:
     """A loop over the four."""
-    return [f"for e in range({FOUR}):", *indented(list(lines))]
+    return [f"for e in range({count}):", *indented(list(lines))]
 
 
 class CudaFormula(Formula):
@@ -67,16 +67,16 @@ class CudaFormula(Formula):
         read = [f"v_{n} = {n}[{_PLACES[kind]}]" for n, kind in self.kinds.items() if kind != "scalar"]
         return [*self._where(), *(line.replace("first", "c") for line in read), *self._made(into)]
 
-    def own(self) -> list[str]:
+    def own(self, count: int = FOUR) -> list[str]:
         """Before the loops over fours: the arrays of a thread that hold what it reads at once."""
-        return local((f"four_{n}" for n in self._wide), self.geometry.dtype)
+        return local((f"own_{n}" for n in self._wide), self.geometry.dtype, count)
 
     def fours(self, count: int = FOUR) -> list[str]:
-        """Lines inside the loops over `at` and `first`, of four neighbours (or two) each, that read their operands."""
+        """Lines inside the loops over `at` and `first`, of two, four or eight neighbours each, that read operands."""
         lines = self._where()
         for n, kind in self.kinds.items():
             if n in self._wide:
-                lines.append(f"{self.operands[n].load(count)}(four_{n}, {n}, {_PLACES[kind]})")
+                lines.append(f"{self.operands[n].load(count)}(own_{n}, {n}, {_PLACES[kind]})")
             elif kind != "scalar":
                 lines.append(f"v_{n} = {n}[{_PLACES[kind]}]")
         return lines
@@ -84,7 +84,7 @@ class CudaFormula(Formula):
     def each(self, into: tuple[str, ...]) -> list[str]:
         """Lines of a loop of `e` over them that assign the terms to the names `into`, padding zero."""
         numbered = self.masked or any(n == "channel" or n.startswith("random") for n in self.needs)
-        read = [f"v_{n} = four_{n}[e]" for n in self._wide]
+        read = [f"v_{n} = own_{n}[e]" for n in self._wide]
         return [*(["c = first + e"] if numbered else []), *read, *self._made(into)]
 
     @property

@@ -22,11 +22,12 @@ from netlang.primitives.launch import LANES, Address, Draft, KernelText, Operand
 from netlang.primitives.text import Geometry, indented
 from netlang.types import Tensor
 
+EIGHT = 2 * FOUR  # bf16 in 16 bytes
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
 INSTRUCTIONS = (  # functions of netlang.simd.gpu
     *("all_but_one_copied", "all_copied", "copied", "copy_16", "exchanged", "load_1", "load_2", "load_2_bf16"),
-    *("load_4", "load_4_bf16", "matrices", "mma_bf16", "mma_tf32", "pair", "store_2", "store_2_bf16", "store_4"),
-    *("store_4_bf16", "tf32", "turned_matrices"),
+    *("load_4", "load_4_bf16", "load_8", "load_8_bf16", "matrices", "mma_bf16", "mma_tf32", "pair", "store_2"),
+    *("store_2_bf16", "store_4", "store_4_bf16", "store_8", "store_8_bf16", "tf32", "turned_matrices"),
 )
 _WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}
@@ -109,6 +110,8 @@ def elementwise(
 ) -> Draft:
     """A launch whose threads take four neighbours of the result after another, or with a `body` one element.
 
+    Where some of them lie in bf16 they are eight: 16 bytes of those.
+
     results: those that get the formula's terms, in order; inputs: what `body` or `fours` reads
     body: lines that make what the formula is given, `v_y` of one element; fours: `found` of four; own: lines
         before the loop
@@ -118,7 +121,10 @@ def elementwise(
     where = [] if not (body or fours) and formula.flat else ["position = at // pitch"]
     where += [f"{'c' if body else 'first'} = at - position * pitch"] if where else []
     where += ["image = position // places", "place = position - image * places"] if image else []
-    step, held, made = _one(results, formula, body) if body else _four(results, formula, fours)
+    halved = any(o.half for o in (*results.values(), *formula.operands.values()))
+    count = 1 if body else EIGHT if halved and not fours else FOUR
+    held, made = _one(results, formula, body) if body else _several(results, formula, fours, count)
+    step = f" * {count}" if count > 1 else ""
     lines = [
         *formula.prologue(),
         *own,
@@ -129,34 +135,34 @@ def elementwise(
         f"    at += cuda.gridsize(1){step}",
     ]
     elements = g.most_images(batch) * g.places * g.columns * LANES
-    grid = blocks(-(-elements // (target.threads * (FOUR if step else 1)))), target.threads
+    grid = blocks(-(-elements // (target.threads * count))), target.threads
     return drafted(
         name, results, {**(inputs or {}), **formula.operands}, {**formula.sizes, **(sizes or {})}, lines, grid
     )
 
 
-Made = tuple[str, list[str], list[str]]  # how a thread counts on, its own arrays, and the lines of its loop
+Made = tuple[list[str], list[str]]  # a thread's own arrays, and the lines of its loop
 
 
 def _one(results: Mapping[str, Operand], formula: CudaFormula, body: Sequence[str]) -> Made:
     """An element at a time."""
     into = ("v_y",) if formula.plain else tuple(f"new_{r}" for r in results)
     stores = [f"{r}[at] = {value}" for r, value in zip(results, into, strict=True)]
-    return "", [], [*body, *([] if formula.plain else formula.lines(into)), *stores]
+    return [], [*body, *([] if formula.plain else formula.lines(into)), *stores]
 
 
-def _four(results: Mapping[str, Operand], formula: CudaFormula, fours: Sequence[str]) -> Made:
-    """Four neighbours at a time."""
+def _several(results: Mapping[str, Operand], formula: CudaFormula, fours: Sequence[str], count: int) -> Made:
+    """So many neighbours at a time."""
     dtype = formula.geometry.dtype
     held = local(["found"] * bool(fours), dtype)
     if formula.plain:
-        return f" * {FOUR}", held, [*fours, *(f"{o.store(FOUR)}({r}, at, found)" for r, o in results.items())]
+        return held, [*fours, *(f"{o.store(count)}({r}, at, found)" for r, o in results.items())]
     into = tuple(f"new_{r}" for r in results)
-    held += [*formula.own(), *local((f"out_{r}" for r in results), dtype)]
+    held += [*formula.own(count), *local((f"out_{r}" for r in results), dtype, count)]
     given = ["v_y = found[e]"] * bool(fours)
-    loop = each(*given, *formula.each(into), *(f"out_{r}[e] = new_{r}" for r in results))
-    loop += [f"{o.store(FOUR)}({r}, at, out_{r})" for r, o in results.items()]
-    return f" * {FOUR}", held, [*fours, *formula.fours(), *loop]
+    loop = each(*given, *formula.each(into), *(f"out_{r}[e] = new_{r}" for r in results), count=count)
+    loop += [f"{o.store(count)}({r}, at, out_{r})" for r, o in results.items()]
+    return held, [*fours, *formula.fours(count), *loop]
 
 
 def moved(result: Tensor) -> CudaFormula:

@@ -3,7 +3,8 @@
     load_4(into, source, at) ; store_4(to, at, values)     four numbers at once, 16 bytes of float32: between memory, at
                                            a multiple of 4, and a thread's own array
     load_2, store_2                        two of them, at a multiple of 2
-    load_4_bf16, load_2_bf16, store_4_bf16, store_2_bf16   the same of bf16 in memory, two in the place of a float32;
+    load_8, store_8                        eight of them, at a multiple of 8
+    load_8_bf16, store_8_bf16, load_4_bf16, ...    the same of bf16 in memory, two in the place of a float32;
                                            at: in numbers. A thread's own are float32, rounded where they are stored
     load_1(source, at)                     one number, at no negative place
     exchanged(x, distance)                 the x of the thread whose number differs by this power of 2, of all 32
@@ -29,6 +30,9 @@ _SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 functions = importlib.import_module(f"netlang.simd.{'warp' if _SIMULATED else 'instructions'}")
 
 load_4, load_2, store_4, store_2 = functions.load_4, functions.load_2, functions.store_4, functions.store_2
+load_8, store_8, load_8_bf16, store_8_bf16 = (
+    functions.load_8, functions.store_8, functions.load_8_bf16, functions.store_8_bf16
+)  # fmt: skip
 load_4_bf16, load_2_bf16 = functions.load_4_bf16, functions.load_2_bf16
 store_4_bf16, store_2_bf16 = functions.store_4_bf16, functions.store_2_bf16
 load_1, exchanged = functions.load_1, functions.exchanged

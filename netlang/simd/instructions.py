@@ -133,10 +133,10 @@ def _pair(builder: Any, low: Any, high: Any) -> Any:
     return _asm(builder, I32, [F32, F32], "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f", [high, low], effect=False)
 
 
-load_4_bf16, load_2_bf16, store_4_bf16, store_2_bf16 = (
-    _load_halves(4), _load_halves(2), _store_halves(4), _store_halves(2)
-)  # fmt: skip
-load_4, load_2, store_4, store_2 = _load(4), _load(2), _store(4), _store(2)
+load_8_bf16, load_4_bf16, load_2_bf16 = map(_load_halves, (8, 4, 2))
+store_8_bf16, store_4_bf16, store_2_bf16 = map(_store_halves, (8, 4, 2))
+load_8, load_4, load_2 = map(_load, (8, 4, 2))
+store_8, store_4, store_2 = map(_store, (8, 4, 2))
 
 
 @intrinsic

@@ -69,8 +69,10 @@ def _moved_halves(count: int) -> Any:
     return load, store
 
 
+load_8, store_8 = _moved(8)
 load_4, store_4 = _moved(4)
 load_2, store_2 = _moved(2)
+load_8_bf16, store_8_bf16 = _moved_halves(8)
 load_4_bf16, store_4_bf16 = _moved_halves(4)
 load_2_bf16, store_2_bf16 = _moved_halves(2)
 
