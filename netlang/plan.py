@@ -70,6 +70,13 @@ class Plan:
         return sum(self.arenas.values()) + self.scratch[0] * self.target.threads + self.scratch[1]
 
     @property
+    def moved(self) -> int:
+        """Bytes that all launches read and write: every buffer of each once, and what its blocks leave each other."""
+        launches = [launch for segment in self.segments.values() for launch in segment]
+        buffers = (self.buffers[name].size for each in launches for name in (*{*each.reads}, *{*each.writes}))
+        return sum(buffers) + sum(d.scratch[1] for each in launches if each.draft.then for d in chain(each.draft))
+
+    @property
     def beside(self) -> int:
         """Bytes it takes beside what plans of one net share: weights, what is kept, and the optimizer's states."""
         return self.size - sum(size for name, size in self.arenas.items() if shared(name))

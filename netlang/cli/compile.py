@@ -127,7 +127,8 @@ def _assembled(net: "Net", batch: int, how: How, as_json: bool) -> None:
             {"kernel": kernel.name, "launches": len(launches), **asdict(used), "occupancy": used.occupancy}
             for kernel, launches, used in found
         ]
-        click.echo(json.dumps({"net": net.name, "batch": batch, "bytes": stages.plan.size, "kernels": rows}))
+        figures = {"net": net.name, "batch": batch, "bytes": stages.plan.size, "moved": stages.plan.moved}
+        click.echo(json.dumps({**figures, "kernels": rows}))
         return
     click.echo(
         f"{'kernel':<28}{'launches':>9}{'threads':>9}{'registers':>11}{'spilled':>9}{'shared':>9}{'occupancy':>11}"
@@ -137,7 +138,8 @@ def _assembled(net: "Net", batch: int, how: How, as_json: bool) -> None:
         row = f"{used.registers:>11}{used.spilled:>9}{used.shared:>9,}{used.occupancy:>11.0%}"
         click.echo(f"{name:<28}{len(launches):>9}{used.threads:>9}{row}")
     click.echo(
-        f"{net.name} for {arch}, batch {batch}: {stages.plan.size:,} bytes of memory; assembled, nothing was run"
+        f"{net.name} for {arch}, batch {batch}: {stages.plan.size:,} bytes of memory, {stages.plan.moved:,} read and "
+        "written in a step; assembled, nothing was run"
     )
 
 
