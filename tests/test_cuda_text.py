@@ -340,3 +340,20 @@ def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
 
     with pytest.raises(Problem, match=r"numba-cuda, which .* is not installed: pip install 'netlang\[cuda\]'"):
         ptx.ptx(ptx.Typed(KernelText("nothing", HEAD), ()))
+
+
+def test_a_launch_moves_each_of_its_buffers_once():
+    plan = compile_plan(netlang.from_text("input 5\nFC-3").checked, "evaluate", gpu_target(), 4).plan
+
+    rows = 4 + 5 + 1 + 4  # of the examples, the weights and the bias, and of what is made, 16 float32 each
+
+    assert plan.moved == rows * 64
+
+
+def test_the_small_maps_of_a_batch_norm_are_one_launch():
+    net = netlang.from_text("input 4x4x3\nconv3-5 bn relu, FC-2, soft-max\ntrain: optimizer=sgd lr=0.1").checked
+    plan = compile_plan(net, "train", gpu_target("f32", "bf16"), 8).plan
+
+    together = [launch.writes for launch in plan.segments["step"] if launch.draft.kernel.name == "map_cuda"]
+
+    assert sorted(map(len, together))[-2:] == [1, 4]  # mean, deviation and what is kept of both
