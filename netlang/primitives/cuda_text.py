@@ -108,9 +108,7 @@ def elementwise(
     fours: Sequence[str] = (),
     image: bool = False,
 ) -> Draft:
-    """A launch whose threads take four neighbours of the result after another, or with a `body` one element.
-
-    Where some of them lie in bf16 they are eight: 16 bytes of those.
+    """A launch whose threads take four neighbours of the result at once, eight if some lie in bf16; with `body` one.
 
     results: those that get the formula's terms, in order; inputs: what `body` or `fours` reads
     body: lines that make what the formula is given, `v_y` of one element; fours: `found` of four; own: lines
@@ -118,9 +116,6 @@ def elementwise(
     image: whether they read `image` and `place`
     """
     g = formula.geometry
-    where = [] if not (body or fours) and formula.flat else ["position = at // pitch"]
-    where += [f"{'c' if body else 'first'} = at - position * pitch"] if where else []
-    where += ["image = position // places", "place = position - image * places"] if image else []
     halved = any(o.half for o in (*results.values(), *formula.operands.values()))
     count = 1 if body else EIGHT if halved and not fours else FOUR
     held, made = _one(results, formula, body) if body else _several(results, formula, fours, count)
@@ -131,14 +126,19 @@ def elementwise(
         *held,
         f"at = cuda.grid(1){step}",
         f"while at < {positions(g)} * pitch:",
-        *indented([*where, *made]),
+        *indented([*_where("c" if body else "first", bool(body or fours) or not formula.flat, image), *made]),
         f"    at += cuda.gridsize(1){step}",
     ]
     elements = g.most_images(batch) * g.places * g.columns * LANES
     grid = blocks(-(-elements // (target.threads * count))), target.threads
-    return drafted(
-        name, results, {**(inputs or {}), **formula.operands}, {**formula.sizes, **(sizes or {})}, lines, grid
-    )
+    read, named = {**(inputs or {}), **formula.operands}, {**formula.sizes, **(sizes or {})}
+    return drafted(name, results, read, named, lines, grid)
+
+
+def _where(channel: str, placed: bool, image: bool) -> list[str]:
+    """What of an element's place the lines of a loop read."""
+    lines = ["position = at // pitch", f"{channel} = at - position * pitch"] if placed else []
+    return lines + (["image = position // places", "place = position - image * places"] if image else [])
 
 
 Made = tuple[list[str], list[str]]  # a thread's own arrays, and the lines of its loop

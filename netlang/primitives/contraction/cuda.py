@@ -105,7 +105,7 @@ class _OnTensorCores:
         self.warps = warps_for(rows, sizes["pitch"])
         self.high = -(-rows // (SIDE * self.warps[0]))
         self.tiles = self.high * -(-sizes["pitch"] // (SIDE * self.warps[1]))
-        self.parts = parts_for(self.tiles, depth, slab_of(inputs["a"].half, inputs["b"].half))
+        self.parts = parts_for(self.tiles, depth, slab_of(primitive.role, real, (inputs["a"].half, inputs["b"].half)))
         self.made = sizes["taps"] * sizes["a_channels"] if primitive.role == "weight" else positions
         self.name = f"contraction_{primitive.role}_{products}"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlang.primitives.contraction.meeting import divided, inside, of_positions, of_taps, position
+from netlang.primitives.contraction.sides import Axis
 from netlang.primitives.text import indented
 
 if TYPE_CHECKING:
@@ -18,9 +19,17 @@ if TYPE_CHECKING:
 CHUNK = 4  # float32 in 16 bytes; bf16 are 8
 
 
-def slab_of(a: bool, b: bool) -> int:
-    """Steps of k in a slab: one product of bf16 or two of tf32; two of bf16 where both operands lie in it in memory."""
-    return 32 if a and b else 16
+def flat(axes: tuple[Axis, Axis]) -> bool:
+    """Whether there is one tap, which lies on every pixel, as in a dense layer."""
+    return all(axis.taps == axis.mul == axis.div == 1 and axis.inside for axis in axes)
+
+
+def slab_of(role: str, axes: tuple[Axis, Axis], halves: tuple[bool, ...]) -> int:
+    """Steps of k in a slab: one product of bf16 or two of tf32; two of bf16 where both operands lie in it in memory.
+
+    Where k counts positions that have to be told apart, two would take more registers than there are for two blocks.
+    """
+    return 32 if all(halves[:2]) and (role != "weight" or flat(axes)) else 16
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,8 @@ class Slabs:
 
     @property
     def flat(self) -> bool:
-        """Whether that lies on every pixel, as in a dense layer."""
-        return self.single and all(axis.mul == axis.div == 1 and axis.inside for axis in self.product.axes)
+        """See `flat`."""
+        return flat(self.product.axes)
 
     @property
     def straight(self) -> bool:

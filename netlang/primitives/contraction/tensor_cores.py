@@ -112,7 +112,7 @@ class TensorProduct:
     @property
     def slab(self) -> int:
         """Steps of k."""
-        return slab_of(*self.halves[:2])
+        return slab_of(self.primitive.role, self.axes, self.halves)
 
     @property
     def weight(self) -> bool:
