@@ -26,8 +26,8 @@ def contraction_draft(
     """The launch of a contraction whose result `y` passes through the formula `after` on its way out."""
     if primitive.role == "weight":
         assert after == AS_IT_IS, "a weight gradient is written as it is"
-        if primitive.kernel == (1, 1) and primitive.stride == (1, 1) and not any(primitive.pad):
-            return flat(inputs, result, target)
+        if primitive.flat:
+            return flat(primitive, inputs, result, target)
         x, dy = inputs
         if suits(primitive, x, dy, batch):
             return packed(primitive, inputs, result, target, batch)

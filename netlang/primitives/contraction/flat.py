@@ -4,18 +4,22 @@ A thread has some columns of tiles, or some rows of them, and goes through them 
 column of tiles after the other, whose part of dy stays near. Nothing is added across threads.
 """
 
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.tiles import added, tile_for
-from netlang.primitives.launch import Address, Draft, Operand, Product, Target
+from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 HIGH, WIDE = 96, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB (6x4 in f32)
 CHUNK = 256  # pixels between two visits of a tile
 
 
-def flat(inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
+def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
     """The launch of a weight gradient without windows: (x, dy) -> dw, stored as rows c of filters."""
     x, dy = inputs
-    of, by = Geometry(x.type, x.lanes), Geometry(dy.type, x.lanes)
+    of, whole = Geometry(x.type, x.lanes), Geometry(dy.type, x.lanes)
+    start, width = primitive.channels or (0, dy.type.channels)
+    assert primitive.channels is None or (x.lanes == "c" and start % LANES == 0), "passes/pieces.py sees to this"
+    by = Geometry(dy.type.with_shape(*dy.type.shape[:-1], width), x.lanes)
     a = "spread" if of.lanes == "c" else "dot"
     rows, vectors = tile_for(target, of.channels, by.columns, a=a)
     row_blocks, blocks = -(-of.channels // rows), -(-by.columns // vectors)
@@ -28,6 +32,7 @@ def flat(inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
         product=Product(f"{a}_{of.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
         rows=of.channels, row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places,
         x_pixel=of.columns * of.vector, by_rows=int(by_rows), high_most=high, wide_most=wide, table=table,
+        y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", *_lines(of)]
     scratch = table + (1 + high * wide) * rows * vectors * of.vector
@@ -37,7 +42,8 @@ def flat(inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
 def _lines(g: Geometry) -> list[str]:
     """Everything behind the unpacking of the arguments."""
     return [
-        f"y_pixel, tile_row = columns * {g.vector}, tile_columns * {g.vector}",
+        f"tile_row = tile_columns * {g.vector}",
+        "dy += y_first",
         "tile_bytes = tile_rows * tile_row",
         "made_at = own + table",
         "sums = made_at + tile_bytes",

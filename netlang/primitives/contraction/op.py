@@ -21,6 +21,7 @@ class Contraction(Primitive):
     pad: rows above, columns left, rows below, columns right, of zeros around x
     size: height and width of x (read by role "data" only)
     transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
+    channels: the first of y's channels that a flat role "weight" reads, and how many; all if None (`passes/pieces.py`)
 
     Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1); so are sequences x[n,t,c],
     y[n,t,f], with j as t.
@@ -33,14 +34,21 @@ class Contraction(Primitive):
     dilation: Pair = (1, 1)
     size: Pair = (1, 1)
     transposed: bool = False
+    channels: Pair | None = None
 
     def infer(self, a: Tensor, b: Tensor) -> Tensor:
         axes = 4 - len(a.shape)  # that vectors and sequences lack
         if self.role == "weight":
-            return a.with_shape(*(() if axes else self.kernel), a.channels, b.channels)
+            filters = self.channels[1] if self.channels else b.channels
+            return a.with_shape(*(() if axes else self.kernel), a.channels, filters)
         if self.role == "data":
             return a.with_shape(BATCH, *self.size[axes:], b.shape[-1 if self.transposed else -2])
         return a.with_shape(BATCH, *self.windows[axes:], b.channels)
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is the role "weight", and each pixel of x meets the one of y in its place alone."""
+        return self.role == "weight" and self.kernel == self.stride == (1, 1) and not any(self.pad)
 
     @property
     def windows(self) -> Pair:

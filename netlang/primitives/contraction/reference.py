@@ -12,6 +12,9 @@ from netlang.types import Tensor
 def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, run: Run) -> Array:
     """The side of the form that is not given."""
     a, b = inputs
+    if primitive.channels:
+        start, width = primitive.channels
+        b = b[..., start : start + width]
     if primitive.transposed:
         b = b.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in b.shape[:-2])]
     if a.ndim == 2:

@@ -1,0 +1,102 @@
+"""Weight gradients and sums read what a scan puts out where it lies.
+
+before:  p = Piece[start=0, width=384](scan)     dw = Contraction[role=weight](x, p)     db = Sum[over=batch](p)
+after:   dw = Contraction[role=weight, channels=0,384](x, scan)     s = Sum[over=batch](scan)     db = Slice[0, 384](s)
+
+A product of joined pieces is the products of each, joined: they are weights, and much smaller.
+"""
+
+from dataclasses import dataclass, replace
+
+from netlang.formula import Name
+from netlang.graph import Graph, Node, NodeId
+from netlang.memory import lanes_of
+from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Concat, Slice
+from netlang.primitives.launch import LANES
+from netlang.primitives.scan.op import Piece
+from netlang.primitives.sum.op import Sum
+
+WHOLE = Sum(Name("i0"), "batch")
+
+
+def pieces(graph: Graph, batch: int) -> Graph:
+    """Pieces that nobody reads any more are left out."""
+    parts = {node.id: found for node in graph if (found := _parts(graph, node))}
+    if not parts:
+        return graph
+    lanes = lanes_of(graph)
+    made = Graph(dict(graph.outputs))
+    for node in graph:
+        found = parts.get(node.inputs[-1], []) if node.inputs and lanes[node.inputs[-1]] == "c" else []
+        if found and isinstance(node.made_by, Contraction) and node.made_by.flat:
+            _multiplied(made, graph, node, found)
+        elif len(found) == 1 and node.made_by == WHOLE:
+            _summed(made, graph, node, found[0])
+        else:
+            made.add(node)
+    return _without(made, set(parts))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some channels of what a scan puts out."""
+
+    scan: NodeId
+    start: int
+    width: int
+
+
+def _parts(graph: Graph, node: Node) -> list[_Part]:
+    """What a piece, or joined pieces, consist of; neighbours are one. Nothing where one is moved, or cuts a vector."""
+    if isinstance(node.made_by, Piece):
+        at = node.made_by
+        whole = at.shift == 0 and at.start % LANES == 0 and at.width % LANES == 0
+        return [_Part(node.inputs[0], at.start, at.width)] if whole else []
+    if not isinstance(node.made_by, Concat):
+        return []
+    each = [_parts(graph, graph[source]) for source in node.inputs]
+    joined: list[_Part] = []
+    for part in (part for found in each for part in found):
+        last = joined[-1] if joined else None
+        if last and (last.scan, last.start + last.width) == (part.scan, part.start):
+            joined[-1] = replace(last, width=last.width + part.width)
+        else:
+            joined.append(part)
+    return joined if all(each) else []
+
+
+def _multiplied(made: Graph, graph: Graph, node: Node, parts: list[_Part]) -> None:
+    products = []
+    for k, part in enumerate(parts):
+        form = replace(node.made_by, channels=(part.start, part.width))
+        inputs = (node.inputs[0], part.scan)
+        type_ = form.infer(*(graph[i].type for i in inputs))
+        name = f"{node.id}.{k}" if len(parts) > 1 else node.id
+        products.append(made.add(replace(node, id=name, made_by=form, inputs=inputs, type=type_)).id)
+    if len(parts) > 1:
+        made.add(replace(node, made_by=Concat(), inputs=tuple(products)))
+
+
+def _summed(made: Graph, graph: Graph, node: Node, part: _Part) -> None:
+    """All sums of pieces of one scan are slices of one sum."""
+    scan = graph[part.scan]
+    sums = f"{part.scan}.sums"
+    if sums not in made:
+        made.add(replace(node, id=sums, inputs=(part.scan,), type=WHOLE.infer(scan.type)))
+    made.add(replace(node, made_by=Slice(part.start, part.start + part.width), inputs=(sums,)))
+
+
+def _without(graph: Graph, candidates: set[NodeId]) -> Graph:
+    """The graph less those of some nodes that nobody reads."""
+    kept: list[Node] = []
+    wanted = set(graph.outputs.values())
+    for node in reversed(graph):
+        if node.id in candidates and node.id not in wanted:
+            continue
+        wanted.update(node.inputs)
+        kept.append(node)
+    made = Graph(dict(graph.outputs))
+    for node in reversed(kept):
+        made.add(node)
+    return made
