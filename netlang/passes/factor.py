@@ -16,7 +16,7 @@ from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.map.op import Update
 
-LARGE = 1 << 21  # weights; of fewer, two more kernels to compile cost more than they save
+LARGE = 3 << 20  # weights; of fewer, two more kernels to compile cost more than they save
 
 
 def factor(graph: Graph, batch: int) -> Graph:
