@@ -133,7 +133,7 @@ def test_recorded_steps_are_those_launched_one_by_one(monkeypatch):
 
     losses = list(zip(recorded.train([(x, y)] * 4), alone.train([(x, y)] * 4), strict=True))
 
-    assert bool(recorded.loaded("train")._queues["step"].graph) == (not IN_SIMULATOR)
+    assert bool(recorded.loaded("train")._queues["train"].graph) == (not IN_SIMULATOR)
     assert all(one == other for one, other in losses)
 
 
