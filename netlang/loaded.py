@@ -91,8 +91,17 @@ class Loaded(ABC):
         return loss, norm2
 
     def measured(self) -> tuple[float, float]:
-        """The loss of the last step, and the squared length of its gradient."""
-        return float(self.view(self.plan.outputs["loss"])[0]), float(self.view(NORM)[0])
+        """The loss of the last step, and what the squared length of its gradient is at most: |x^T dy| <= |x| |dy|."""
+        products = (self._scalar(x) * self._scalar(dy) for x, dy, _ in self.plan.factored.values())
+        return self._scalar(self.plan.outputs["loss"]), self._scalar(NORM) + sum(products)
+
+    def length2(self, most: float) -> float:
+        """The squared length of the gradient of a step that was done, which `measured` told to be `most` at most."""
+        behind = (self._scalar(of) for _, _, of in self.plan.factored.values())
+        return self._scalar(NORM) + sum(behind) if self.plan.factored else most
+
+    def _scalar(self, buffer: NodeId) -> float:
+        return float(self.view(buffer)[0])
 
     @abstractmethod
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:

@@ -235,7 +235,7 @@ class Program(OneCaller):
         if not clock.allows(loss, norm2):
             self._update_far(loaded, n, clock, (loss, norm2))
         self._stepped_to(clock)
-        self.norm = math.sqrt(norm2)
+        self.norm = math.sqrt(loaded.length2(norm2))
         return loss, following
 
     def _stepped_to(self, clock: Clock) -> None:
