@@ -63,6 +63,7 @@ def launch_errors(prog, x, target, n):
     graph, values = reference_values(prog, "train", x, target, Run(examples=n, step=1, seed=0, rate=prog.rate))
     gradients = [values[of] for name, of in graph.outputs.items() if name.startswith("d:")]
     floor = FLOOR * max(map(np.linalg.norm, gradients), default=0)
+    squared = {name for names in loaded.plan.factored.values() for name in names}
     for segment in ("prepare", "step"):
         for launch in loaded.plan.segments[segment]:
             if launch.node == NORM:
@@ -74,6 +75,8 @@ def launch_errors(prog, x, target, n):
             loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
 
             wanted = values.get(launch.node, values[launch.reads[0]])  # the planner's copies have no node
+            if launch.node in squared:
+                wanted = np.sum(np.square(wanted))
             least = max(floor if launch.node.startswith("d:") else 0, cancelled(graph, launch.node, values, n))
             yield launch.node, error(loaded.read(launch.node, n), wanted, least)
 
