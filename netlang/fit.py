@@ -27,11 +27,19 @@ class Asked(Protocol):
     """What a program is compiled for, as far as the precision of its products is concerned."""
 
     @property
-    def device(self) -> str: ...  # noqa: D102
+    def device(self) -> str:
+        """What it runs on, "cpu" or "cuda"."""
+        ...
+
     @property
-    def training(self) -> bool: ...  # noqa: D102
+    def training(self) -> bool:
+        """Whether it will train."""
+        ...
+
     @property
-    def precision(self) -> str | None: ...  # noqa: D102
+    def precision(self) -> str | None:
+        """The one asked for; None if the settings of training are to say."""
+        ...
 
 
 def precision_for(net: Net, settings: Mapping[str, Any], asked: Asked) -> str:

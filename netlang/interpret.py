@@ -7,11 +7,8 @@ import numpy as np
 
 from netlang.graph import Graph, Input, NodeId, State
 from netlang.layer import Kept, Weight
-from netlang.primitives.factored.op import FactoredUpdate
-from netlang.primitives.factored.reference import updated as factored
 from netlang.primitives.map.op import Update
-from netlang.primitives.map.reference import updated
-from netlang.primitives.reference import Run, reference
+from netlang.primitives.reference import Run, reference, updated
 
 Array = np.ndarray[Any, Any]
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -55,6 +52,6 @@ def stepped(graph: Graph, values: Mapping[NodeId, Array], run: Run) -> dict[Node
     after: dict[NodeId, Array] = {}
     for node in graph.made_by(Update):
         inputs = tuple(values[i] for i in node.inputs)
-        new = (factored if isinstance(node.made_by, FactoredUpdate) else updated)(node.made_by, inputs, run)
+        new = updated(node.made_by, inputs, run)
         after.update(zip((node.inputs[0], *node.inputs[node.made_by.states_from :]), new, strict=True))
     return after

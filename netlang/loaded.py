@@ -92,12 +92,12 @@ class Loaded(ABC):
 
     def measured(self) -> tuple[float, float]:
         """The loss of the last step, and what the squared length of its gradient is at most: |x^T dy| <= |x| |dy|."""
-        products = (self._scalar(x) * self._scalar(dy) for x, dy, _ in self.plan.factored.values())
+        products = (self._scalar(of.x) * self._scalar(of.dy) for of in self.plan.factored.values())
         return self._scalar(self.plan.outputs["loss"]), self._scalar(NORM) + sum(products)
 
     def length2(self, most: float) -> float:
         """The squared length of the gradient of a step that was done, which `measured` told to be `most` at most."""
-        behind = (self._scalar(of) for _, _, of in self.plan.factored.values())
+        behind = (self._scalar(of.gradient) for of in self.plan.factored.values())
         return self._scalar(NORM) + sum(behind) if self.plan.factored else most
 
     def _scalar(self, buffer: NodeId) -> float:

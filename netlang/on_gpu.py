@@ -22,7 +22,7 @@ from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart, on_gpu
 from netlang.memory import Buffer, incoming, vectors
 from netlang.plan import NORM, SHARED, Launch, Plan, shared
-from netlang.primitives.launch import LANES, Draft
+from netlang.primitives.launch import LANES, Draft, chain
 
 Array = NDArray[Any]
 TRAIN = "train"  # the queue of the segments "step" and "update"
@@ -42,11 +42,11 @@ class Gpu(Device):
 
     def missing(self, drafts: Iterable[Draft]) -> bool:
         """Whether one of the kernels is not in the cache; the simulator compiles none."""
-        return not simulated() and bool(kernels.missing(map(typed, _all(drafts))))
+        return not simulated() and bool(kernels.missing(_typed(drafts)))
 
     def compile_missing(self, drafts: Iterable[Draft]) -> None:
         """In several processes, if they are many."""
-        kernels.compile_missing(map(typed, _all(drafts)))
+        kernels.compile_missing(_typed(drafts))
 
     def store(self, arenas: Mapping[str, int], guarded: bool) -> DeviceArena:
         """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
@@ -248,13 +248,9 @@ class OnGpu(Loaded):
         return [*self.arena.damaged(), *self.store.damaged()]
 
 
-def _all(drafts: Iterable[Draft]) -> Iterator[Draft]:
-    """The launches, and those that follow them."""
-    for draft in drafts:
-        following: Draft | None = draft
-        while following is not None:
-            yield following
-            following = following.then
+def _typed(drafts: Iterable[Draft]) -> Iterator[Any]:
+    """The kernels of launches, and of those that follow them, with the types of their arguments."""
+    return (typed(each) for draft in drafts for each in chain(draft))
 
 
 def _pitch(at: Buffer) -> int:

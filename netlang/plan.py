@@ -40,6 +40,15 @@ class Launch:
     barrier: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Squared:
+    """The buffers of squared lengths where a gradient x^T dy is never written: of x, of dy, and of it after the update."""
+
+    x: str
+    dy: str
+    gradient: str
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to run, in three segments, and the memory it runs in.
@@ -48,8 +57,7 @@ class Plan:
         forward and backward; "update" is the optimizer, run only if the loss and the gradients are finite
     inputs: the node of each Input; outputs: the buffer of each output
     gradients: the buffer of the gradient by each weight that is trained
-    factored: of each weight whose gradient x^T dy is never written, three buffers: the squared lengths of x, of dy and,
-        behind the update, of the gradient
+    factored: by each weight whose gradient is never written, what its length is told by
     scratch: bytes per thread, and bytes shared
     """
 
@@ -61,7 +69,7 @@ class Plan:
     inputs: tuple[Node, ...]
     outputs: Mapping[str, str]
     gradients: Mapping[str, str]
-    factored: Mapping[str, tuple[str, str, str]]
+    factored: Mapping[str, Squared]
     scratch: tuple[int, int]
 
     @property
@@ -114,7 +122,9 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     drafts: dict[Hashable, Draft] = {}
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
     factored = _factored(graph)
-    spare = [NORM, *(name for names in factored.values() for name in names)] if _trained(graph) else []
+    spare = (
+        [NORM, *(name for of in factored.values() for name in (of.x, of.dy, of.gradient))] if _trained(graph) else []
+    )
     memory.place(groups, {name: Tensor(target.dtype, ()) for name in spare}, share=share)
     if target.device == "cuda":  # the next batch comes while a step runs; the CPU reads it where it is
         memory.receive()
@@ -163,19 +173,20 @@ def _trained(graph: Graph) -> list[Node]:
     return [n for n in updates if not isinstance(graph[n.inputs[0]].made_by, Kept)]
 
 
-def _factored(graph: Graph) -> dict[str, tuple[str, str, str]]:
-    """The scalars of weights whose gradient stays in its factors (`Plan.factored`)."""
-    nodes = graph.made_by(FactoredUpdate)
-    return {n.inputs[0]: tuple(f"gradients:{n.inputs[0]}:{of}" for of in ("x", "dy", "g")) for n in nodes}  # type: ignore[misc]
+def _factored(graph: Graph) -> dict[str, Squared]:
+    """The scalars of weights whose gradient stays in its factors; no tensor of a file is called so."""
+    weights = (n.inputs[0] for n in graph.made_by(FactoredUpdate))
+    return {w: Squared(*(f"gradients:{w}:{of}" for of in ("x", "dy", "g"))) for w in weights}
 
 
-def _lengths(memory: Memory, factored: Mapping[str, tuple[str, str, str]], target: Target) -> list[Launch]:
+def _lengths(memory: Memory, factored: Mapping[str, Squared], target: Target) -> list[Launch]:
     """The squared norm of all gradients that are written, and those of the factors of the others."""
     if not _trained(memory.graph):
         return []
     launches = [_squares(memory, memory.stretch("gradients", target.dtype), NORM, target, NOWHERE)]
     for node in memory.graph.made_by(FactoredUpdate):
-        for source, name in zip(node.inputs[1:3], factored[node.inputs[0]][:2], strict=True):
+        of = factored[node.inputs[0]]
+        for source, name in zip(node.inputs[1:3], (of.x, of.dy), strict=True):
             launches.append(_squares(memory, memory.operand(source), name, target, node.span))
     return launches
 
@@ -186,7 +197,7 @@ def _squares(memory: Memory, of: Operand, name: str, target: Target, span: Span)
     return Launch(name, squares, (of.buffer,), (name,), span)
 
 
-def _updates(memory: Memory, factored: Mapping[str, tuple[str, str, str]], target: Target) -> list[Launch]:
+def _updates(memory: Memory, factored: Mapping[str, Squared], target: Target) -> list[Launch]:
     """One pass of the optimizer over all weights that lie side by side with the same rule, and so do their gradients.
 
     Behind them, one pass over all kept tensors.
@@ -220,10 +231,10 @@ def _stepped(memory: Memory, nodes: list[Node], target: Target) -> Launch:
     return Launch("update", made, names, (names[0], *names[2:]), NOWHERE)
 
 
-def _multiplied(memory: Memory, node: Node, factored: Mapping[str, tuple[str, str, str]], target: Target) -> Launch:
+def _multiplied(memory: Memory, node: Node, factored: Mapping[str, Squared], target: Target) -> Launch:
     """A step on a weight whose gradient is formed on the way."""
     operands = tuple(memory.operand(i) for i in node.inputs)
-    length = factored[node.inputs[0]][2]
+    length = factored[node.inputs[0]].gradient
     made = draft(node.made_by, operands, Operand(length, Tensor(target.dtype, ()), "w"), target, memory.batch)
     weight, _, _, *states = (o.buffer for o in operands)
     return Launch(node.id, made, tuple(o.buffer for o in operands), (weight, *states, length), node.span)

@@ -252,7 +252,7 @@ class Program(OneCaller):
         plan = loaded.plan
         found = ((name, loaded.view(buffer)) for name, buffer in plan.gradients.items())
         norms = {name: float(np.linalg.norm(values.astype(np.float64))) for name, values in found}
-        norms |= {name: math.sqrt(loaded.view(of)[0]) for name, (_, _, of) in plan.factored.items()}
+        norms |= {name: math.sqrt(loaded.view(of.gradient)[0]) for name, of in plan.factored.items()}
         return {name: norms[name] for name in self.weights if name in norms}
 
     def _update_far(self, loaded: Loaded, n: int, clock: Clock, measured: tuple[float, float]) -> None:

@@ -63,7 +63,7 @@ def launch_errors(prog, x, target, n):
     graph, values = reference_values(prog, "train", x, target, Run(examples=n, step=1, seed=0, rate=prog.rate))
     gradients = [values[of] for name, of in graph.outputs.items() if name.startswith("d:")]
     floor = FLOOR * max(map(np.linalg.norm, gradients), default=0)
-    squared = {name for names in loaded.plan.factored.values() for name in names}
+    squared = {name for of in loaded.plan.factored.values() for name in (of.x, of.dy)}
     for segment in ("prepare", "step"):
         for launch in loaded.plan.segments[segment]:
             if launch.node == NORM:

@@ -28,7 +28,10 @@ class Job(Protocol):
     """A kernel to compile, which helpers can be told."""
 
     @property
-    def text(self) -> str: ...  # noqa: D102
+    def text(self) -> str:
+        """The kernel's module."""
+        ...
+
     @property
     def lines(self) -> int:
         """A measure of the work."""

@@ -33,8 +33,18 @@ class Run:
 
 def reference(primitive: Primitive, inputs: tuple[Array, ...], result: Tensor, run: Run) -> Array:
     """The value of a primitive. contraction/op.py finds contraction/reference.py."""
-    package = type(primitive).__module__.rpartition(".")[0]
-    value = importlib.import_module(f"{package}.reference").compute(primitive, inputs, result, run)
+    value = _beside(primitive).compute(primitive, inputs, result, run)
     shape = result.arrayed(run.examples)
     assert value.shape == shape, f"{primitive} made {value.shape} where {shape} was promised"
     return np.asarray(value)
+
+
+def updated(primitive: Primitive, inputs: tuple[Array, ...], run: Run) -> tuple[Array, ...]:
+    """The new weight, and the new states, of an update."""
+    found: tuple[Array, ...] = _beside(primitive).updated(primitive, inputs, run)
+    return found
+
+
+def _beside(primitive: Primitive) -> Any:
+    package = type(primitive).__module__.rpartition(".")[0]
+    return importlib.import_module(f"{package}.reference")

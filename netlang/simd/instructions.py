@@ -33,6 +33,26 @@ def _own(context: Any, builder: Any, kind: Any, array: Any, k: int) -> Any:
     return builder.gep(data, [ir.Constant(I64, k)])
 
 
+def _loading(code: Any) -> Any:
+    """The function (into, source, at) of these instructions."""
+
+    @intrinsic
+    def loaded(typing, into, source, at):
+        return types.void(into, source, types.int64), code
+
+    return loaded
+
+
+def _storing(code: Any) -> Any:
+    """The function (to, at, values) of these instructions."""
+
+    @intrinsic
+    def stored(typing, to, at, values):
+        return types.void(to, types.int64, values), code
+
+    return stored
+
+
 def _load(count: int) -> Any:
     """One vector of LLVM into a thread's own array: of four it becomes `ld.global.v4.f32`, or two of `.v2.f64`."""
 
@@ -44,11 +64,7 @@ def _load(count: int) -> Any:
             builder.store(builder.extract_element(found, ir.Constant(I32, k)), to)
         return context.get_dummy_value()
 
-    @intrinsic
-    def loaded(typing, into, source, at):
-        return types.void(into, source, types.int64), code
-
-    return loaded
+    return _loading(code)
 
 
 @intrinsic
@@ -74,11 +90,7 @@ def _store(count: int) -> Any:
         builder.store(values, place, align=4 * count)
         return context.get_dummy_value()
 
-    @intrinsic
-    def stored(typing, to, at, values):
-        return types.void(to, types.int64, values), code
-
-    return stored
+    return _storing(code)
 
 
 def _halves(context: Any, builder: Any, kind: Any, array: Any, index: Any, count: int) -> Any:
@@ -102,11 +114,7 @@ def _load_halves(count: int) -> Any:
             builder.store(builder.bitcast(bits, F32), _own(context, builder, signature.args[0], arguments[0], k))
         return context.get_dummy_value()
 
-    @intrinsic
-    def loaded(typing, into, source, at):
-        return types.void(into, source, types.int64), code
-
-    return loaded
+    return _loading(code)
 
 
 def _store_halves(count: int) -> Any:
@@ -121,11 +129,7 @@ def _store_halves(count: int) -> Any:
         builder.store(words, place, align=2 * count)
         return context.get_dummy_value()
 
-    @intrinsic
-    def stored(typing, to, at, values):
-        return types.void(to, types.int64, values), code
-
-    return stored
+    return _storing(code)
 
 
 def _pair(builder: Any, low: Any, high: Any) -> Any:

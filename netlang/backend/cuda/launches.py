@@ -66,7 +66,7 @@ class Queue:
 
     def run_alone(self, which: Iterable[int]) -> None:
         """Put some of them on the stream, each by a call of its own."""
-        with simulator.quiet() if simulated() else nullcontext():
+        with simulator.Quiet() if simulated() else nullcontext():
             for k in which:
                 for ready in self.launches[k]:
                     ready()

@@ -62,7 +62,7 @@ def _prepare() -> None:
     """Prepare the process."""
     from numba.cuda.simulator import kernelapi
 
-    class Shared(kernelapi.FakeCUDAShared):  # type: ignore[misc]
+    class Shared(kernelapi.FakeCUDAShared):  # type: ignore[misc]  # Numba has no types
         def __init__(self, size: int) -> None:
             super().__init__(size)
             self._allocations = _Allocations()
@@ -71,7 +71,7 @@ def _prepare() -> None:
     sys.setswitchinterval(1e-5)  # its barriers wait in a loop, which at 5 ms a turn takes 20 times as long
 
 
-class quiet(warnings.catch_warnings):  # noqa: N801, a context manager as those of contextlib
+class Quiet(warnings.catch_warnings):
     """NumPy tells of what CUDA does in silence, such as 1/0 in a padding lane: not while kernels run."""
 
     def __enter__(self) -> None:
