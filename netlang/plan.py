@@ -42,7 +42,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Squared:
-    """The buffers of squared lengths where a gradient x^T dy is never written: of x, of dy, and of it after the update."""
+    """The buffers of squared lengths where a gradient x^T dy is never written: its own is there after the update."""
 
     x: str
     dy: str

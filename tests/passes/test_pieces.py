@@ -7,7 +7,6 @@ from graphs import assert_computes_the_same, trained
 import netlang
 from netlang.passes.pieces import pieces
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat
 from netlang.primitives.scan.op import Piece
 
 CELLS = ["lstm-16", "gru-16", "rnn-16", "lstm-32, gru-16", "gru-20", "lstm-16 reverse"]
@@ -32,7 +31,6 @@ def test_gates_are_multiplied_and_added_up_where_the_scan_left_them():
     cuts = {node.made_by.channels for node in after.made_by(Contraction) if node.made_by.channels}
     assert {(0, 48), (0, 32), (48, 16)} <= cuts
     assert len(list(after.made_by(Piece))) < len(list(before.made_by(Piece)))
-    assert len(list(after.made_by(Concat))) <= len(list(before.made_by(Concat)))
 
 
 def test_values_that_do_not_fill_whole_vectors_are_copied_as_ever():
