@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     NETLANG_CACHE, if set, is kept: `.ci/run` and whoever runs the tests again and again save compiling.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` starts us deaf: tests of Ctrl-C would hang
     os.environ["NETLANG_CHECK_MEMORY"] = "1"
     if "NETLANG_CACHE" in os.environ:
         return
