@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     NETLANG_CACHE, if set, is kept: `.ci/run` and whoever runs the tests again and again save compiling.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` starts us deaf: tests of Ctrl-C would hang
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # so does `nohup`
     os.environ["NETLANG_CHECK_MEMORY"] = "1"
     if "NETLANG_CACHE" in os.environ:
         return
