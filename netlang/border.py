@@ -27,10 +27,9 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
     c = buffer.type.channels
     if buffer.lanes != "n":
         rows = value.reshape(-1, c)
-        whole = memory.reshape(-1, _whole(c))[: len(rows)]
+        whole = memory.reshape(-1, _pitch(buffer))[: len(rows)]
         whole[:, :c] = rows
-        if c % LANES:
-            whole[:, c:] = 0
+        whole[:, c:] = 0
         return
     n, elements = len(value), buffer.type.size
     blocks = memory.reshape(-1, elements, LANES)
@@ -49,11 +48,12 @@ def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
     shape, c = buffer.type.arrayed(n), buffer.type.channels
     if buffer.lanes != "n":
         rows = prod(shape[:-1])
-        return np.array(memory.reshape(-1, _whole(c))[:rows, :c], order="C").reshape(shape)
+        return np.array(memory.reshape(-1, _pitch(buffer))[:rows, :c], order="C").reshape(shape)
     elements = buffer.type.size
     blocks = memory.reshape(-1, elements, LANES)[: -(-n // LANES)]
     return np.array(blocks.transpose(0, 2, 1), order="C").reshape(-1, elements)[:n].reshape(shape)
 
 
-def _whole(count: int) -> int:
-    return -(-count // LANES) * LANES
+def _pitch(buffer: Buffer) -> int:
+    """Elements from a row to the next."""
+    return -(-buffer.type.channels // buffer.pad) * buffer.pad

@@ -1,8 +1,8 @@
 """Which values a GPU keeps in bf16 where products are made of it: half the bytes, for what is rounded there anyway.
 
-Values of many places whose channels fill whole vectors, made and read by kernels that know both. Weights, gradients by
-them, statistics, outputs and what few numbers are made of stay float32; of the weights that such a value is multiplied
-with there is a copy.
+Values of many places and channels, made and read by kernels that know both; their rows are padded to eight channels,
+16 bytes. Weights, gradients by them, statistics, outputs and what few numbers are made of stay float32; of the weights
+that such a value is multiplied with there is a copy.
 
 before:  y = Contraction(x, w)     dx = Contraction[data](dy, w)
 after:   h = Map(i0)(w)            y = Contraction(x, h)     dx = Contraction[data](dy, h)
@@ -13,12 +13,10 @@ from dataclasses import replace
 from netlang.formula import Name
 from netlang.graph import Graph, Node, NodeId
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
-from netlang.types import Tensor
 
 COPY = ":bf16"  # behind the name of a weight; no tensor of a file is called so
 
@@ -33,7 +31,7 @@ def halves(graph: Graph) -> frozenset[NodeId]:
         and node.type.dtype == "f32"
         and node.type.batched
         and node.type.positions > 1
-        and node.type.channels % LANES == 0
+        and node.type.channels > 1  # one may be spread over others, by kernels that know float32 alone
         and _made(node)
         and all(_read(reader) for reader in graph.readers(node.id))
     )
@@ -46,18 +44,13 @@ def with_copies(graph: Graph) -> Graph:
     copied = Graph(dict(graph.outputs))
     for node in graph:
         weights = _weights(node)
-        if weights and node.inputs[0] in kept and _whole(graph[weights].type):
+        if weights and node.inputs[0] in kept:
             source = graph[weights]
             if weights + COPY not in copied:
                 copied.add(replace(source, id=weights + COPY, made_by=Map(Name("i0")), inputs=(weights,)))
             node = replace(node, inputs=(node.inputs[0], weights + COPY, *node.inputs[2:]))
         copied.add(node)
     return copied
-
-
-def _whole(weights: Tensor) -> bool:
-    """Whether their channels, in and out, fill whole vectors."""
-    return all(channels % LANES == 0 for channels in weights.arrayed(0)[-2:])
 
 
 def _weights(node: Node) -> NodeId:

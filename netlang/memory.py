@@ -23,6 +23,7 @@ class Buffer:
 
     arena: "weights", "gradients", "state.<name>" (all laid out alike, weight by weight), "kept" and "next" (likewise),
         "values", or "incoming"
+    half: whether its float32 are rounded to bf16; pad: numbers that its rows are made of wholes of (`Target.pad`)
     """
 
     id: str
@@ -32,6 +33,7 @@ class Buffer:
     offset: int
     size: int
     half: bool = False
+    pad: int = LANES
 
     def overlaps(self, other: "Buffer") -> bool:
         """Whether the two share memory."""
@@ -42,12 +44,12 @@ class Buffer:
         )
 
 
-def vectors(type_: Tensor, lanes: str, batch: int) -> int:
-    """Vectors of 16 elements that hold a tensor: [n, places, ⌈c/16⌉], [⌈n/16⌉, places, c], or rows of the last axis."""
+def elements(type_: Tensor, lanes: str, batch: int, pad: int = LANES) -> int:
+    """Of a tensor, padding included: [n, places, ⌈c/pad⌉, pad], [⌈n/16⌉, places, c, 16], or rows of the last axis."""
     if lanes == "n":
-        return -(-batch // LANES) * type_.size
+        return -(-batch // LANES) * type_.size * LANES
     rows = batch * type_.positions if type_.batched else prod(type_.arrayed(0)[:-1])
-    return rows * -(-type_.channels // LANES)
+    return rows * -(-type_.channels // pad) * pad
 
 
 def incoming(node: NodeId) -> str:
@@ -100,14 +102,22 @@ class Memory:
 
     prepared: the nodes that stay as they are for as long as the weights do; with hold=False, where each run changes the
         weights, none: they are computed where they are read, and their memory serves others before and after
-    halves: the nodes whose values are kept in bf16
+    halves: the nodes whose values are kept in bf16; pad: numbers that rows are made of wholes of
     """
 
-    def __init__(self, graph: Graph, batch: int, *, hold: bool = True, halves: frozenset[NodeId] = frozenset()) -> None:
-        self.graph, self.batch, self.halves = graph, batch, halves
+    def __init__(
+        self,
+        graph: Graph,
+        batch: int,
+        *,
+        hold: bool = True,
+        halves: frozenset[NodeId] = frozenset(),
+        pad: int = LANES,
+    ) -> None:
+        self.graph, self.batch, self.halves, self.pad = graph, batch, halves, pad
         self.prepared = constants(graph) if hold else set[NodeId]()
         self.lanes = lanes_of(graph)
-        self.roots = _roots(graph, self.lanes)
+        self.roots = _roots(graph, self.lanes, pad)
         self.arenas: dict[str, int] = {}
         self.buffers: dict[str, Buffer] = {}
         self._place_weights()
@@ -136,12 +146,12 @@ class Memory:
         whole = (start, end) == (0, self.arenas[arena])
         name = f"{arena}[:]" if whole else f"{arena}[{start}:{end}]"  # no tensor of a file is called so
         type_ = Tensor(dtype, ((end - start) // ITEM[dtype],))
-        self.buffers[name] = Buffer(name, type_, "w", arena, start, end - start)
+        self.buffers[name] = Buffer(name, type_, "w", arena, start, end - start, pad=self.pad)
         return Operand(name, type_, "w")
 
     def size(self, type_: Tensor, lanes: str) -> int:
-        """Bytes of a value, whole vectors."""
-        return vectors(type_, lanes, self.batch) * LANES * ITEM[type_.dtype]
+        """Bytes of a value, padding included."""
+        return elements(type_, lanes, self.batch, self.pad) * ITEM[type_.dtype]
 
     def _place_weights(self) -> None:
         """Weights one after another, those that are trained alike side by side, frozen ones last.
@@ -188,7 +198,7 @@ class Memory:
     def _put(self, node: Node, buffer: str, arena: str, offset: int) -> None:
         assert buffer not in self.buffers, f"{buffer} would lie in two places"
         size, half = self._size(node.id), node.id in self.halves
-        self.buffers[buffer] = Buffer(buffer, node.type, self.lanes[node.id], arena, offset, size, half)
+        self.buffers[buffer] = Buffer(buffer, node.type, self.lanes[node.id], arena, offset, size, half, self.pad)
 
     def _size(self, node: NodeId) -> int:
         """Bytes of a node's value; a place begins at 64 of them."""
@@ -211,7 +221,7 @@ class Memory:
             insort(placed, (offset, offset + sizes[buffer], *life))
         top = max((end for _, end, _, _ in placed), default=0)
         for name, type_ in spare.items():
-            self.buffers[name] = Buffer(name, type_, "w", "values", top, self.size(type_, "w"))
+            self.buffers[name] = Buffer(name, type_, "w", "values", top, self.size(type_, "w"), pad=self.pad)
             top += self.buffers[name].size
         self.arenas["values"] = top
 
@@ -252,12 +262,12 @@ def _training(node: Node) -> tuple[bool, float, float]:
     return weight.frozen, weight.rate, weight.l2
 
 
-def _roots(graph: Graph, lanes: dict[str, str]) -> dict[str, str]:
+def _roots(graph: Graph, lanes: dict[str, str], pad: int) -> dict[str, str]:
     """Reshapes that move nothing, to the node whose buffer they share."""
     roots: dict[str, str] = {}
     for node in graph.made_by(Reshape):
         source = graph[node.inputs[0]]
-        whole = all(t.channels % LANES == 0 for t in (node.type, source.type))
+        whole = all(t.channels % pad == 0 for t in (node.type, source.type))
         if lanes[node.id] == "n" or whole or node.type.channels == source.type.channels:
             roots[node.id] = roots.get(source.id, source.id)
     return roots

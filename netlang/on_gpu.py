@@ -20,9 +20,9 @@ from netlang.backend.cuda.target import gpu_target, simulated, simulated_target
 from netlang.border import pack, unpack
 from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart, on_gpu
-from netlang.memory import Buffer, incoming, vectors
+from netlang.memory import Buffer, elements, incoming
 from netlang.plan import NORM, SHARED, Launch, Plan, shared
-from netlang.primitives.launch import LANES, Draft, chain
+from netlang.primitives.launch import Draft, chain
 
 Array = NDArray[Any]
 TRAIN = "train"  # the queue of the segments "step" and "update"
@@ -254,9 +254,9 @@ def _typed(drafts: Iterable[Draft]) -> Iterator[Any]:
 
 
 def _pitch(at: Buffer) -> int:
-    return -(-at.type.channels // LANES) * LANES
+    return -(-at.type.channels // at.pad) * at.pad
 
 
 def _elements(at: Buffer, n: int) -> int:
     """How many elements of a buffer a batch of n fills."""
-    return vectors(at.type, at.lanes, n) * LANES
+    return elements(at.type, at.lanes, n, at.pad)

@@ -116,7 +116,8 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     """
     rounded = target.products == "bf16"
     graph = with_copies(own_gradients(graph)) if rounded else own_gradients(graph)
-    memory = Memory(graph, batch, hold=hold, halves=halves(graph) if rounded else frozenset())
+    kept = halves(graph) if rounded else frozenset()
+    memory = Memory(graph, batch, hold=hold, halves=kept, pad=target.pad)
     nodes = memory.launched()
     groups = together.together(graph, nodes, memory.root, target.device)
     drafts: dict[Hashable, Draft] = {}

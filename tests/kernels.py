@@ -7,8 +7,8 @@ import numpy as np
 from netlang.backend import cpu
 from netlang.backend.executor import Team
 from netlang.border import pack, unpack
-from netlang.memory import Buffer, vectors
-from netlang.primitives.launch import LANES, Operand, Target, draft
+from netlang.memory import Buffer, elements
+from netlang.primitives.launch import Operand, Target, draft
 from netlang.primitives.reference import Run, reference
 from netlang.simd.block import EXAMPLES, team_block
 
@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self, name, type_, lanes, batch):
         self.buffer = Buffer(name, type_, lanes, "values", 0, 0)
-        count = vectors(type_, lanes, batch) * LANES
+        count = elements(type_, lanes, batch)
         self.whole = aligned(count + 2 * PAD, DTYPES[type_.dtype])
         self.whole[:] = GUARD
         self.memory = self.whole[PAD : PAD + count]

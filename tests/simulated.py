@@ -26,12 +26,12 @@ from netlang.formula import Name, maximum
 from netlang.graph import Input, State
 from netlang.interpret import DTYPES, interpret, stepped
 from netlang.layer import Kept, Weight
-from netlang.memory import Buffer, vectors
+from netlang.memory import Buffer, elements
 from netlang.pipeline import compile_plan
 from netlang.plan import NORM
 from netlang.primitives.contraction import tensor_cores
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.launch import LANES, Address, Operand, draft, has_draft
+from netlang.primitives.launch import PADS, Address, Operand, draft, has_draft
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Update
 from netlang.primitives.map.reference import updated
@@ -77,8 +77,8 @@ def launched(made, buffers, run, blocks=2, scratch=None):
 def stored(name, type_, value=None):
     """A buffer full of NaN, with a value in it if there is one."""
     lanes = "c" if type_.batched else "w"
-    buffer = Buffer(name, type_, lanes, "values", 0, 0)
-    memory = np.full(vectors(type_, lanes, BATCH) * LANES, np.nan, np.float32)
+    buffer = Buffer(name, type_, lanes, "values", 0, 0, pad=PADS["cuda"])
+    memory = np.full(elements(type_, lanes, BATCH, PADS["cuda"]), np.nan, np.float32)
     if value is not None:
         pack(buffer, memory, value)
     return buffer, memory

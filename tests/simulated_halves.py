@@ -15,11 +15,11 @@ import netlang
 from netlang.border import pack, unpack
 from netlang.formula import Name, maximum, where
 from netlang.interpret import interpret
-from netlang.memory import Buffer, vectors
+from netlang.memory import Buffer, elements
 from netlang.pipeline import compile_plan
 from netlang.primitives.contraction import tensor_cores
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.launch import LANES, Operand, draft
+from netlang.primitives.launch import PADS, Operand, draft
 from netlang.primitives.map.op import Map
 from netlang.primitives.reference import reference
 from netlang.primitives.region.op import Region
@@ -37,27 +37,40 @@ WHOLE, CUT, BLOCK = (((1, 1),), 8), (((2, 1),), 1), (tensor_cores.WARPS[:1], 8)
 CASES = [  # what is computed, of which types; which of them, and of the result last, lie in bf16; how it is cut
     (Region(CONV, (i0, i1), y + i2), [(N, 5, 6, 32), (3, 2, 32, 18), (18,)], "a---", WHOLE),
     (CONV, [(N, 5, 6, 16), (3, 2, 16, 48)], "a-y", CUT),
-    (replace(CONV, role="data"), [(N, 3, 5, 32), (3, 2, 16, 32)], "a-y", WHOLE),
+    (CONV, [(N, 5, 6, 24), (3, 2, 24, 18)], "aby", WHOLE),
+    (CONV, [(N, 5, 6, 21), (3, 2, 21, 5)], "aby", CUT),
+    (CONV, [(N, 5, 6, 3), (3, 2, 3, 37)], "--y", WHOLE),
+    (replace(CONV, role="data"), [(N, 3, 5, 21), (3, 2, 5, 21)], "aby", WHOLE),
+    (replace(CONV, role="data"), [(N, 3, 5, 40), (3, 2, 16, 40)], "ab-", CUT),
+    (replace(CONV, role="weight"), [(N, 5, 6, 21), (N, 3, 5, 13)], "ab-", CUT),
+    (replace(CONV, role="weight"), [(N, 5, 6, 3), (N, 3, 5, 21)], "-b-", WHOLE),
+    (replace(POINT, role="data"), [(N, 3, 4, 40), (1, 1, 7, 40)], "aby", WHOLE),
+    (replace(POINT, role="weight"), [(N, 3, 4, 24), (N, 3, 4, 9)], "ab-", WHOLE),
     (CONV, [(N, 5, 6, 16), (3, 2, 16, 48)], "ab-", CUT),
     (replace(CONV, role="data"), [(N, 3, 5, 32), (3, 2, 16, 32)], "ab-", CUT),
     (replace(CONV, role="weight"), [(N, 5, 6, 16), (N, 3, 5, 32)], "ab-", CUT),
     (replace(CONV, role="weight"), [(N, 5, 6, 16), (N, 3, 5, 5)], "a--", WHOLE),
     (replace(CONV, role="weight"), [(N, 5, 6, 3), (N, 3, 5, 16)], "-b-", BLOCK),
     (Region(POINT, (i0, i1), where(i2 > 0, y, 0)), [(N, 3, 4, 48), (1, 1, 48, 80), (N, 3, 4, 80)], "a-cy", BLOCK),
-    (replace(POINT, role="data"), [(N, 3, 4, 48), (1, 1, 5, 48)], "a--", WHOLE),
+    (replace(POINT, role="data"), [(N, 3, 4, 48), (1, 1, 5, 48)], "ab-", WHOLE),
     (replace(POINT, role="weight"), [(N, 3, 4, 48), (N, 3, 4, 16)], "ab-", WHOLE),
     (Map(maximum(i0 * i1 + i2, 0)), [(N, 3, 4, 16), (16,), (N, 3, 4, 16)], "a-cy", WHOLE),
     (Sum(i0 * i1, "batch"), [(N, 3, 4, 32), (N, 3, 4, 32)], "a--", WHOLE),
-    (Sum(i0, "positions"), [(N, 3, 4, 32)], "a-", WHOLE),
-    (POOL, [(N, 5, 6, 16)], "ay", WHOLE),
+    (Map(maximum(i0 * i1 + i2, 0)), [(N, 3, 4, 21), (21,), (N, 3, 4, 21)], "a-cy", WHOLE),
+    (Map(i0 + 1), [(N, 3, 4, 7)], "-y", WHOLE),
+    (Sum(i0 * i1, "batch"), [(N, 3, 4, 21), (N, 3, 4, 21)], "a--", WHOLE),
+    (Sum(i0, "positions"), [(N, 3, 4, 40)], "a-", WHOLE),
+    (Sum(i0, "channel"), [(N, 3, 4, 21)], "a-", WHOLE),
+    (POOL, [(N, 5, 6, 21)], "ay", WHOLE),
     (replace(POOL, role="data"), [(N, 5, 6, 16), (N, 3, 3, 16)], "aby", WHOLE),
     (replace(POOL, role="data", how="average"), [(N, 3, 3, 16)], "a-", WHOLE),
 ]  # fmt: skip
 
 
+PAD = PADS["cuda"]
 TARGET = replace(TARGETS["f32"], products="bf16")
 NET = """input 4x4x3
-conv3-16 pad=1 bn, residual[ conv1-16 bn relu, conv3-32/2 pad=1 bn ] relu, maxpool, FC-3, soft-max
+conv3-7 pad=1 bn, residual[ conv1-24 bn relu, conv3-32/2 pad=1 bn ] relu, maxpool, FC-3, soft-max
 train: optimizer=sgd lr=0.1"""
 
 
@@ -74,8 +87,8 @@ def fault(primitive, shapes, halves):
     buffers, memory = [], []
     for k, (type_, half) in enumerate(zip(types, halves, strict=True)):
         lanes, half = "c" if type_.batched else "w", half != "-"
-        buffers.append(Buffer(f"b{k}", type_, lanes, "values", 0, 0, half))
-        memory.append(np.full(vectors(type_, lanes, BATCH) * LANES // (1 + half), np.nan, np.float32))
+        buffers.append(Buffer(f"b{k}", type_, lanes, "values", 0, 0, half, PAD))
+        memory.append(np.full(elements(type_, lanes, BATCH, PAD) // (1 + half), np.nan, np.float32))
     for buffer, place, value in zip(buffers, memory, values, strict=False):
         pack(buffer, place, np.resize(value, buffer.type.arrayed(BATCH if buffer.half else RUN.examples)))
     device = {b.id: cuda.to_device(m) for b, m in zip(buffers, memory, strict=True)}

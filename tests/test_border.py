@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from netlang.border import pack, unpack
-from netlang.memory import Buffer, vectors
-from netlang.primitives.launch import LANES
+from netlang.memory import Buffer, elements
 from netlang.types import Tensor
 
 SHAPES = [("n", 3, 5, 1), ("n", 2, 2, 17), ("n", 35), ("n", 16), ("n", 1)]
 
 
 def buffer_of(type_, lanes, batch):
-    size = vectors(type_, lanes, batch) * LANES
+    size = elements(type_, lanes, batch)
     return Buffer("x", type_, lanes, "values", 0, size * 4), np.full(size, np.nan, np.float32)
 
 

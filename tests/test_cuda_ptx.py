@@ -173,11 +173,26 @@ def test_factors_that_lie_in_bf16_come_as_whole_matrices_and_nothing_is_converte
     assert "cvt.rn.bf16x2" not in text
 
 
+@pytest.mark.parametrize(("role", "shapes"), [
+    ("out", (("n", 28, 28, 35), (3, 3, 35, 24))), ("data", (("n", 28, 28, 24), (3, 3, 35, 24))),
+    ("weight", (("n", 28, 28, 35), ("n", 28, 28, 24))),
+])  # fmt: skip
+def test_channels_that_fill_no_vector_of_sixteen_lie_in_bf16_too(role, shapes):
+    primitive = Contraction(role, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (28, 28))
+    launch = of_types(primitive, *shapes, products="bf16", halves="xx-" if role == "weight" else "xxx")
+
+    text = assert_a_right_kernel(launch, (8, 0))
+
+    assert len(re.findall(r"cp\.async\.cg\.shared\.global \[s\], \[%rd\d+\], 16", text)) > 2
+    assert not re.search(r"ld\.global\.(f32|u32|u16|v2)", text), "an access of less than 16 bytes"
+
+
 @pytest.mark.parametrize(("launch", "loads"), [
     (of_types(Map(I0 + I1), IMAGES, (64,), halves="x-x"), "v4"),
+    (of_types(Map(I0 + I1), ("n", 28, 28, 21), (21,), halves="x-x"), "v4"),
     (of_types(Sum(I0 * I1, "batch"), IMAGES, IMAGES, halves="xx"), "v2"),
     (of_types(Window("max", (3, 3), (2, 2), (1, 1, 1, 1), (28, 28)), IMAGES, halves="xx"), "v2"),
-], ids=["map", "sum", "window"])  # fmt: skip
+], ids=["map", "odd", "sum", "window"])  # fmt: skip
 def test_maps_move_eight_numbers_in_bf16_at_once_and_what_reduces_four(launch, loads):
     text = assert_a_right_kernel(launch, (8, 0))
 

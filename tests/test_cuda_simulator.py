@@ -43,7 +43,7 @@ def test_sums_that_are_taken_on_the_way_are_those_of_the_numbers_that_are_stored
 
 def test_kernels_of_operands_in_bf16_round_what_they_store_and_nothing_else():
     """Also a whole training step, whose large values and their weights lie in bf16."""
-    assert simulated(program="simulated_halves.py") == "17 launches\n3 of 20 are weights\n"
+    assert simulated(program="simulated_halves.py") == "29 launches\n3 of 20 are weights\n"
 
 
 @pytest.mark.parametrize(("net", "launches"), [("mlp", 21), ("lenet", 28), ("lstm", 47)])

@@ -148,7 +148,7 @@ def kernel(team, rate, y0, i0, i1, places, pitch):
         for e in range(4):
             mine = thread * 4 + e
             acc0[e] = joining[mine]
-        if lane < 4 and position < team[0] * places:
+        if lane < 2 and position < team[0] * places:
             acc0[0] += acc0[1]
             acc0[2] += acc0[3]
             acc0[0] += acc0[2]
@@ -157,7 +157,7 @@ def kernel(team, rate, y0, i0, i1, places, pitch):
             acc0[3] = f32(0.0)
             if lane > 0:
                 acc0[0] = f32(0.0)
-            store_4(y0, position * 16 + lane * 4, acc0)
+            store_4(y0, position * 8 + lane * 4, acc0)
         cuda.syncthreads()
         item += cuda.gridDim.x
 """
@@ -309,7 +309,7 @@ def test_compile_prints_cuda_kernels_under_what_launches_them():
     shown = invoke("--emit", "kernels", "--batch", "8", "--for", "evaluate")
 
     assert shown.exit_code == 0
-    assert shown.stdout.startswith("# contraction_out_cuda\n#   conv1.relu: 98 x 256 threads, sizes 784, 16, ")
+    assert shown.stdout.startswith("# contraction_out_cuda\n#   conv1.relu: 98 x 256 threads, sizes 784, 8, ")
     kernels = re.findall(r"^# \w+_cuda$", shown.stdout, re.MULTILINE)
     assert shown.stdout.count("def kernel(") == len(kernels) == len(shown.stdout.split("import math")) - 1
 
@@ -345,9 +345,9 @@ def test_ptx_without_its_compiler_names_the_extra(monkeypatch):
 def test_a_launch_moves_each_of_its_buffers_once():
     plan = compile_plan(netlang.from_text("input 5\nFC-3").checked, "evaluate", gpu_target(), 4).plan
 
-    rows = 4 + 5 + 1 + 4  # of the examples, the weights and the bias, and of what is made, 16 float32 each
+    rows = 4 + 5 + 1 + 4  # of the examples, the weights and the bias, and of what is made, eight float32 each
 
-    assert plan.moved == rows * 64
+    assert plan.moved == rows * 32
 
 
 def test_the_small_maps_of_a_batch_norm_are_one_launch():

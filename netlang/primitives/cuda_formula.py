@@ -1,23 +1,25 @@
 """Formulas in CUDA texts: pasted into a loop over single elements, or over four neighbours at once."""
 
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from netlang.formula import Name, Term, substitute, text
-from netlang.primitives.launch import LANES, Operand
+from netlang.primitives.launch import PADS, Operand
 from netlang.primitives.text import Formula, indented
 from netlang.simd.philox import MULTIPLIERS, ROUNDS, WEYL
 from netlang.types import Tensor
 
 FOUR = 4  # numbers that a thread reads or writes at once: 16 bytes of float32
+EIGHT = PADS["cuda"]  # 16 bytes of bf16; all rows are of whole eights, a row of one channel is one
 _RUNTIME = {"examples": "{}(team[0])", "rate": "rate[0]", "step": "{}(team[2])"}
 _WIDE = ("full", "channel", "place", "image")  # spreads whose four neighbours lie side by side
 _PLACES = {  # where an operand's number lies, or its four from `first` on
     "full": "at",
     "channel": "first",
     "place": "place * pitch + first",
-    "position": f"position * {LANES}",
+    "position": f"position * {EIGHT}",
     "image": "image * pitch + first",
-    "example": f"image * {LANES}",
+    "example": f"image * {EIGHT}",
 }
 
 
@@ -34,6 +36,8 @@ def each(*lines: str, count: int = FOUR) -> list[str]:
 class CudaFormula(Formula):
     """Terms pasted into a loop over the elements of a result."""
 
+    pad: ClassVar[int] = EIGHT
+
     def __init__(
         self, terms: tuple[Term, ...], operands: Mapping[str, Operand], result: Tensor, given: tuple[str, ...] = ()
     ) -> None:
@@ -44,7 +48,7 @@ class CudaFormula(Formula):
     def sizes(self) -> dict[str, int]:
         """Those of the result that texts name."""
         g = self.geometry
-        return {"places": g.places, "pitch": g.columns * LANES, "channels": g.channels}
+        return {"places": g.places, "pitch": -(-g.channels // EIGHT) * EIGHT, "channels": g.channels}
 
     @property
     def plain(self) -> bool:

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from netlang.primitives.cuda_formula import FOUR, each, local
+from netlang.primitives.cuda_formula import EIGHT, FOUR, each, local
 from netlang.primitives.cuda_text import blocks, drafted, pitch
-from netlang.primitives.launch import LANES, Also, Draft, Operand
+from netlang.primitives.launch import Also, Draft, Operand
 from netlang.primitives.text import indented
 
 FILLED = 264  # blocks that keep an H100 or H200 busy: two for each of 132 multiprocessors
-QUADS = LANES // FOUR  # threads side by side that have the channels of a vector
+SIXTEEN = 16  # channels of a block, that lines of memory are used up
+QUADS = SIXTEEN // FOUR  # threads side by side that have them
 FEWEST = 8  # fours that a thread adds at least before there is one part more
 
 
@@ -153,7 +154,7 @@ def _one(terms: Terms) -> list[str]:
     """The four joined as the one number of a row, whose other numbers are zero."""
     acc = [f"acc0[{e}]" for e in range(FOUR)]
     return [
-        f"if thread < {LANES}:",
+        f"if thread < {EIGHT}:",
         f"    y0[thread] = {terms.dtype}(0.0)",
         "cuda.syncthreads()",
         "if thread == 0:",

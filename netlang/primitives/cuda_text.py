@@ -3,10 +3,10 @@
     def kernel(team, rate, y, x0, ..., places, pitch, ...):
 
 team: int64[5], {examples, first example, step, seed, whether weights may change}; rate: the learning rate, and what
-a step is judged by (`backend/cuda/control.py`); then an array of numbers
-for each buffer, laid out as on the CPU in lanes "c" and "w" (`text.py`); then the sizes, int64; then an array for the
-shared scratch, if there is any. As on the CPU only what shapes the inner loop is a constant of the text: a net of many
-sizes has few kernels. Any number of blocks gives the same bits.
+a step is judged by (`backend/cuda/control.py`); then an array of numbers for each buffer, laid out as on the CPU in
+lanes "c" and "w" (`text.py`) but for its rows, which are padded to whole eights; then the sizes, int64; then an array
+for the shared scratch, if there is any. As on the CPU only what shapes the inner loop is a constant of the text: a net
+of many sizes has few kernels. Any number of blocks gives the same bits.
 
 Texts go by the local names `at`, the element of the result; `position` (image * places + place); `c`, the channel, or
 the padding behind the last one; `pitch`, the elements of a position; and `image`.
@@ -17,12 +17,11 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from netlang.formula import Name
-from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
-from netlang.primitives.launch import LANES, Address, Draft, KernelText, Operand, Target
+from netlang.primitives.cuda_formula import EIGHT, FOUR, CudaFormula, each, local
+from netlang.primitives.launch import Address, Draft, KernelText, Operand, Target
 from netlang.primitives.text import Geometry, indented
 from netlang.types import Tensor
 
-EIGHT = 2 * FOUR  # bf16 in 16 bytes
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
 INSTRUCTIONS = (  # functions of netlang.simd.gpu
     *("all_but_one_copied", "all_copied", "copied", "copy_16", "exchanged", "load_1", "load_2", "load_2_bf16"),
@@ -86,7 +85,7 @@ def blocks(items: int, most: int = MOST_BLOCKS) -> int:
 
 def pitch(type_: Tensor) -> int:
     """Elements from a position of a buffer to the next."""
-    return -(-type_.channels // LANES) * LANES
+    return -(-type_.channels // EIGHT) * EIGHT
 
 
 def positions(geometry: Geometry) -> str:
@@ -129,7 +128,7 @@ def elementwise(
         *indented([*_where("c" if body else "first", bool(body or fours) or not formula.flat, image), *made]),
         f"    at += cuda.gridsize(1){step}",
     ]
-    elements = g.most_images(batch) * g.places * g.columns * LANES
+    elements = g.most_images(batch) * g.places * pitch(formula.result)
     grid = blocks(-(-elements // (target.threads * count))), target.threads
     read, named = {**(inputs or {}), **formula.operands}, {**formula.sizes, **(sizes or {})}
     return drafted(name, results, read, named, lines, grid)

@@ -12,6 +12,7 @@ from netlang.primitives.primitive import Primitive
 from netlang.types import Tensor
 
 LANES = 16  # elements of a vector, of any dtype
+PADS = {"cpu": LANES, "cuda": 8}  # numbers that a row is made of wholes of; eight are 16 bytes of bf16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Target:
     threads: int
     device: str = "cpu"
     products: str = "fma"
+
+    @property
+    def pad(self) -> int:
+        """To whole so-manies the channels of a row are padded."""
+        return PADS[self.device]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ names `image`, `place`, `position` (image*places + place), `column` and `at`, th
 from collections.abc import Mapping
 from functools import reduce
 from math import prod
+from typing import ClassVar
 
 from netlang.formula import (
     Call,
@@ -104,7 +105,10 @@ class Formula:
 
     operands: by name; `result`: the type the operands are spread over, in `lanes`
     given: names that the loop itself defines as vectors that are zero in padding lanes
+    pad: numbers that rows are made of wholes of
     """
+
+    pad: ClassVar[int] = LANES
 
     def __init__(
         self,
@@ -125,7 +129,7 @@ class Formula:
         self.data: dict[Term, str] = dict([*self.counts.items(), *self.draws.items()])
         zero = {n for n, kind in self.kinds.items() if kind in _ZERO[lanes]} | set(given)
         self.masked = not all(keeps_zero(t, zero) for t in terms)
-        self.masked = self.masked and (lanes == "n" or self.geometry.channels % LANES != 0)
+        self.masked = self.masked and (lanes == "n" or self.geometry.channels % self.pad != 0)
 
     @property
     def flat(self) -> bool:

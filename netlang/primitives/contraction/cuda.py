@@ -24,7 +24,7 @@ from netlang.primitives.contraction.meeting import (
 )
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
-from netlang.primitives.contraction.slabs import CHUNK, slab_of
+from netlang.primitives.contraction.slabs import slab_of, whole
 from netlang.primitives.contraction.tensor_cores import TensorProduct, parts_for, warps_for
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
 from netlang.primitives.cuda_joined import Terms, merged, terms_of
@@ -58,7 +58,7 @@ def contraction_draft(
         **formula.sizes, **meeting_sizes(*real), "taps": primitive.kernel[0] * primitive.kernel[1],
         "places": pixels.type.positions, "width": image_size(pixels)[1],
         "a_channels": a.type.channels, "a_pitch": pitch(a.type), "b_pitch": pitch(b.type),
-        "a_whole": -(-a.type.channels // CHUNK) * CHUNK,
+        "a_whole": whole(a),
     }  # fmt: skip
     buffers = {"a": a, "b": b}
     if target.products != "fma" and result.type.dtype == "f32":

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 
 from netlang.primitives.contraction.meeting import divided, inside, of_positions, of_taps, position
 from netlang.primitives.contraction.sides import Axis
+from netlang.primitives.launch import Operand
 from netlang.primitives.text import indented
 
 if TYPE_CHECKING:
     from netlang.primitives.contraction.tensor_cores import TensorProduct, Tile
 
 CHUNK = 4  # float32 in 16 bytes; bf16 are 8
+
+
+def whole(operand: Operand) -> int:
+    """Its channels, counted up to whole chunks."""
+    chunk = 2 * CHUNK if operand.half else CHUNK
+    return -(-operand.type.channels // chunk) * chunk
 
 
 def flat(axes: tuple[Axis, Axis]) -> bool:
@@ -58,12 +65,18 @@ class Slabs:
         """Whether b's rows are weights of one k each, in order: all of them, as channels make whole chunks."""
         return not self.product.weight and not self.product.turned and self.product.whole
 
+    @property
+    def weights_by_pair(self) -> bool:
+        """Whether they are weights, and have no row for what a's channels are counted up by."""
+        return not self.product.weight and not self.product.turned and not self.product.whole
+
     def own(self) -> list[str]:
-        """A thread's arrays: of each of its chunks of a, what stays, or where its position is."""
+        """A thread's arrays: of each of its chunks of a, what stays, or where its position is; of b's, its pair."""
         passes = self._passes(self.product.a)
         if self.product.weight:
             return [] if self.flat else [f"met = cuda.local.array(({passes}, 3), i32)"]
-        return [f"of = cuda.local.array(({passes}, 2), i32)", f"of_at = cuda.local.array({passes}, i64)"]
+        pairs = [f"pair_b = cuda.local.array(({self._passes(self.product.b)}, 2), i32)"] * self.weights_by_pair
+        return [*pairs, f"of = cuda.local.array(({passes}, 2), i32)", f"of_at = cuda.local.array({passes}, i64)"]
 
     def begin(self) -> list[str]:
         """Of an item: where its first slab lies."""
@@ -71,6 +84,14 @@ class Slabs:
         lines = [*self._first_of_a(), f"filling, row_b, place_b = 0, {row}, {place}"]
         if self.product.weight or self.weights_by_row:
             lines.append(f"at_b = (first * {slab} + row_b) * b_pitch + left + place_b")
+        if self.weights_by_pair:
+            step = self._chunk(self.product.b)[2]
+            pairs = [
+                f"k = first * {slab} + row_b + r * {step}",
+                "pair_b[r, 0] = k // a_whole",
+                "pair_b[r, 1] = k - pair_b[r, 0] * a_whole",
+            ]
+            lines += [f"for r in range({self._passes(self.product.b)}):", *indented(pairs)]
         return lines
 
     def load(self) -> list[str]:
@@ -170,21 +191,19 @@ class Slabs:
     def _load_b(self, offset: int) -> list[str]:
         tile, product = self.product.b, self.product
         step = self._chunk(tile)[2]
-        fixed, each = list[str](), list[str]()
+        fixed = list[str]()
         if product.turned:  # w[u, v, c] of f, taps counted backwards: k runs along f, as it does in a
             there = [f"left + row_b + r * {step} < channels", "channel < a_whole" if self.single else "tap < taps"]
-            own = "channel - place_a + place_b" if product.a.half else "channel"  # in the same tap: a has whole slabs
-            tap = own if self.single else f"(taps - 1 - tap) * channels * b_pitch + {own}"
+            tap = "channel" if self.single else "(taps - 1 - tap) * channels * b_pitch + channel"
             fixed, at = [f"of_tap = {tap}"], f"of_tap + (left + row_b + r * {step}) * b_pitch"
         else:
             there = ["left + place_b < pitch", f"start + row_b + r * {step} < depth"]
             at = f"at_b + r * {step} * b_pitch"
-            if not product.weight and not self.weights_by_row:  # rows of weights are not counted up to whole chunks
-                at = "(of_tap * a_channels + of_k) * b_pitch + left + place_b"
-                each = [f"k = start + row_b + r * {step}", "of_tap = k // a_whole", "of_k = k - of_tap * a_whole"]
-                there.append("of_k < a_channels")
+            if self.weights_by_pair:
+                at = "(pair_b[r, 0] * a_channels + pair_b[r, 1]) * b_pitch + left + place_b"
+                there[1:] = ["pair_b[r, 0] < taps", "pair_b[r, 1] < a_channels"]
         copied = self._copy("b", tile, at, there, "row_b", "place_b", offset)
-        return [*fixed, f"for r in range({self._passes(tile)}):", *indented([*each, *copied])]
+        return [*fixed, f"for r in range({self._passes(tile)}):", *indented(copied)]
 
     def _copy(
         self, name: str, tile: Tile, at: str, there: list[str], row: str, place: str, offset: int = 0
@@ -207,6 +226,14 @@ class Slabs:
         """To the next slab of k."""
         slab = self.product.slab
         lines = [f"at_b += {slab} * b_pitch"] if self.product.weight or self.weights_by_row else []
+        if self.weights_by_pair:
+            lines = [
+                f"for r in range({self._passes(self.product.b)}):",
+                f"    pair_b[r, 1] += {slab}",
+                "    while pair_b[r, 1] >= a_whole:",
+                "        pair_b[r, 1] -= a_whole",
+                "        pair_b[r, 0] += 1",
+            ]
         if self.product.weight and self.flat:
             return [*lines, f"at_a += {slab} * a_pitch"]
         if self.product.weight:

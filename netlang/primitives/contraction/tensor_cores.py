@@ -1,7 +1,7 @@
 """Contractions on tensor cores: the product of `cuda.py`, y[m, c] = sum over k of a[m, k] * b[k, c], by `mma.sync`.
 
 A block makes a tile of y from slabs of k, which travel into shared memory 16 bytes at a time while the one before is
-multiplied. A chunk of 16 bytes is four channels of one place, in all buffers; channels are counted up to whole fours.
+multiplied. A chunk of 16 bytes is four channels of one place, eight in bf16; channels are counted up to whole chunks.
 What is behind the last one is zero in memory, or, where it would be a row of weights, not read. Which way a tile lies
 in shared memory follows from what the chunks run along:
 
@@ -78,7 +78,7 @@ class TensorProduct:
 
     warps: of a block, high and wide; kind: of the products, "tf32" or "bf16"; parts: whether k is cut
     whole: whether the channels that k counts are whole chunks in all buffers
-    halves: whether a, b and y are bf16 in memory; a and b then have whole slabs of channels
+    halves: whether a, b and y are bf16 in memory; weights that lie as [c][k] are if a is, as their chunks go together
     formula: what y becomes, then what of `terms` is no square; terms: what is summed over the rows of y
     """
 
@@ -122,7 +122,9 @@ class TensorProduct:
     @property
     def turned(self) -> bool:
         """Whether b lies as [c][k]."""
-        return self.primitive.role == "data" and not self.primitive.transposed
+        turned = self.primitive.role == "data" and not self.primitive.transposed
+        assert not turned or self.halves[0] == self.halves[1], "halves.py sees to this"
+        return turned
 
     @property
     def a(self) -> Tile:

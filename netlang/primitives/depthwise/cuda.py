@@ -6,10 +6,10 @@ from netlang.primitives.contraction.meeting import meeting, meeting_sizes, posit
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
-from netlang.primitives.cuda_joined import QUADS, Terms, merged, parts_of
+from netlang.primitives.cuda_joined import QUADS, SIXTEEN, Terms, merged, parts_of
 from netlang.primitives.cuda_text import blocks, drafted, elementwise, pitch
 from netlang.primitives.depthwise.op import Depthwise
-from netlang.primitives.launch import AS_IT_IS, LANES, After, Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import SIZES, indented
 
 
@@ -65,13 +65,13 @@ def _reduced(primitive: Depthwise, inputs: tuple[Operand, ...], result: Operand,
     real = _axes(replace(primitive, role="out"), x, dy)
     terms = Terms(1, result.type.dtype, target.threads)
     step, taps = target.threads // QUADS, primitive.kernel[0] * primitive.kernel[1]
-    columns = pitch(result.type) // LANES
+    columns = -(-result.type.channels // SIXTEEN)
     parts = parts_of(taps * columns, -(-batch * dy.type.positions // step))
     sizes = {
         **meeting_sizes(*real), "places": dy.type.positions, "width": image_size(dy)[1], "columns": columns,
         "pitch": pitch(result.type), "parts": parts,
     }  # fmt: skip
-    scratch = SIZES[result.type.dtype] * parts * taps * columns * LANES
+    scratch = SIZES[result.type.dtype] * parts * taps * pitch(result.type)
     grid, inputs_ = (blocks(taps * columns * parts), target.threads), {"x": x, "dy": dy}
     made = drafted(
         "depthwise_weight", {"y": result}, inputs_, sizes, _sums_of_taps(terms, real, step), grid, (0, scratch)
@@ -99,13 +99,14 @@ def _sums_of_taps(terms: Terms, real: tuple[Axis, Axis], step: int) -> list[str]
         "    tap = column // columns",
         "    u = tap // taps_w",
         "    v = tap - u * taps_w",
-        f"    first = (column - tap * columns) * {LANES} + thread % {QUADS} * {FOUR}",
+        f"    first = (column - tap * columns) * {SIXTEEN} + thread % {QUADS} * {FOUR}",
         *indented(terms.begin()),
-        f"    for position in range(total * part // parts + thread // {QUADS}, total * (part + 1) // parts, {step}):",
+        "    start, stop = total * part // parts, total * (part + 1) // parts",
+        f"    for position in range(start + thread // {QUADS}, stop if first < pitch else start, {step}):",
         *indented(position("position"), 2),
         *indented([*meet, *([f"if {inside}:", *indented(summed)] if inside else summed)], 2),
         *indented(terms.tree(QUADS)),
-        f"    if thread < {QUADS}:",
+        f"    if thread < {QUADS} and first < pitch:",
         "        if parts > 1:",
         "            store_4(scratch, (part * taps + tap) * pitch + first, acc0)",
         "        else:",

@@ -1,6 +1,6 @@
 """Rows by their numbers on CUDA."""
 
-from netlang.primitives.cuda_formula import each, local
+from netlang.primitives.cuda_formula import EIGHT, each, local
 from netlang.primitives.cuda_text import elementwise, moved
 from netlang.primitives.launch import Draft, Operand, Target, drafts
 from netlang.primitives.lookup.op import Lookup, LookupGradient
@@ -11,7 +11,7 @@ from netlang.primitives.text import indented
 def lookup_draft(primitive: Lookup, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """Copy rows, a thread for four elements."""
     x, w = inputs
-    fours = ["row = int(x[position * 16])", "load_4(found, w, row * pitch + first)"]
+    fours = [f"row = int(x[position * {EIGHT}])", "load_4(found, w, row * pitch + first)"]
     return elementwise("lookup", {"y": result}, moved(result.type), target, batch, inputs={"x": x, "w": w}, fours=fours)
 
 
@@ -25,7 +25,7 @@ def gradient_draft(
     fours = [
         *each(f"found[e] = {dtype}(0.0)"),
         "for other in range(team[0] * steps):",
-        "    if int(x[other * 16]) == position:",
+        f"    if int(x[other * {EIGHT}]) == position:",
         "        load_4(seen, dy, other * pitch + first)",
         *indented(each("found[e] += seen[e]"), 2),
     ]

@@ -5,6 +5,7 @@ other threads of the block read them behind a barrier; each matrix is read again
 """
 
 from netlang.formula import Name, Number, Term, text
+from netlang.primitives.cuda_formula import EIGHT
 from netlang.primitives.cuda_text import blocks, drafted, elementwise, moved, pitch
 from netlang.primitives.launch import LANES, Draft, Operand, Target, drafts
 from netlang.primitives.scan.op import Given, Line, Piece, Scan
@@ -91,7 +92,7 @@ class _Scan:
         outside = [to for line in group.lines for to in self._put_out(line)]
         inside = [*(line for bundle in group.bundles for line in self._products(bundle)), *self._formulas(group)]
         if self.scan.lengths is not None:  # behind the end of an example all values are zero
-            ends = f"int(i{self.scan.lengths}[n * {LANES}])"
+            ends = f"int(i{self.scan.lengths}[n * {EIGHT}])"
             stores = [to for line in group.lines for to in self._stored(line)]
             inside = [f"if t < {ends}:", *indented(inside), "else:", *indented(self._zero(stores))]
         if group.width % LANES == 0 or not outside:
@@ -101,8 +102,13 @@ class _Scan:
             f"    if u < {group.width}:",
             *indented(inside, 2),
             "    else:",
-            *indented(self._zero(outside), 2),
+            *indented([line for to in outside for line in self._padded(to)], 2),
         ]
+
+    def _padded(self, place: str) -> list[str]:
+        """Zero behind a value's last unit, where the row goes on."""
+        column = place.partition("pitch + ")[2].removesuffix("]")
+        return [f"if {column} < pitch:", *indented(self._zero([place]))]
 
     def _zero(self, places: list[str]) -> list[str]:
         return [f"{to} = {self.dtype}(0.0)" for to in places] or ["pass"]

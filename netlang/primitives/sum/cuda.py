@@ -8,10 +8,10 @@ cut into parts by the shape, and a second launch joins those (`cuda_joined.py`):
 from dataclasses import replace
 
 from netlang.formula import Name
-from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
-from netlang.primitives.cuda_joined import QUADS, joined_squares, merged, parts_of, terms_of
+from netlang.primitives.cuda_formula import EIGHT, FOUR, CudaFormula, each, local
+from netlang.primitives.cuda_joined import QUADS, SIXTEEN, joined_squares, merged, parts_of, terms_of
 from netlang.primitives.cuda_text import blocks, drafted, pitch, positions
-from netlang.primitives.launch import LANES, Also, Draft, Operand, Target, drafts
+from netlang.primitives.launch import Also, Draft, Operand, Target, drafts
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.text import SIZES, indented
@@ -119,14 +119,13 @@ class _Reduction:
             where.append(f"start, stop = {total} * part // parts, {total} * (part + 1) // parts")
         summed = [
             *where,
-            f"line, first = thread // {QUADS}, column * {LANES} + thread % {QUADS} * {FOUR}",
-            *self._shift(),
-            *loop,
-            *indented([AT, *self._add()]),
+            f"line, first = thread // {QUADS}, column * {SIXTEEN} + thread % {QUADS} * {FOUR}",
+            "if first < pitch:",
+            *indented([*self._shift(), *loop, *indented([AT, *self._add()])]),
             *joined_squares(self.terms),
             *self.terms.tree(QUADS),
         ]
-        return items, summed, [f"if thread < {QUADS}:", *indented(self._stored(row))]
+        return items, summed, [f"if thread < {QUADS} and first < pitch:", *indented(self._stored(row))]
 
     def _shift(self) -> list[str]:
         """The first number that a thread meets."""
@@ -189,10 +188,10 @@ class _Reduction:
         acc = [f"acc0[{e}]" for e in range(FOUR)]
         joins = [self.terms.join(acc[0], acc[1]), self.terms.join(acc[2], acc[3]), self.terms.join(acc[0], acc[2])]
         return [
-            f"if {lane} < {QUADS}{there}:",
+            f"if {lane} < {EIGHT // FOUR}{there}:",
             *indented(joins),
             *(f"    {a} = {self.terms.dtype}(0.0)" for a in acc[1:]),
             f"    if {lane} > 0:",
             f"        acc0[0] = {self.terms.dtype}(0.0)",
-            f"    store_4(y0, {row} * {LANES} + {lane} * {FOUR}, acc0)",
+            f"    store_4(y0, {row} * {EIGHT} + {lane} * {FOUR}, acc0)",
         ]
