@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Given:
     lengths: Mapping[NodeId, Array]
     shared: Shared
 
-    @property
+    @cached_property
     def n(self) -> int:
         """How many examples there are."""
         return len(next(iter(self.inputs.values())))

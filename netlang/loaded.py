@@ -6,8 +6,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,7 @@ Array = NDArray[Any]
 NUMPY = {"f32": np.float32, "f64": np.float64}
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """What a run tells its kernels besides the batch.
 
     rate: the learning rate; step: counted from 1; within: how long a squared gradient may be
@@ -74,14 +72,12 @@ class Loaded(ABC):
         return self.read(buffer, n)
 
     @abstractmethod
-    def run(
-        self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
-    ) -> None:
+    def run(self, segment: str, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""
 
-    def train(self, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None) -> None:
-        """Set a training step going, for a batch of n; `trained` ends it. long, each: as for `run`"""
-        self.run("step", n, clock, long=long, each=each)
+    def train(self, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
+        """Set a training step going, for a batch of n; `trained` ends it. each: as for `run`"""
+        self.run("step", n, clock, each=each)
 
     def trained(self, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> tuple[float, float]:
         """The loss and the squared length of the gradient; the weights are new where the clock allows it."""
@@ -134,8 +130,14 @@ class Device(ABC):
         """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""
 
     @abstractmethod
-    def load(self, plan: Plan, store: Any, *, guarded: bool) -> Loaded:
-        """A plan in memory, its kernels compiled. guarded: canaries behind every buffer. Raises OutOfMemoryError."""
+    def load(self, plan: Plan, store: Any, *, macs: int, guarded: bool) -> Loaded:
+        """A plan in memory, its kernels compiled.
+
+        macs: multiply-adds of an example, by which one knows how long a run will take
+        guarded: canaries behind every buffer
+
+        Raises OutOfMemoryError.
+        """
 
     @abstractmethod
     def free_memory(self) -> float:

@@ -21,12 +21,16 @@ from netlang.primitives.launch import Draft
 Array = NDArray[Any]
 
 
+LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
+SHORT = 1e6  # up to which other threads would take longer to come than the caller's takes alone
+
+
 class Cpu(Device):
     """The processor. threads: None for all the machine grants"""
 
     def __init__(self, dtype: str, threads: int | None = None) -> None:
         self.target = host_target(dtype, threads)
-        self.team = Team(self.target.threads)
+        self.team, self.one = Team(self.target.threads), Team(1)
 
     def missing(self, drafts: Iterable[Draft]) -> bool:
         """Whether one of the kernels is not in the cache."""
@@ -41,9 +45,9 @@ class Cpu(Device):
         kept = {name: size for name, size in arenas.items() if shared(name)}
         return arena(kept, guarded, "the weights")
 
-    def load(self, plan: Plan, store: Arena, *, guarded: bool) -> Loaded:
+    def load(self, plan: Plan, store: Arena, *, macs: int, guarded: bool) -> Loaded:
         """A plan in memory. Raises OutOfMemoryError."""
-        return OnCpu(plan, store, self.team, guarded=guarded)
+        return OnCpu(plan, store, self, macs=macs, guarded=guarded)
 
     def free_memory(self) -> float:
         """What the machine and its control groups leave."""
@@ -64,19 +68,20 @@ class Cpu(Device):
     def close(self) -> None:
         """End the threads."""
         self.team.close()
+        self.one.close()
 
 
 class OnCpu(Loaded):
     """One plan, ready to run on this processor.
 
     store: the arenas it shares with other plans of the same net: weights and optimizer states
-    guarded: canaries behind every buffer
+    macs: multiply-adds of an example; guarded: canaries behind every buffer
     """
 
-    def __init__(self, plan: Plan, store: Arena, team: Team, *, guarded: bool) -> None:
-        self.plan, self.team, self.store = plan, team, store
+    def __init__(self, plan: Plan, store: Arena, device: Cpu, *, macs: int, guarded: bool) -> None:
+        self.plan, self.device, self.store, self.macs = plan, device, store, macs
         drafts = [launch.draft for launches in plan.segments.values() for launch in launches]
-        own, shared = scratch_sizes(drafts, team.threads)
+        own, shared = scratch_sizes(drafts, device.team.threads)
         values = {apart(b.id): b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
         sizes = {name: size for name, size in plan.arenas.items() if name not in store.addresses}
         if guarded:
@@ -115,22 +120,23 @@ class OnCpu(Loaded):
         """A copy of a buffer in its public shape, for a batch of n."""
         return unpack(self.plan.buffers[buffer], self.view(buffer), n)
 
-    def run(
-        self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
-    ) -> None:
+    def run(self, segment: str, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""
         launches = self.plan.segments[segment]
         if not launches:
             return
         after = (lambda k: each(launches[k])) if each else None
-        table = self.tables[segment]
-        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=after)
+        self._run(self.tables[segment], n, clock, after)
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
         k = self.plan.segments[segment].index(launch)
-        table = self.tables[segment][k : k + 1]
-        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate)
+        self._run(self.tables[segment][k : k + 1], n, clock)
+
+    def _run(self, table: Array, n: int, clock: Clock, each: Callable[[int], None] | None = None) -> None:
+        macs = self.macs * n
+        team = self.device.one if macs <= SHORT else self.device.team
+        team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=macs > LONG, each=each)
 
     def poison(self) -> None:
         """NaN in every value but the inputs: what is read before it was written will show."""

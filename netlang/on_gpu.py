@@ -53,7 +53,7 @@ class Gpu(Device):
         kept = {name: size for name, size in arenas.items() if shared(name)}
         return memory.arena(kept, self.dtype, "storing the weights", guarded=guarded, zero=True)
 
-    def load(self, plan: Plan, store: DeviceArena, *, guarded: bool) -> Loaded:
+    def load(self, plan: Plan, store: DeviceArena, *, macs: int, guarded: bool) -> Loaded:
         """A plan in the GPU's memory. Raises OutOfMemoryError."""
         return OnGpu(plan, store, self, guarded=guarded)
 
@@ -195,9 +195,7 @@ class OnGpu(Loaded):
         self.stream.synchronize()
         return made
 
-    def run(
-        self, segment: str, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None
-    ) -> None:
+    def run(self, segment: str, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Put a segment for a batch of n on the stream; who reads a buffer waits for it."""
         self._tell(n, clock)
         if each is None:
@@ -208,11 +206,11 @@ class OnGpu(Loaded):
             self.stream.synchronize()
             each(launch)
 
-    def train(self, n: int, clock: Clock, *, long: bool = False, each: Callable[[Launch], None] | None = None) -> None:
+    def train(self, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Put a whole step on the stream, and its update behind it, as one graph."""
         self.ahead = each is None
         if each is not None:
-            super().train(n, clock, long=long, each=each)
+            super().train(n, clock, each=each)
             return
         self._tell(n, clock)
         self._queue(TRAIN).run()

@@ -34,7 +34,6 @@ FAR = 1e12  # what rate times gradient may move a weight by before one looks whe
 LARGEST = float(np.finfo(np.float32).max)
 LOST = 1e18  # a weight whose square float32 cannot hold
 DEVICES = ("cpu", "cuda")
-LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,7 @@ class Program(OneCaller):
         measured = options.choices is None and options.device == "cpu"
         self.choices = dict(choices.read(options.dtype, self.target.threads) if measured else options.choices or {})
         self._version = 0
+        self._inputs = list(net.graph.made_by(Input))
         self._store: Any = None
         self._loaded: dict[Purpose, Loaded] = {}
         self._stages: dict[Purpose, Stages] = {}
@@ -145,7 +145,7 @@ class Program(OneCaller):
             if self._store is None:
                 self._store = self.device.store(plan.arenas, self.options.check_memory)
             guarded = self.options.check_memory
-            self._loaded[purpose, lengths] = self.device.load(plan, self._store, guarded=guarded)
+            self._loaded[purpose, lengths] = self.device.load(plan, self._store, macs=self._macs, guarded=guarded)
         return self._loaded[purpose, lengths]
 
     def _refuse_beyond_memory(self, purpose: str) -> None:
@@ -223,8 +223,8 @@ class Program(OneCaller):
         loaded, n, each = fed.loaded, fed.given.n, self._checks(fed.loaded, fed.given.n)
         clock = Clock(self.steps + 1, self.options.seed, self.rate, self._within)
         fed.arrive()
-        long = self._prepare(loaded, n, clock)
-        loaded.train(n, clock, long=long, each=each)
+        self._prepare(loaded, n, clock)
+        loaded.train(n, clock, each=each)
         try:
             following = self._next(batches)
             loss, norm2 = loaded.trained(n, clock, each=each)
@@ -307,23 +307,23 @@ class Program(OneCaller):
     def _public(self, node: str, value: Array) -> Array:
         """The value in the shape of the net's node: in memory a sequence may be an image of one row."""
         type_ = self.net.graph[node].type
-        return value.reshape(type_.arrayed(len(value))) if type_.batched else value
+        if not type_.batched or value.shape[1:] == type_.shape[1:]:
+            return value
+        return value.reshape(type_.arrayed(len(value)))
 
     def _run(self, loaded: Loaded, n: int, clock: Clock) -> None:
         """The segments "prepare", where the weights have changed, and "step"."""
-        long = self._prepare(loaded, n, clock)
-        loaded.run("step", n, clock, long=long, each=self._checks(loaded, n))
+        self._prepare(loaded, n, clock)
+        loaded.run("step", n, clock, each=self._checks(loaded, n))
 
-    def _prepare(self, loaded: Loaded, n: int, clock: Clock) -> bool:
-        """The segment "prepare", where the weights have changed. Whether the step will take long."""
-        long = self._macs * n > LONG
+    def _prepare(self, loaded: Loaded, n: int, clock: Clock) -> None:
+        """The segment "prepare", where the weights have changed."""
         if self.options.check_memory:
             loaded.poison()
             loaded.prepared = -1
         if loaded.prepared != self._version:
-            loaded.run("prepare", n, clock, long=long, each=self._checks(loaded, n))
+            loaded.run("prepare", n, clock, each=self._checks(loaded, n))
             loaded.prepared = self._version
-        return long
 
     def _checks(self, loaded: Loaded, n: int) -> Any:
         """What is looked at after each launch, or None."""
@@ -369,7 +369,7 @@ class Program(OneCaller):
         return steps_behind(self.checked, next(iter(self.net.graph.outputs.values())), lengths)
 
     def _given(self, x: Batch, lengths: Batch | None) -> Given:
-        return given_of(list(self.net.graph.made_by(Input)), self._received(x), lengths)
+        return given_of(self._inputs, self._received(x), lengths)
 
     def _received(self, value: Any) -> Any:
         """Arrays of the caller's as the device takes them."""

@@ -60,7 +60,8 @@ class Tensor:
 
     def arrayed(self, n: int) -> tuple[int, ...]:
         """The shape as NumPy takes it, for a batch of n."""
-        return tuple(n if d == BATCH else _size(d) for d in self.shape)
+        sizes = tuple(map(_size, self.shape[1:] if self.batched else self.shape))
+        return (n, *sizes) if self.batched else sizes
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"

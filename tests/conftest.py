@@ -55,6 +55,14 @@ def pytest_report_header() -> str:
     return f"PyTorch is not installed: tests marked `reference` are left out, with {', '.join(collect_ignore)}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _all_threads() -> None:
+    """The small nets of the tests run on all threads too: what meets between two of them is to be seen."""
+    from netlang import on_cpu
+
+    on_cpu.SHORT = 0.0
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache for this test."""

@@ -51,6 +51,23 @@ def test_convolutions_agree_with_the_reference(name, role, lanes, dtype):
     assert_kernel_agrees(primitive, operands(primitive, dtype, x, w, y), n=n, lanes=lanes)
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "pad", "c", "dtype"),
+    [
+        ((28, 28), (5, 5), (1, 1), (2, 2, 2, 2), 1, "f32"),
+        ((9, 13), (3, 7), (2, 3), (1, 3, 0, 2), 3, "f32"),
+        ((11, 12), (4, 3), (4, 5), (0, 0, 0, 0), 8, "f64"),
+        ((3, 2), (7, 5), (1, 1), (3, 4, 4, 3), 3, "f32"),
+        ((4, 4), (32, 32), (1, 1), (16, 16, 16, 16), 8, "f32"),
+    ],
+)
+def test_images_that_come_as_rows_are_read_as_they_are(size, kernel, stride, pad, c, dtype):
+    primitive = Contraction("out", kernel, stride, pad, (1, 1), size, rows=True)
+
+    types = Tensor(dtype, ("n", size[0] * size[1] * c)), Tensor(dtype, (*kernel, c, 35))
+    assert_kernel_agrees(primitive, types, n=3)
+
+
 @pytest.mark.parametrize("lanes", "cn")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("n", "c", "f", "dtype"), [(1, 17, 10, "f32"), (33, 120, 84, "f32"), (5, 35, 3, "f64")])

@@ -15,6 +15,7 @@ from netlang.types import Tensor
 # size, kernel, stride, pad
 POOLS = {
     "tiled": ((4, 6), (2, 2), (2, 2), (0, 0, 0, 0)),
+    "overlapping, inside": ((7, 5), (3, 3), (2, 2), (0, 0, 0, 0)),
     "overlapping, padded": ((7, 6), (3, 3), (2, 2), (1, 1, 1, 0)),
     "gaps": ((7, 5), (1, 2), (3, 3), (0, 0, 0, 0)),
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import netlang
+from netlang import on_cpu
 from netlang.backend.executor import BusyError
 from netlang.diagnostics import NetError
 from netlang.files import Problem
@@ -40,6 +41,18 @@ def test_an_mlp_learns_xor(xor):
         xor.step(POINTS, ODD)
 
     np.testing.assert_array_equal(xor(POINTS) > 0.5, ODD)
+
+
+def test_short_runs_do_not_wait_for_other_threads(monkeypatch):
+    prog = netlang.from_text(XOR).compile(batch=4, threads=2)
+    on_both = prog(POINTS)
+    woken = prog.device.team.run
+    monkeypatch.setattr(on_cpu, "SHORT", 1e6)
+    monkeypatch.setattr(prog.device.team, "run", None)
+
+    np.testing.assert_array_equal(prog(POINTS), on_both)
+    monkeypatch.setattr(prog.device.team, "run", woken)
+    prog.close()
 
 
 def test_a_perceptron_never_does():

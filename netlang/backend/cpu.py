@@ -12,7 +12,7 @@ from netlang.primitives.launch import Address, Argument, Draft, KernelText, Prod
 # Rows x vectors of 16 elements: rows * vectors accumulators, the vectors of one operand and one of the other must fit
 # the registers. AVX-512 has 32 of 16 float32, AVX2 16 of 8 (so a vector takes two), NEON 32 of 4 (four).
 TILES = {
-    ("avx512", "f32"): ((6, 4), (12, 2), (8, 3), (14, 1), (6, 2), (6, 1), (1, 1)),
+    ("avx512", "f32"): ((6, 4), (12, 2), (8, 3), (14, 1), (6, 2), (6, 1), (1, 4), (1, 1)),
     ("avx512", "f64"): ((6, 2), (14, 1), (6, 1), (1, 1)),
     ("avx2", "f32"): ((6, 1), (2, 2), (4, 1), (1, 1)),
     ("avx2", "f64"): ((1, 1),),

@@ -31,6 +31,7 @@ FOLLOW = KernelText(
     "from netlang.simd.team import follow\n\n\ndef kernel(args, team, thread):\n    follow(team, thread, args)\n",
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_TOLD = struct.Struct("4qd5q")  # the words EXAMPLES to DONE; written one by one they take 2 µs
 HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
@@ -70,6 +71,7 @@ class Team:
         self._workers: list[threading.Thread] = []
         self._closing: weakref.finalize[..., Team] | None = None
         self._closed = False
+        self._last: tuple[NDArray[np.int64] | None, int] = None, 0
 
     def run(
         self,
@@ -99,17 +101,23 @@ class Team:
         try:
             if self._closed:
                 raise RuntimeError(_LEFT_OVER)
-            table = np.ascontiguousarray(table, np.int64)
             self._start_workers()
-            self._block[fields.STOP : fields.DONE + 1] = 0
+            _TOLD.pack_into(self._block, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
             self._block[fields.STOPPED] = 0
-            bits = struct.unpack("q", struct.pack("d", rate))[0]
-            self._block[fields.EXAMPLES : fields.RATE + 1] = (examples, first, step, seed, bits)
+            at = self._address(table)
             if each:
-                return self._step_through(table, long, each)
-            return self._run(table.ctypes.data, len(table), long)
+                return self._step_through(at, len(table), long, each)
+            return self._run(at, len(table), long)
         finally:
             self._caller.release()
+
+    def _address(self, table: NDArray[np.int64]) -> int:
+        """Where a table lies; that of the last one is known, for NumPy takes 0.7 µs to tell."""
+        if self._last[0] is not table:
+            assert table.dtype == np.int64, "a table is int64[k, 3]"
+            assert table.flags.c_contiguous, "row behind row"
+            self._last = table, table.ctypes.data
+        return self._last[1]
 
     def _run(self, table: int, launches: int, long: bool) -> Outcome:
         self._block[fields.TABLE], self._block[fields.LAUNCHES] = table, launches
@@ -119,10 +127,10 @@ class Team:
             self._lead(0, self._team, 0)
         return Outcome(int(self._block[fields.DONE]), int(self._block[fields.STATUS]))
 
-    def _step_through(self, table: NDArray[np.int64], long: bool, each: Callable[[int], None]) -> Outcome:
+    def _step_through(self, table: int, launches: int, long: bool, each: Callable[[int], None]) -> Outcome:
         outcome = Outcome(0, 0)
-        for i in range(len(table)):
-            outcome = Outcome(i + self._run(table[i:].ctypes.data, 1, long).launches, int(self._block[fields.STATUS]))
+        for i in range(launches):
+            outcome = Outcome(i + self._run(table + 24 * i, 1, long).launches, int(self._block[fields.STATUS]))
             if outcome.launches == i:
                 break
             each(i)

@@ -14,6 +14,7 @@ from math import prod
 from netlang.graph import Graph, Input, Node
 from netlang.primitives.contraction.dense import suits
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.tight import FEW
 from netlang.primitives.gather.op import Convert, Reshape, Transpose
 from netlang.primitives.launch import LANES
 from netlang.types import BATCH, Tensor
@@ -27,6 +28,9 @@ def layout(graph: Graph, batch: int) -> Graph:
     laid = _Laid(Graph(), batch)
     for node in graph:
         lanes = _wants(graph, node, images)
+        if isinstance(node.made_by, Input) and lanes == "c" and _as_rows(graph, node):
+            laid.rows(node)
+            continue
         laid.take(node, lanes, _reads(graph, node, images) if lanes == "w" else lanes)
     laid.graph.outputs.update({name: laid.now[of] for name, of in graph.outputs.items()})
     return laid.graph
@@ -73,12 +77,25 @@ def _reads(graph: Graph, node: Node, images: str) -> str:
     return images if any(len(graph[i].type.shape) == 4 and graph[i].type.batched for i in node.inputs) else "c"
 
 
+def _as_rows(graph: Graph, node: Node) -> bool:
+    """Whether all who read an image copy its lines (`contraction/tight.py`), which then are the caller's."""
+    readers = [r.made_by for r in graph.readers(node.id)]
+    few = len(node.type.shape) == 4 and node.type.channels <= FEW and node.id not in graph.outputs.values()
+    return few and all(
+        isinstance(r, Contraction) and r.role == "out" and r.kernel[1] > 1 and r.dilation[1] == 1 for r in readers
+    )
+
+
 class _Laid:
-    """The graph under construction; `now` says where each old node's value is, `other` where its conversions are."""
+    """The graph under construction.
+
+    now: where each old node's value is; other: where its conversions are; rowed: the images that are rows
+    """
 
     def __init__(self, graph: Graph, batch: int) -> None:
         self.graph, self.batch = graph, batch
         self.now, self.other, self.lanes = dict[str, str](), dict[tuple[str, str], str](), dict[str, str]()
+        self.rowed = set[str]()
 
     def take(self, node: Node, lanes: str, reads: str) -> None:
         if isinstance(node.made_by, Input) and lanes == "n":
@@ -86,11 +103,19 @@ class _Laid:
             return
         made_by = replace(node.made_by, lanes=lanes) if isinstance(node.made_by, Input) else node.made_by
         inputs = tuple(self.converted(i, reads, node) for i in node.inputs)
+        if inputs[:1] and inputs[0] in self.rowed:
+            made_by = replace(made_by, rows=True)
         if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c" and not self.dense(inputs):
             made_by = replace(made_by, transposed=True)
             inputs = (inputs[0], self.transposed(inputs[1], node))
         self.graph.add(replace(node, made_by=made_by, inputs=inputs))
         self.now[node.id], self.lanes[node.id] = node.id, lanes
+
+    def rows(self, node: Node) -> None:
+        """An input that arrives as rows, and is read so."""
+        self.graph.add(replace(node, type=node.type.with_shape(BATCH, node.type.size)))
+        self.now[node.id], self.lanes[node.id] = node.id, "c"
+        self.rowed.add(node.id)
 
     def image(self, node: Node) -> None:
         """An input with examples in its lanes arrives as rows, which threads turn faster than the border can."""

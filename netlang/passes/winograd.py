@@ -125,7 +125,7 @@ def _form(of: Contraction) -> Winograd | WinogradGradient:
 
 def _shaped(of: object) -> bool:
     """Whether it has windows of a size that there is a form for, pixels side by side."""
-    if not isinstance(of, Contraction):
+    if not isinstance(of, Contraction) or of.rows:
         return False
     high, wide = of.kernel
     return of.stride == (1, 1) == of.dilation and high == wide and high in FORMS and max(of.pad) < high

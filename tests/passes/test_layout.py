@@ -1,7 +1,7 @@
 """layout: which axis lies in the lanes."""
 
 import pytest
-from graphs import MLP, SMALL_CONV, assert_computes_the_same, trained
+from graphs import MLP, SMALL_CONV, assert_computes_the_same, evaluated, trained
 
 from netlang.memory import lanes_of
 from netlang.passes.fold import fold
@@ -26,6 +26,16 @@ def test_lanes_change_where_images_become_vectors_and_nowhere_else():
     assert lanes["input.image"] == lanes["conv2"] == "n"
     assert lanes["input"] == lanes["fc1"] == lanes["target"] == "c"
     assert len(list(after.made_by(Convert))) == 3  # of the input as rows, forward, and backward
+    assert_computes_the_same(before, after)
+
+
+@pytest.mark.parametrize(("first", "rows"), [("conv3-5", True), ("conv1-5", False), ("maxpool", False)])
+def test_an_image_of_few_channels_that_only_windows_of_products_read_comes_as_rows(first, rows):
+    before = evaluated(f"input 6x6x2\n{first}, conv3-4 valid\nFC-3")
+
+    after = layout(before, 2)
+
+    assert after["input"].type.shape == (("n", 72) if rows else ("n", 6, 6, 2))
     assert_computes_the_same(before, after)
 
 

@@ -8,11 +8,21 @@ A tap outside the image reads zeros.
 Position: t = pixel * mul + tap * step + base; the tap's source line is t / div where that is whole and inside.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.sides import NEXT, NEXT_IN_PHASE, NEXT_PHASE, Axis, Weights, axes, image_size
+from netlang.primitives.contraction.sides import (
+    FIRST_ADDRESS,
+    NEXT,
+    NEXT_IN_PHASE,
+    NEXT_PHASE,
+    STRAIGHT,
+    Axis,
+    Weights,
+    axes,
+    image_size,
+)
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, After, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
@@ -30,7 +40,7 @@ def cover(
     after: After,
 ) -> Draft:
     """The launch of a contraction that makes a value: (x, w) -> y, or (dy, w or its transposed copy) -> dx."""
-    source, weight = inputs
+    source, weight = replace(inputs[0], type=tight.image(primitive, inputs[0].type)), inputs[1]
     lanes = result.lanes
     real = axes(primitive, image_size(source), image_size(result))
     of, to = Geometry(source.type, lanes), Geometry(result.type, lanes)
@@ -43,7 +53,8 @@ def cover(
     whole_lines = flow.lines_follow and wide.follow and of.channels * flow.source_step == pixel
     inside = high.inside and wide.inside
     flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and inside
-    kernel = Cover(positions, columns, lanes, whole_lines, inside, high.div * wide.div > 1, flat, formula, few)
+    divided = high.div * wide.div > 1
+    kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, formula, few, primitive.rows)
     tap_line = pixel * (wide.taps if whole_lines else 1)
     scratch = kernel.scratch(high.taps, wide.taps, 0 if inside else tap_line)
     arguments = Arguments()
@@ -56,7 +67,7 @@ def cover(
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
         group_tiles=_group(positions * pixel, weight.type.size * of.size) if flat else 1,
     )  # fmt: skip
-    shared = tight.add_arguments(arguments, of, batch, *real) if few else 0
+    shared = tight.add_arguments(arguments, inputs[0], of, batch, real) if few else 0
     formula.add_arguments(arguments)
     lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
@@ -86,7 +97,8 @@ class Cover:
 
     positions, columns: of a tile; whole_lines: a line of taps is one segment; inside: no tap is ever outside;
     divided: some taps fall between source pixels (role "data" of a stride); flat: one tap, pixel on pixel, as in a
-    dense layer; few: the source, where its few channels are copied tight (`tight.py`)
+    dense layer; few: the source, where its few channels are copied tight (`tight.py`); rows: which then come as
+    rows of pixels
 
     What a tile needs to know lies in the thread's scratch: per pixel the address of its image, line and column of its
     first tap, and the address of that tap (where taps fall between pixels, its own position); then the lines of the tap
@@ -103,6 +115,12 @@ class Cover:
     flat: bool
     formula: Formula
     few: Geometry | None = None
+    rows: bool = False
+
+    @property
+    def straight(self) -> bool:
+        """Whether all tiles have the same segments, at addresses that go on by the same steps."""
+        return self.whole_lines and self.inside
 
     @property
     def entry(self) -> int:
@@ -139,7 +157,7 @@ class Cover:
             f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
             f"step_k = {step}",
             f"line_bytes = source_w * pixel_bytes{f' + {few.vector}' if few else ''}",
-            *(tight.lines(few, shared) if few else []),
+            *(tight.lines(few, shared, rows=self.rows) if few else []),
             f"total_pixels = ({g.images}) * places",
             "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
             "item, stop = split(tiles * blocks, thread, threads(team))",
@@ -152,8 +170,9 @@ class Cover:
         return [
             "tile = item // blocks",
             *self._first_pixel(),
+            *(FIRST_ADDRESS if self.straight else []),
             "while item < stop:",
-            *indented([*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]),
+            *indented(self._pixels()),
             "    block = item - tile * blocks",
             "    last = min_i64(blocks, block + stop - item)",
             "    item += last - block",
@@ -212,6 +231,12 @@ class Cover:
             "j = phase_w + (rest - rest // max_i64(in_line, 1) * in_line) * div_w",
         ]
 
+    def _pixels(self) -> list[str]:
+        """The pixels' part of the table."""
+        if self.straight:
+            return STRAIGHT
+        return [*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]
+
     def _positions(self) -> list[str]:
         """The records of the tile's pixels; behind the last pixel the last one again."""
         border = [
@@ -230,7 +255,7 @@ class Cover:
             "    store_i64(spot + 8, h)",
             "    store_i64(spot + 16, w)",
             f"    store_i64(spot + 24, {known})",
-            *(border if self.whole_lines and not self.inside else []),
+            *(border if self.whole_lines else []),
             "    if pixel < total_pixels - 1:",
             "        pixel += 1",
             *indented(NEXT_IN_PHASE if self.divided else NEXT, 2),
@@ -248,8 +273,6 @@ class Cover:
             "        to += entry",
         ]
         lines = ["segments = taps_h", "length = k * taps_w"]
-        if self.inside:
-            return [*lines, *straight]
         crossing = [
             f"copy = zero + zeros * {self.formula.geometry.vector}",
             "for u in range(taps_h):",

@@ -33,7 +33,7 @@ def contraction_draft(
             return packed(primitive, inputs, result, target, batch)
         return reduce(primitive, inputs, result, target)
     source, weight = (o.type for o in inputs)
-    if result.lanes == "c" and dense.suits(source, weight, batch):
+    if result.lanes == "c" and not primitive.rows and dense.suits(source, weight, batch):
         return dense.dense(primitive, inputs, result, target, batch, after)
     assert primitive.role == "out" or primitive.transposed == (result.lanes == "c"), "passes/layout.py sees to this"
     return cover(primitive, inputs, result, target, batch, after)

@@ -21,6 +21,7 @@ class Contraction(Primitive):
     pad: rows above, columns left, rows below, columns right, of zeros around x
     size: height and width of x (read by role "data" only)
     transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
+    rows: role "out" reads x as rows x[n, h*w*c], as callers have them (set by `passes/layout.py`)
     channels: the first of y's channels that a flat role "weight" reads, and how many; all if None (`passes/pieces.py`)
 
     Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1); so are sequences x[n,t,c],
@@ -34,10 +35,11 @@ class Contraction(Primitive):
     dilation: Pair = (1, 1)
     size: Pair = (1, 1)
     transposed: bool = False
+    rows: bool = False
     channels: Pair | None = None
 
     def infer(self, a: Tensor, b: Tensor) -> Tensor:
-        axes = 4 - len(a.shape)  # that vectors and sequences lack
+        axes = 0 if self.rows else 4 - len(a.shape)  # that vectors and sequences lack
         if self.role == "weight":
             filters = self.channels[1] if self.channels else b.channels
             return a.with_shape(*(() if axes else self.kernel), a.channels, filters)

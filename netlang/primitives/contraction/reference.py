@@ -17,6 +17,8 @@ def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, r
         b = b[..., start : start + width]
     if primitive.transposed:
         b = b.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in b.shape[:-2])]
+    if primitive.rows:
+        a = a.reshape(len(a), *primitive.size, -1)
     if a.ndim == 2:
         return {"out": lambda: a @ b, "data": lambda: a @ b.T, "weight": lambda: a.T @ b}[primitive.role]()
     if a.ndim == 3:

@@ -107,3 +107,34 @@ NEXT_IN_PHASE = [
     "        i = phase_h",
     "        j = phase_w",
 ]
+# Where no tap is outside, and a line of taps is a segment: where a tile's first tap is, and how far apart those of lines
+# and images are
+FIRST_ADDRESS = [
+    "pixel_at = source + (image_at * source_h + i * mul_h + base_h) * line_bytes",
+    "pixel_at += (j * mul_w + base_w) * pixel_bytes",
+    "next_line = mul_h * line_bytes - width * mul_w * pixel_bytes",
+    "next_image = (source_h - places // width * mul_h) * line_bytes",
+]
+# The pixels' part of such a tile's table; behind the last pixel the last one again
+STRAIGHT = [
+    "segments = taps_h",
+    "length = k * taps_w",
+    "for r in range(tile_pixels):",
+    "    at = pixel_at",
+    "    to = table + pixels_at + r * 8",
+    "    for u in range(taps_h):",
+    "        store_i64(to, at)",
+    "        at += step_h * line_bytes",
+    "        to += entry",
+    "    if pixel < total_pixels - 1:",
+    "        pixel += 1",
+    "        j += 1",
+    "        pixel_at += mul_w * pixel_bytes",
+    "        if j == width:",
+    "            j = 0",
+    "            i += 1",
+    "            pixel_at += next_line",
+    "            if i * width == places:",
+    "                i = 0",
+    "                pixel_at += next_image",
+]

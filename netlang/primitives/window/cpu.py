@@ -6,6 +6,7 @@ from netlang.primitives.text import Arguments, Formula, drafted, indented, over_
 from netlang.primitives.window.op import Window
 
 USUAL = 3  # pixels of a window along each axis, which have a text of their own
+SMALL = 4  # at most so many along an axis are written out, where no window reaches beyond the image
 BAND = 4  # columns that a thread takes together: 256 bytes of each pixel in f32
 
 
@@ -34,7 +35,9 @@ def window_draft(
     name = f"window_{primitive.how}_{primitive.role}_{result.lanes}"
     pasted = [*formula.lines(("made",)), f"store_{g.dtype}(result + at, made)"]
     text = _Pool(g.dtype, g.vector, g.images, pasted, after != AS_IT_IS)
-    if primitive.role == "out":
+    if primitive.role == "out" and _inside(primitive, image, windows):
+        lines, name = text.inside(primitive.how, primitive.kernel), f"{name}_{'x'.join(map(str, primitive.kernel))}"
+    elif primitive.role == "out":
         lines = text.out(primitive.how)
     elif primitive.how == "average":
         lines = text.average_data()
@@ -43,6 +46,13 @@ def window_draft(
     else:
         lines = text.max_data()
     return drafted(name, arguments, [*formula.prologue(), *lines])
+
+
+def _inside(primitive: Window, image: tuple[int, int], windows: tuple[int, int]) -> bool:
+    """Whether windows are small, and none reaches beyond the image."""
+    sides = zip(image, windows, primitive.kernel, primitive.stride, strict=True)
+    reached = all((many - 1) * step + kernel <= size for size, many, kernel, step in sides)
+    return reached and not any(primitive.pad) and max(primitive.kernel) <= SMALL
 
 
 def _tiled(primitive: Window, image: tuple[int, int]) -> bool:
@@ -90,6 +100,34 @@ class _Pool:
         ]
         body = ["i = place // wide", "j = place - i * wide", *_WINDOW, "for column in range(columns):"]
         return [self._split("places"), *over_positions([*body, *indented(column)], images=True)]
+
+    def inside(self, how: str, kernel: tuple[int, int]) -> list[str]:
+        """The same where every window is inside, pixel by pixel: rows of windows over the threads."""
+        taps = [f"u{u} + {v} * pixel" if v else f"u{u}" for u in range(kernel[0]) for v in range(kernel[1])]
+        loads = [f"load_{self.dtype}({tap})" for tap in taps]
+        join = [f"v_y = maximum(v_y, {load})" if how == "max" else f"v_y = v_y + {load}" for load in loads[1:]]
+        column = [
+            *(f"u{u} = from_x + {u} * line + column * {self.vector}" for u in range(kernel[0])),
+            f"v_y = {loads[0]}",
+            *join,
+            *([f"v_y = v_y / float({kernel[0] * kernel[1]})"] if how == "average" else []),
+            f"at = (position * columns + column) * {self.vector}",
+            *self.pasted,
+        ]
+        return [
+            f"pixel = columns * {self.vector}",
+            "line = width * pixel",
+            f"row, last = split(({self.images}) * high, thread, threads(team))",
+            "while row < last:",
+            "    image = row // high",
+            "    from_x = x0 + (image * height + (row - image * high) * stride_h) * line",
+            "    for position in range(row * wide, (row + 1) * wide):",
+            "        place = position - image * places",
+            "        for column in range(columns):",
+            *indented(column, 3),
+            "        from_x += stride_w * pixel",
+            "    row += 1",
+        ]
 
     def average_data(self) -> list[str]:
         """Each pixel gathers from the windows that hold it."""
