@@ -107,8 +107,8 @@ NEXT_IN_PHASE = [
     "        i = phase_h",
     "        j = phase_w",
 ]
-# Where no tap is outside, and a line of taps is a segment: where a tile's first tap is, and how far apart those of lines
-# and images are
+# Where no tap is outside, and a line of taps is a segment: where the first tap is, and how far apart those of lines and
+# images are
 FIRST_ADDRESS = [
     "pixel_at = source + (image_at * source_h + i * mul_h + base_h) * line_bytes",
     "pixel_at += (j * mul_w + base_w) * pixel_bytes",
