@@ -102,7 +102,7 @@ class Team:
             if self._closed:
                 raise RuntimeError(_LEFT_OVER)
             self._start_workers()
-            _TOLD.pack_into(self._block, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
+            _TOLD.pack_into(self._block.data, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
             self._block[fields.STOPPED] = 0
             at = self._address(table)
             if each:
