@@ -36,7 +36,7 @@ class Gpu(Device):
 
     def __init__(self, dtype: str, products: str) -> None:
         machine.refuse_without_gpu()
-        self.target = simulated_target(dtype) if simulated() else gpu_target(dtype, products)
+        self.target = simulated_target(dtype) if simulated() else gpu_target(dtype, products, _multiprocessors())
         self.dtype = NUMPY[dtype]
         self._closed = False
 
@@ -244,6 +244,12 @@ class OnGpu(Loaded):
     def damaged(self) -> list[str]:
         """The buffers behind whose ends something was written (guarded only)."""
         return [*self.arena.damaged(), *self.store.damaged()]
+
+
+def _multiprocessors() -> int:
+    """Of the GPU, as many as any has at least where the driver does not say."""
+    gpu = machine.found()
+    return (gpu.multiprocessors if isinstance(gpu, machine.Gpu) else 0) or 1
 
 
 def _typed(drafts: Iterable[Draft]) -> Iterator[Any]:

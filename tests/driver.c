@@ -43,10 +43,10 @@ static Result refused(const char *call) {
     const char *told = getenv("STAND_IN_REFUSES");
     return told && !strcmp(told, call) ? 900 : 0;
 }
-static Result launched(unsigned blocks, unsigned threads, void **arguments) {
+static Result launched(unsigned blocks, unsigned threads, void **arguments, int together) {
     const char *words = getenv("STAND_IN_WORDS");
     if (recording && refused("launch")) return 900;
-    said("cu: launch %u x %u%s\n", blocks, threads, recording ? ", recorded" : "");
+    said("cu: launch %u x %u%s%s\n", blocks, threads, together ? " together" : "", recording ? ", recorded" : "");
     for (int k = 0; words && k < atoi(words); k++) said("cu: word %llx\n", *(Pointer *)arguments[k]);
     return 0;
 }
@@ -142,12 +142,20 @@ Result cuLibraryGetKernel(void **kernel, void *library, const char *name) { retu
 Result cuKernelGetFunction(void **function, void *kernel) { *function = kernel; return 0; }
 Result cuKernelGetAttribute(int *answer, int which, void *kernel, int device) { *answer = 32; return 0; }
 Result cuFuncGetAttribute(int *answer, int which, void *kernel) { *answer = 32; return 0; }
-Result cuLaunchKernelEx(const unsigned *grid, void *kernel, void **arguments, void **extra) {
-    return launched(grid[0], grid[3], arguments);
+Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *function, int threads, size_t shared) {
+    *blocks = 1;
+    return 0;
+}
+/* Grid, block, bytes of shared memory, stream, and attributes, of 72 bytes each: number 2 says "cooperative". */
+struct Launch { unsigned grid[3], block[3], shared; void *stream; const int *attributes; unsigned count; };
+Result cuLaunchKernelEx(const struct Launch *of, void *kernel, void **arguments, void **extra) {
+    int together = 0;
+    for (unsigned k = 0; k < of->count; k++) together |= of->attributes[18 * k] == 2 && of->attributes[18 * k + 2];
+    return launched(of->grid[0], of->block[0], arguments, together);
 }
 Result cuLaunchKernel(void *kernel, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned b, unsigned c, unsigned shared,
                       void *stream, void **arguments, void **extra) {
-    return launched(x, threads, arguments);
+    return launched(x, threads, arguments, 0);
 }
 
 static Result succeeds(void) { return 0; }

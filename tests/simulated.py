@@ -68,7 +68,8 @@ def launched(made, buffers, run, blocks=2, scratch=None):
     if made.scratch[1] and scratch is None:
         scratch = cuda.to_device(np.full(made.scratch[1] // dtype.itemsize, np.nan, dtype))
     arguments += [scratch] if made.scratch[1] else []
-    ready(typed(made), (min(made.grid[0], blocks), made.grid[1]), arguments, stream())()
+    grid = made.grid if made.together else (min(made.grid[0], blocks), made.grid[1])
+    ready(typed(made), grid, arguments, stream(), together=made.together)()
     if made.then:
         launched(made.then, buffers, run, blocks, scratch)
     stream().synchronize()

@@ -107,6 +107,15 @@ def refusals():
     say([f"{type(one.message).__name__}: {one.message}" for one in caught if "graph" in str(one.message)])
 
 
+def recurrent():
+    """Steps of a recurrence, whose blocks wait for each other."""
+    net = netlang.from_text("input 3x4\nlstm-20, last, FC-3, soft-max\ntrain: lr=0.1 optimizer=sgd")
+    program = net.compile(4, device="cuda", training=True)
+    for _ in range(3):
+        program.step(np.ones((4, 3, 4), np.float32), np.zeros(4, int))
+        mark("step done")
+
+
 def memory():
     """What is told where the driver gives no memory."""
     for kind in ("memory", "host memory"):
@@ -141,4 +150,4 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore", DeprecationWarning)
     for name in sys.argv[1:]:
         mark(f"== {name}")
-        {part.__name__: part for part in (steps, arrays, words, refusals, memory, kept, fit)}[name]()
+        {part.__name__: part for part in (steps, arrays, words, refusals, recurrent, memory, kept, fit)}[name]()

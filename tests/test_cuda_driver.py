@@ -38,7 +38,7 @@ def started(library, *command, **environment):
 @pytest.fixture(scope="module")
 def done(library):
     """What was said of each part, and what the driver was asked for."""
-    parts = ("steps", "arrays", "words", "refusals", "memory")
+    parts = ("steps", "arrays", "words", "refusals", "recurrent", "memory")
     found = started(library, PROGRAM, *parts)
     assert found.returncode == 0, found.stderr[-3000:]
     asked = found.stderr.split("cu: == ")[1:]
@@ -129,6 +129,16 @@ def test_what_the_driver_does_not_record_is_launched_one_by_one(done, call):
     for number in range(4):
         assert [line for line in launches(tried[number]) if not line.endswith("recorded")] == first
     assert not any("record" in line for line in tried[3])
+
+
+def test_blocks_that_wait_for_each_other_are_launched_as_such_and_recorded_with_the_others(done):
+    first, second, third, _ = (launches(step) for step in steps_of(done[1]["recurrent"]))
+
+    together = [line for line in first if "together" in line]
+    assert together == ["cu: launch 4 x 256 together"] * 2  # 20 units are 4 columns of 8; forward and backward
+    assert [line for line in second if "together" in line] == [f"{line}, recorded" for line in together]
+    assert third[-1] == "cu: graph"
+    assert not any("together" in line for line in third)
 
 
 def test_that_steps_are_not_recorded_is_told_once(done):

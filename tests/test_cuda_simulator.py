@@ -46,6 +46,11 @@ def test_kernels_of_operands_in_bf16_round_what_they_store_and_nothing_else():
     assert simulated(program="simulated_halves.py") == "29 launches\n3 of 20 are weights\n"
 
 
+def test_recurrences_on_tensor_cores_are_those_of_rounded_factors():
+    """Also where several blocks have the units of the same examples, and wait for each other."""
+    assert simulated(program="simulated_scans.py") == "7 recurrences\n"
+
+
 @pytest.mark.parametrize(("net", "launches"), [("mlp", 21), ("lenet", 28), ("lstm", 47)])
 def test_a_training_step_launched_kernel_by_kernel_agrees_with_the_interpreter(net, launches):
     assert simulated(net) == f"{launches} launches\n"

@@ -24,9 +24,21 @@ from netlang.types import Tensor
 
 MOST_BLOCKS = 4096  # of a launch whose threads take one element after another: some 30 for each multiprocessor
 INSTRUCTIONS = (  # functions of netlang.simd.gpu
-    *("all_but_one_copied", "all_copied", "copied", "copy_16", "exchanged", "load_1", "load_2", "load_2_bf16"),
-    *("load_4", "load_4_bf16", "load_8", "load_8_bf16", "matrices", "mma_bf16", "mma_tf32", "pair", "store_2"),
-    *("store_2_bf16", "store_4", "store_4_bf16", "store_8", "store_8_bf16", "tf32", "turned_matrices"),
+    *("all_but_one_copied", "all_copied", "arrive", "arrived", "copied", "copy_16", "exchanged", "fresh_1", "fresh_4"),
+    *("load_1", "load_2", "load_2_bf16", "load_4", "load_4_bf16", "load_8", "load_8_bf16", "matrices", "mma_bf16"),
+    *(
+        "mma_tf32",
+        "pair",
+        "store_1_bf16",
+        "store_2",
+        "store_2_bf16",
+        "store_4",
+        "store_4_bf16",
+        "store_8",
+        "store_8_bf16",
+        "tf32",
+        "turned_matrices",
+    ),
 )
 _WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}

@@ -24,6 +24,7 @@ class Target:
         of a product that one thread makes
     threads: that run the program; on CUDA those of a block, a power of 4
     products: on CUDA what products are made of: "fma", as they are written, or on tensor cores "tf32" or "bf16"
+    multiprocessors: on CUDA how many there are: so many blocks are there at once, whatever each takes
     """
 
     name: str
@@ -32,6 +33,7 @@ class Target:
     threads: int
     device: str = "cpu"
     products: str = "fma"
+    multiprocessors: int = 0
 
     @property
     def pad(self) -> int:
@@ -104,6 +106,7 @@ class Draft:
     scratch: bytes per thread, and bytes shared by the team
     grid: on CUDA, how many blocks, and threads of a block
     then: on CUDA a further launch, which reads what this one leaves, in the scratch or in its result
+    together: on CUDA whether its blocks wait for each other, so that all have to be there at once
     """
 
     kernel: KernelText
@@ -111,6 +114,7 @@ class Draft:
     scratch: tuple[int, int] = (0, 0)
     grid: tuple[int, int] = (1, 1)
     then: "Draft | None" = None
+    together: bool = False
 
 
 def addressed(draft: Draft, addresses: Mapping[str, Address]) -> Draft:

@@ -7,6 +7,11 @@
     load_8_bf16, store_8_bf16, load_4_bf16, ...    the same of bf16 in memory, two in the place of a float32;
                                            at: in numbers. A thread's own are float32, rounded where they are stored
     load_1(source, at)                     one number, at no negative place
+    fresh_1(source, at) ; fresh_4(into, source, at)    one, or four float32, as other blocks have written them: past the
+                                           caches of a multiprocessor
+    store_1_bf16(to, at, x)                one in bf16
+    arrive(counters, at) ; arrived(counters, at)    counts a block in, with all that its threads have written up to a
+                                           barrier; how many have come, whose writes can be read from then on
     exchanged(x, distance)                 the x of the thread whose number differs by this power of 2, of all 32
     copy_16(tile, to, source, at, there)   16 bytes from memory into shared memory, on their way while others compute;
                                            zeros unless `there` (`cp.async`). to, at: in elements, multiples of 4
@@ -36,6 +41,8 @@ load_8, store_8, load_8_bf16, store_8_bf16 = (
 load_4_bf16, load_2_bf16 = functions.load_4_bf16, functions.load_2_bf16
 store_4_bf16, store_2_bf16 = functions.store_4_bf16, functions.store_2_bf16
 load_1, exchanged = functions.load_1, functions.exchanged
+fresh_1, fresh_4, store_1_bf16 = functions.fresh_1, functions.fresh_4, functions.store_1_bf16
+arrive, arrived = functions.arrive, functions.arrived
 copy_16, copied = functions.copy_16, functions.copied
 matrices, turned_matrices = functions.matrices, functions.turned_matrices
 all_copied, all_but_one_copied = functions.all_copied, functions.all_but_one_copied

@@ -144,6 +144,69 @@ store_8, store_4, store_2 = map(_store, (8, 4, 2))
 
 
 @intrinsic
+def fresh_1(typing, source, at):
+    """`ld.global.cg`: from the cache that all multiprocessors share."""
+
+    def code(context, builder, signature, arguments):
+        where = _address(context, builder, signature.args[0], *arguments)
+        kind, letter, suffix = (F32, "f", "f32") if source.dtype == types.float32 else (ir.DoubleType(), "d", "f64")
+        return _asm(builder, kind, [I64], f"ld.global.cg.{suffix} $0, [$1];", f"={letter},l,~{{memory}}", [where])
+
+    return source.dtype(source, types.int64), code
+
+
+def _fresh_4(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Four float32 at once."""
+    where = _address(context, builder, signature.args[1], arguments[1], arguments[2])
+    text = "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];"
+    made = _asm(builder, ir.LiteralStructType([F32] * 4), [I64], text, "=f,=f,=f,=f,l,~{memory}", [where])
+    for k in range(4):
+        builder.store(builder.extract_value(made, k), _own(context, builder, signature.args[0], arguments[0], k))
+    return context.get_dummy_value()
+
+
+fresh_4 = _loading(_fresh_4)
+
+
+@intrinsic
+def store_1_bf16(typing, to, at, x):
+    """`st.global.u16` of `cvt.rn.bf16.f32`."""
+
+    def code(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.gep(builder.bitcast(data, ir.IntType(16).as_pointer()), [arguments[1]])
+        bits = _asm(builder, ir.IntType(16), [F32], "cvt.rn.bf16.f32 $0, $1;", "=h,f", [arguments[2]], effect=False)
+        builder.store(bits, place)
+        return context.get_dummy_value()
+
+    return types.void(to, types.int64, types.float32), code
+
+
+@intrinsic
+def arrive(typing, counters, at):
+    """`red.release`: what the thread has seen written others can read once they have seen the count."""
+
+    def code(context, builder, signature, arguments):
+        where = _address(context, builder, signature.args[0], *arguments)
+        _asm(builder, VOID, [I64], "red.release.gpu.global.add.u32 [$0], 1;", "l,~{memory}", [where])
+        return context.get_dummy_value()
+
+    return types.void(counters, types.int64), code
+
+
+@intrinsic
+def arrived(typing, counters, at):
+    """`ld.acquire`."""
+
+    def code(context, builder, signature, arguments):
+        where = _address(context, builder, signature.args[0], *arguments)
+        found = _asm(builder, I32, [I64], "ld.acquire.gpu.global.u32 $0, [$1];", "=r,l,~{memory}", [where])
+        return builder.zext(found, I64)
+
+    return types.int64(counters, types.int64), code
+
+
+@intrinsic
 def exchanged(typing, x, distance):
     """`shfl.sync.bfly.b32`."""
 

@@ -1,6 +1,7 @@
 """The functions of `gpu.py` for Numba's simulator, where each thread of a warp is one of Python."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,37 @@ def load_1(source: Any, at: int) -> Any:
     """One number."""
     assert at >= 0
     return source[at]
+
+
+def fresh_1(source: Any, at: int) -> Any:
+    """One number."""
+    assert at >= 0
+    return source[at]
+
+
+fresh_4 = load_4
+
+
+def store_1_bf16(to: Any, at: int, x: Any) -> None:
+    """One number rounded."""
+    _halves(to)[at] = fragments.bf16(np.array([x], np.float32))[0]
+
+
+def _counters(array: Any) -> Any:
+    """The numbers of an array as whole ones."""
+    return np.asarray(getattr(array, "_ary", array)).view(np.uint32)
+
+
+def arrive(counters: Any, at: int) -> None:
+    """One more."""
+    with _LOCK:
+        _counters(counters)[at * counters.dtype.itemsize // 4] += 1
+
+
+def arrived(counters: Any, at: int) -> int:
+    """So many, after others had a turn."""
+    time.sleep(0)
+    return int(_counters(counters)[at * counters.dtype.itemsize // 4])
 
 
 def exchanged(x: Any, distance: int) -> Any:

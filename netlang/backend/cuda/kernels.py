@@ -88,12 +88,15 @@ def flat(arguments: Iterable[Any]) -> list[int]:
     return words
 
 
-def launch(kernel: Loaded, grid: tuple[int, int], stream: Any, words: Sequence[int]) -> None:
-    """Put a kernel on a stream. grid: blocks, and threads of a block; words: as `flat` gives them"""
+def launch(kernel: Loaded, grid: tuple[int, int], stream: Any, words: Sequence[int], *, together: bool = False) -> None:
+    """Put a kernel on a stream. grid: blocks, and threads of a block; words: as `flat` gives them
+
+    together: a cooperative launch, which the driver refuses where not all blocks can be there at once
+    """
     from cuda.core import LaunchConfig
     from cuda.core import launch as launched
 
-    launched(stream, LaunchConfig(grid=grid[0], block=grid[1]), kernel.kernel, *words)
+    launched(stream, LaunchConfig(grid=grid[0], block=grid[1], is_cooperative=together), kernel.kernel, *words)
 
 
 def _capability() -> tuple[int, int]:

@@ -26,15 +26,20 @@ def _bound(draft: Draft, buffers: Mapping[str, Any], control: tuple[Any, Any], s
     """
     arguments = [*control, *(buffers[a.buffer] if isinstance(a, Address) else a for a in draft.args)]
     arguments += [scratch] if draft.scratch[1] else []
-    return ready(typed(draft), draft.grid, arguments, stream)
+    return ready(typed(draft), draft.grid, arguments, stream, together=draft.together)
 
 
-def ready(kernel: Typed, grid: tuple[int, int], arguments: Sequence[Any], stream: Any) -> Ready:
-    """A kernel with its arguments, arrays on the GPU and integers: called, it is put on the stream."""
+def ready(
+    kernel: Typed, grid: tuple[int, int], arguments: Sequence[Any], stream: Any, *, together: bool = False
+) -> Ready:
+    """A kernel with its arguments, arrays on the GPU and integers: called, it is put on the stream.
+
+    together: whether all blocks have to be there at once (`Draft`)
+    """
     if simulated():
-        return simulator.ready(kernel, grid, arguments)
+        return simulator.ready(kernel, grid, arguments, together=together)
     loaded, words, core = kernels.loaded(kernel), kernels.flat(arguments), _core(stream)
-    return lambda: kernels.launch(loaded, grid, core, words)
+    return lambda: kernels.launch(loaded, grid, core, words, together=together)
 
 
 class GraphWarning(UserWarning):

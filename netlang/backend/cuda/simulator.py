@@ -1,13 +1,16 @@
 """What Numba's simulator needs to run these kernels as a GPU would: for tests, and to look inside a kernel.
 
-It runs one block after another, each thread of a block as a thread of Python, so it is for tiny nets. It proves the
-logic of a text; that it compiles, `ptx.py` proves.
+It runs one block after another, or all at once where they wait for each other, each thread of a block as a thread of
+Python, so it is for tiny nets. It proves the logic of a text; that it compiles, `ptx.py` proves.
 """
 
+import math
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +20,14 @@ import numpy as np
 from netlang.backend.cuda.ptx import Typed, function_of
 
 BLOCKS = 2  # of a launch: each takes several items, as on a GPU; more would only take longer
+MOST_TOGETHER = 64  # blocks of a launch that wait for each other
 
 # Functions that keep float32, and give infinity where Python's raise: a padding lane's log(0) is thrown away
 MATH = SimpleNamespace(exp=np.exp, log=np.log, log1p=np.log1p, sqrt=np.sqrt, tanh=np.tanh, inf=np.inf)
 
 
 class _Allocations(dict[Any, Any]):
-    """Shared arrays by where they are asked for: the simulator lets two threads make the same one at once."""
+    """Shared arrays by block and by where they are asked for: the simulator lets two threads make one at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,19 +35,58 @@ class _Allocations(dict[Any, Any]):
 
     def get(self, key: Any, default: Any = None) -> Any:
         self.lock.acquire()  # held until the array that is missing is there
-        if key in self:
+        if (_block(), key) in self:
             self.lock.release()
-        return super().get(key, default)
+        return super().get((_block(), key), default)
 
     def __setitem__(self, key: Any, array: Any) -> None:
-        super().__setitem__(key, array)
+        super().__setitem__((_block(), key), array)
         self.lock.release()
 
 
-def ready(kernel: Typed, grid: tuple[int, int], arguments: Sequence[Any]) -> Callable[[], None]:
-    """A kernel with its arguments: called, it runs."""
+def _block() -> Any:
+    """What manages the threads of the block that this one is of."""
+    thread: Any = threading.current_thread()
+    return thread._manager
+
+
+def ready(
+    kernel: Typed, grid: tuple[int, int], arguments: Sequence[Any], *, together: bool = False
+) -> Callable[[], None]:
+    """A kernel with its arguments: called, it runs. together: whether its blocks wait for each other"""
     function, (blocks, threads) = compiled(kernel), grid
-    return lambda: function[min(blocks, BLOCKS), threads](*arguments)
+    if not together:
+        return lambda: function[min(blocks, BLOCKS), threads](*arguments)
+
+    def run() -> None:
+        with _at_once():
+            function[blocks, threads](*arguments)
+
+    return run
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Meanwhile a launch runs all its blocks at once."""
+    from numba.cuda.simulator import kernel
+
+    started = list[Future[None]]()
+    one = kernel.BlockManager
+
+    class Together(one):  # type: ignore[misc, valid-type]  # Numba has no types
+        def run(self, block: Any, *arguments: Any) -> None:
+            started.append(crowd.submit(super().run, block, *arguments))
+            if len(started) == math.prod(self._grid_dim):
+                for each in as_completed(started):  # the first that fails tells: others may wait for it for good
+                    each.result()
+
+    crowd = ThreadPoolExecutor(MOST_TOGETHER)
+    kernel.BlockManager = Together
+    try:
+        yield
+    finally:
+        kernel.BlockManager = one
+        crowd.shutdown(wait=False)
 
 
 @cache

@@ -9,6 +9,8 @@ TILES = {"f32": ((4, 4), (4, 2), (4, 1), (1, 1)), "f64": ((2, 2), (2, 1), (1, 1)
 THREADS = 256
 SIMULATED = ((2, 2), (2, 1), (1, 1))  # of a thread of 4 x 4
 SIMULATED_THREADS = 16
+MULTIPROCESSORS = 132  # of an H100 or H200, where no GPU is asked
+SIMULATED_MULTIPROCESSORS = 4
 
 
 def simulated() -> bool:
@@ -16,11 +18,11 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
-def gpu_target(dtype: str = "f32", products: str = "fma") -> Target:
+def gpu_target(dtype: str = "f32", products: str = "fma", multiprocessors: int = MULTIPROCESSORS) -> Target:
     """A GPU as the planner sees it. products: "fma" or, on tensor cores, one of "tf32" and "bf16"."""
-    return Target("gpu", dtype, TILES[dtype], THREADS, "cuda", products)
+    return Target("gpu", dtype, TILES[dtype], THREADS, "cuda", products, multiprocessors)
 
 
 def simulated_target(dtype: str = "f32") -> Target:
     """The simulator: blocks of few threads, because each of them is a thread of Python."""
-    return Target("simulator", dtype, SIMULATED, SIMULATED_THREADS, "cuda")
+    return Target("simulator", dtype, SIMULATED, SIMULATED_THREADS, "cuda", multiprocessors=SIMULATED_MULTIPROCESSORS)
