@@ -63,6 +63,14 @@ class Loaded(ABC):
 
         return arrived
 
+    def lend(self, values: Mapping[NodeId, Any]) -> Callable[[], None]:
+        """Let the segment "step" read examples of inputs where they lie if it can, else from their buffers.
+
+        What is returned makes it read from buffers again.
+        """
+        self.bring(values)()
+        return lambda: None
+
     @abstractmethod
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""

@@ -1,5 +1,6 @@
 """Programs on this processor: a plan's arenas, the tables of its launches, and its buffers as arrays."""
 
+import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,12 +17,13 @@ from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart
 from netlang.memory import Buffer
 from netlang.plan import SCRATCH, SHARED, Launch, Plan, shared
-from netlang.primitives.launch import Draft
+from netlang.primitives.launch import LANES, Address, Draft
 
 Array = NDArray[Any]
 
 
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
+WORTH = 1 << 16  # bytes of examples that are rather read where they lie than copied
 SHORT = 1e6  # up to which other threads would take longer to come than the caller's takes alone
 
 
@@ -89,11 +91,48 @@ class OnCpu(Loaded):
         self.arena = arena({**sizes, **values, SCRATCH: own, SHARED: shared}, guarded)
         self._views: dict[NodeId, Array] = {}
         self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
+        self._readers = {node.id: self._reading(node.id) for node in plan.inputs if self._as_callers_have(node.id)}
 
     def _bound(self, launches: tuple[Launch, ...]) -> Array:
         places = {b: self._place(buffer)[1] for b, buffer in self.plan.buffers.items()}
         scratch, shared = self.arena.addresses[SCRATCH], self.arena.addresses[SHARED]
         return bind([(launch.draft, launch.barrier) for launch in launches], places, scratch, shared)
+
+    def _as_callers_have(self, buffer: NodeId) -> bool:
+        """Whether a buffer has no padding, its elements are in the public order, and only "step" reads it."""
+        at = self.plan.buffers[buffer]
+        return at.lanes == "c" and at.type.channels % LANES == 0 and buffer not in self.plan.outputs.values()
+
+    def _reading(self, buffer: NodeId) -> list[ctypes.c_int64]:
+        """The arguments of "step" that are a buffer's address."""
+        launches, table = self.plan.segments["step"], self.tables["step"]
+        return [
+            ctypes.c_int64.from_address(int(row[1]) + 8 * k)
+            for launch, row in zip(launches, table, strict=True)
+            for k, argument in enumerate(launch.draft.args)
+            if argument == Address(buffer)
+        ]
+
+    def lend(self, values: Mapping[NodeId, Any]) -> Callable[[], None]:
+        """Large arrays of the plan's own kind are read where they lie: to copy 128 examples of 784 takes 16 µs."""
+        lent = []
+        for name, value in values.items():
+            alike = value.nbytes >= WORTH and value.dtype == NUMPY.get(self.plan.buffers[name].type.dtype)
+            if alike and name in self._readers and value.flags.c_contiguous and value.flags.aligned:
+                lent.append(name)
+                self._read_at(name, value.ctypes.data)
+            else:
+                self.write(name, value)
+
+        def taken_back() -> None:  # a caller's array may be gone when somebody runs the launches next
+            for name in lent:
+                self._read_at(name, self._place(self.plan.buffers[name])[1])
+
+        return taken_back
+
+    def _read_at(self, buffer: NodeId, address: int) -> None:
+        for argument in self._readers[buffer]:
+            argument.value = address
 
     def _place(self, buffer: Buffer) -> tuple[Arena, int]:
         """The arena a buffer lies in, and its address."""

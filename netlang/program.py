@@ -177,8 +177,11 @@ class Program(OneCaller):
         return outputs if len(outputs) > 1 else outputs.popitem()[1]
 
     def _evaluate(self, loaded: Loaded, given: Given) -> dict[str, Array]:
-        loaded.bring(given.values(loaded.plan.inputs))()
-        self._run(loaded, given.n, Clock(self.steps, self.options.seed))
+        take_back = loaded.lend(given.values(loaded.plan.inputs))
+        try:
+            self._run(loaded, given.n, Clock(self.steps, self.options.seed))
+        finally:
+            take_back()
         read = loaded.read_there if any(map(on_gpu, given.inputs.values())) else loaded.read
         found = {name: read(buffer, given.n) for name, buffer in loaded.plan.outputs.items()}
         return {name: self._public(self.net.graph.outputs[name], value) for name, value in found.items()}

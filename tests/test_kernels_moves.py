@@ -41,6 +41,20 @@ def test_windows_agree_with_the_reference(name, how, role, n, channels, dtype, l
     assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
 
 
+@pytest.mark.parametrize(
+    ("n", "size", "pad", "channels", "dtype"),
+    [
+        (16, (28, 28), (2, 2, 2, 2), 1, "f32"),
+        (37, (3, 6), (0, 1, 2, 0), 3, "f64"),
+        (17, (2, 5), (1, 0, 0, 3), 3, "f32"),
+    ],
+)
+def test_rows_become_images_with_zeros_around_them(n, size, pad, channels, dtype):
+    rows = Tensor(dtype, ("n", size[0] * size[1] * channels))
+
+    assert_kernel_agrees(Convert("n", size, pad), [rows], n=n, result_lanes="n")
+
+
 @pytest.mark.parametrize("lanes", "cn")
 @pytest.mark.parametrize("how", ["max", "average"])
 @pytest.mark.parametrize("name", POOLS)

@@ -25,7 +25,7 @@ MARGIN = 1.1  # examples in the lanes must promise this much more: they cost con
 def layout(graph: Graph, batch: int) -> Graph:
     """Inputs get their lanes, `Convert` nodes stand where lanes change, data gradients read transposed weights."""
     images = image_lanes(graph, batch)
-    laid = _Laid(Graph(), batch)
+    laid = _Laid(graph, batch)
     for node in graph:
         lanes = _wants(graph, node, images)
         if isinstance(node.made_by, Input) and lanes == "c" and _as_rows(graph, node):
@@ -86,16 +86,28 @@ def _as_rows(graph: Graph, node: Node) -> bool:
     )
 
 
+def _border(graph: Graph, node: Node) -> tuple[int, int, int, int] | None:
+    """The zeros around an image, if all who read it are products that want the same."""
+    readers = graph.readers(node.id)
+    if node.id in graph.outputs.values() or not all(isinstance(r.made_by, Contraction) for r in readers):
+        return None
+    if any(r.made_by.role == "data" or r.inputs.index(node.id) != 0 for r in readers):  # they read what is behind x
+        return None
+    pads = {r.made_by.pad for r in readers}
+    return pads.pop() if len(pads) == 1 and any(*pads) else None
+
+
 class _Laid:
     """The graph under construction.
 
-    now: where each old node's value is; other: where its conversions are; rowed: the images that are rows
+    before: the old one; now: where each old node's value is; other: where its conversions are
+    rowed: the images that are rows; bordered: those that have their border with them, and so how large they are
     """
 
-    def __init__(self, graph: Graph, batch: int) -> None:
-        self.graph, self.batch = graph, batch
+    def __init__(self, before: Graph, batch: int) -> None:
+        self.before, self.graph, self.batch = before, Graph(), batch
         self.now, self.other, self.lanes = dict[str, str](), dict[tuple[str, str], str](), dict[str, str]()
-        self.rowed = set[str]()
+        self.rowed, self.bordered = set[str](), dict[str, tuple[int, int]]()
 
     def take(self, node: Node, lanes: str, reads: str) -> None:
         if isinstance(node.made_by, Input) and lanes == "n":
@@ -105,6 +117,8 @@ class _Laid:
         inputs = tuple(self.converted(i, reads, node) for i in node.inputs)
         if inputs[:1] and inputs[0] in self.rowed:
             made_by = replace(made_by, rows=True)
+        if inputs[:1] and inputs[0] in self.bordered:
+            made_by = replace(made_by, pad=(0, 0, 0, 0), size=self.bordered[inputs[0]])
         if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c" and not self.dense(inputs):
             made_by = replace(made_by, transposed=True)
             inputs = (inputs[0], self.transposed(inputs[1], node))
@@ -120,6 +134,13 @@ class _Laid:
     def image(self, node: Node) -> None:
         """An input with examples in its lanes arrives as rows, which threads turn faster than the border can."""
         rows = replace(node, type=node.type.with_shape(BATCH, node.type.size))
+        if (pad := _border(self.before, node)) is not None:
+            self.graph.add(rows)
+            turn = Convert("n", node.type.arrayed(0)[1:3], pad)
+            image = Node(f"{node.id}.image", turn, (node.id,), turn.infer(rows.type), node.span, node.path)
+            self.now[node.id], self.lanes[node.id] = self.graph.add(image).id, "n"
+            self.bordered[image.id] = image.type.arrayed(0)[1:3]
+            return
         turned = Node(f"{node.id}.n", Convert("n"), (node.id,), rows.type, node.span, node.path)
         image = Node(
             f"{node.id}.image", Reshape(node.type.arrayed(0)[1:]), (turned.id,), node.type, node.span, node.path

@@ -29,6 +29,18 @@ def test_lanes_change_where_images_become_vectors_and_nowhere_else():
     assert_computes_the_same(before, after)
 
 
+@pytest.mark.parametrize(
+    ("first", "shape"), [("conv3-5", (8, 8, 2)), ("conv3-5 valid", (6, 6, 2)), ("maxpool", (6, 6, 2))]
+)
+def test_an_image_with_examples_in_its_lanes_has_the_border_that_its_products_want(first, shape):
+    before = trained(f"input 6x6x2\n{first}, conv3-4 valid\nFC-3, softmax")
+
+    after = layout(before, 64)
+
+    assert after["input.image"].type.shape == ("n", *shape)
+    assert_computes_the_same(before, after)
+
+
 @pytest.mark.parametrize(("first", "rows"), [("conv3-5", True), ("conv1-5", False), ("maxpool", False)])
 def test_an_image_of_few_channels_that_only_windows_of_products_read_comes_as_rows(first, rows):
     before = evaluated(f"input 6x6x2\n{first}, conv3-4 valid\nFC-3")

@@ -82,9 +82,15 @@ def _line(of: Geometry) -> list[str]:
         "    left, there = source_w, 0",
         "at = source + image * image_bytes + (h * real_w + left + from_w) * pixel_bytes",
         *_zeros(of, "left"),
-        f"for q in range((there * pixel_bytes + {of.vector - 1}) // {of.vector}):",
+        "length = there * pixel_bytes",
+        f"for q in range(length // {of.vector}):",
         f"    store_{of.dtype}(to + q * {of.vector}, load_{of.dtype}(at + q * {of.vector}))",
-        "to += there * pixel_bytes",
+        f"if length >= {of.vector}:",  # the rest, with some of what is copied already: nothing is read behind the line
+        f"    store_{of.dtype}(to + length - {of.vector}, load_{of.dtype}(at + length - {of.vector}))",
+        "else:",
+        f"    for q in range(length // {of.size}):",
+        f"        store_scalar_{of.dtype}(to + q * {of.size}, load_scalar_{of.dtype}(at + q * {of.size}))",
+        "to += length",
         *_zeros(of, "(source_w - left - there)"),
     ]
 

@@ -116,10 +116,52 @@ def convert_draft(
     arguments = Arguments()
     arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), places=by_channel.places)
     arguments.add(channels=by_channel.channels, columns=by_channel.columns)
+    if any(primitive.size):
+        return _bordered(primitive, inputs[0], result)
     if inputs[0].lanes == result.lanes:
         arguments.add(vectors=by_channel.places * (by_channel.columns if result.lanes == "c" else by_channel.channels))
         return drafted("copy_converted", arguments, _copy(by_channel if result.lanes == "c" else by_example))
     return drafted(f"convert_to_{result.lanes}", arguments, _squares(by_channel, result.lanes))
+
+
+def _bordered(primitive: Convert, x: Operand, result: Operand) -> Draft:
+    """Rows of numbers become images with examples in the lanes, a line after the other, with zeros around them."""
+    assert (x.lanes, result.lanes) == ("c", "n"), "passes/layout.py sees to this"
+    of, to = Geometry(x.type, "c"), Geometry(result.type, "n")
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(x.buffer), row=of.columns * of.vector)
+    arguments.add(high=result.type.arrayed(0)[1], top=primitive.pad[0], height=primitive.size[0])
+    arguments.add(left=primitive.pad[1] * to.channels, wide=primitive.size[1] * to.channels)
+    arguments.add(right=primitive.pad[3] * to.channels)
+    zero = f"store_{to.dtype}(to + q * {to.vector}, splat_{to.dtype}(0.0))"
+    lines = [
+        "count = examples(team)",
+        "line = left + wide + right",
+        "start, stop = split((count + 15) // 16 * high, thread, threads(team))",
+        "for item in range(start, stop):",
+        "    block = item // high",
+        "    h = item - block * high - top",
+        f"    to = y + item * line * {to.vector}",
+        "    inside = h >= 0 and h < height",
+        "    real = min_i64(16, count - block * 16)",
+        "    whole = inside and real == 16 and wide >= 16",
+        "    for q in range(left if whole else line):",
+        f"        {zero}",
+        "    for q in range(left + wide, line):",
+        f"        {zero}",
+        f"    to += left * {to.vector}",
+        f"    first = x + block * 16 * row + h * wide * {to.size}",
+        "    if whole:",
+        "        for q in range(0, wide, 16):",
+        "            c = min_i64(q, wide - 16)",
+        f"            transpose_{to.dtype}(to + c * {to.vector}, {to.vector}, first + c * {to.size}, row)",
+        "    elif inside:",
+        "        for e in range(real):",
+        "            for c in range(wide):",
+        f"                number = load_scalar_{to.dtype}(first + e * row + c * {to.size})",
+        f"                store_scalar_{to.dtype}(to + c * {to.vector} + e * {to.size}, number)",
+    ]
+    return drafted("convert_to_n_bordered", arguments, lines)
 
 
 def _squares(g: Geometry, lanes: str) -> list[str]:

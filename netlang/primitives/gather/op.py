@@ -62,12 +62,21 @@ class Slice(Primitive):
 
 @dataclass(frozen=True)
 class Convert(Primitive):
-    """The same tensor with another axis in the vector lanes of its buffer: "c" channels or "n" examples."""
+    """The same tensor with another axis in the vector lanes of its buffer: "c" channels or "n" examples.
+
+    size: height and width of the image that x[n, h*w*c] is, and pad: rows above, columns left, rows below, columns
+        right, of zeros around it; (0, 0) where x stays as it is (set by `passes/layout.py`)
+    """
 
     lanes: str
+    size: tuple[int, int] = (0, 0)
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def infer(self, x: Tensor) -> Tensor:
-        return x
+        if not any(self.size):
+            return x
+        (height, width), (top, left, bottom, right) = self.size, self.pad
+        return x.with_shape(BATCH, top + height + bottom, left + width + right, x.channels // (height * width))
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
         return (dy,)

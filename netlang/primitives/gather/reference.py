@@ -25,8 +25,10 @@ def compute(
         case Transpose():
             flipped = x[::-1, ::-1] if x.ndim == 4 else x
             return flipped.swapaxes(-1, -2)
-        case Convert():
-            return x
+        case Convert(_, size, (top, left, bottom, right)):
+            if not any(size):
+                return x
+            return np.pad(x.reshape(len(x), *size, -1), ((0, 0), (top, bottom), (left, right), (0, 0)))
         case Rows(start, rows):
             above = np.zeros((max(0, -start), x.shape[1]), x.dtype)
             below = np.zeros((rows, x.shape[1]), x.dtype)
