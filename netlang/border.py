@@ -25,6 +25,9 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
         memory.view(np.uint16)[:] = bf16(whole)
         return
     c = buffer.type.channels
+    if buffer.lanes != "n" and c % buffer.pad == 0:
+        memory[: value.size] = value.reshape(-1)
+        return
     if buffer.lanes != "n":
         rows = value.reshape(-1, c)
         whole = memory.reshape(-1, _pitch(buffer))[: len(rows)]

@@ -1,9 +1,7 @@
 """What a caller gives a program: the examples of each input, checked, and how long each of them is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +15,24 @@ Array = NDArray[Any]
 Shared = tuple[tuple[NodeId, NodeId], ...]  # inputs whose examples have lengths, and the input they are given for
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """Examples of all inputs.
 
     inputs: by input, in its public shape; lengths: of each example, by input; shared: the inputs that have them
+    n: how many examples there are
     """
 
     inputs: Mapping[NodeId, Array]
     lengths: Mapping[NodeId, Array]
     shared: Shared
-
-    @cached_property
-    def n(self) -> int:
-        """How many examples there are."""
-        return len(next(iter(self.inputs.values())))
+    n: int
 
     def part(self, start: int, stop: int) -> "Given":
         """Some of the examples."""
-        if start == 0 and stop >= self.n:
-            return self
-        inputs = {name: value[start:stop] for name, value in self.inputs.items()}
-        return Given(inputs, {name: value[start:stop] for name, value in self.lengths.items()}, self.shared)
+        inputs, lengths = (
+            {name: value[start:stop] for name, value in of.items()} for of in (self.inputs, self.lengths)
+        )
+        return Given(inputs, lengths, self.shared, min(stop, self.n) - start)
 
     def values(self, nodes: Iterable[Node]) -> dict[NodeId, Array]:
         """What the inputs of a plan read: examples, and the numbers of their real steps. Raises LengthsError."""
@@ -66,7 +60,7 @@ def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array |
                 found[of] = ragged.checked(of, of_one, n[0] if n else 0, node.type.arrayed(0)[1])
             by_input[node.id] = found[of]
     inputs = {node.id: checked_input(node, values[node.id], by_input.get(node.id)) for node in nodes}
-    return Given(inputs, by_input, tuple(shared.items()))
+    return Given(inputs, by_input, tuple(shared.items()), len(inputs[nodes[0].id]))
 
 
 def steps_behind(net: Net, output: NodeId, lengths: Array | Mapping[str, Array]) -> Array | None:

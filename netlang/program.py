@@ -172,8 +172,11 @@ class Program(OneCaller):
         """
         given = self._given(x, lengths)
         loaded = self.loaded("evaluate", given.shared)
-        parts = [self._evaluate(loaded, given.part(k, k + self.batch)) for k in range(0, given.n, self.batch)]
-        outputs = {name: self.device.joined([part[name] for part in parts]) for name in loaded.plan.outputs}
+        if given.n <= self.batch:
+            outputs = self._evaluate(loaded, given)
+        else:
+            parts = [self._evaluate(loaded, given.part(k, k + self.batch)) for k in range(0, given.n, self.batch)]
+            outputs = {name: self.device.joined([part[name] for part in parts]) for name in loaded.plan.outputs}
         return outputs if len(outputs) > 1 else outputs.popitem()[1]
 
     def _evaluate(self, loaded: Loaded, given: Given) -> dict[str, Array]:

@@ -11,8 +11,8 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ class BusyError(RuntimeError):
     """Two threads of Python called one team at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a run ended.
 
     launches: how many were finished, all of the table unless the run was stopped

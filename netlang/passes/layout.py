@@ -86,6 +86,12 @@ def _as_rows(graph: Graph, node: Node) -> bool:
     )
 
 
+def _sides(image: Tensor) -> tuple[int, int]:
+    """Height and width."""
+    _, height, width, _ = image.arrayed(0)
+    return height, width
+
+
 def _border(graph: Graph, node: Node) -> tuple[int, int, int, int] | None:
     """The zeros around an image, if all who read it are products that want the same."""
     readers = graph.readers(node.id)
@@ -136,10 +142,10 @@ class _Laid:
         rows = replace(node, type=node.type.with_shape(BATCH, node.type.size))
         if (pad := _border(self.before, node)) is not None:
             self.graph.add(rows)
-            turn = Convert("n", node.type.arrayed(0)[1:3], pad)
+            turn = Convert("n", _sides(node.type), pad)
             image = Node(f"{node.id}.image", turn, (node.id,), turn.infer(rows.type), node.span, node.path)
             self.now[node.id], self.lanes[node.id] = self.graph.add(image).id, "n"
-            self.bordered[image.id] = image.type.arrayed(0)[1:3]
+            self.bordered[image.id] = _sides(image.type)
             return
         turned = Node(f"{node.id}.n", Convert("n"), (node.id,), rows.type, node.span, node.path)
         image = Node(

@@ -27,7 +27,7 @@ def contraction_draft(
     if primitive.role == "weight":
         assert after == AS_IT_IS, "a weight gradient is written as it is"
         if primitive.flat:
-            return flat(primitive, inputs, result, target)
+            return flat(primitive, inputs, result, target, batch)
         x, dy = inputs
         if suits(primitive, x, dy, batch):
             return packed(primitive, inputs, result, target, batch)

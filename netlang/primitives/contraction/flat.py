@@ -13,7 +13,7 @@ HIGH, WIDE = 96, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB
 CHUNK = 256  # pixels between two visits of a tile
 
 
-def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
+def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The launch of a weight gradient without windows: (x, dy) -> dw, stored as rows c of filters."""
     x, dy = inputs
     of, whole = Geometry(x.type, x.lanes), Geometry(dy.type, x.lanes)
@@ -23,7 +23,7 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     a = "spread" if of.lanes == "c" else "dot"
     rows, vectors = tile_for(target, of.channels, by.columns, a=a)
     row_blocks, blocks = -(-of.channels // rows), -(-by.columns // vectors)
-    high, wide = min(HIGH, row_blocks), min(WIDE, blocks)
+    high, wide = (min(HIGH, row_blocks), min(WIDE, blocks)) if batch * of.places > CHUNK else (1, 1)
     by_rows = -(-row_blocks // target.threads) * blocks < row_blocks * -(-blocks // target.threads)
     table = spaced(8 * (rows + vectors))
     arguments = Arguments()
