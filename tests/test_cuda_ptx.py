@@ -188,6 +188,18 @@ def test_channels_that_fill_no_vector_of_sixteen_lie_in_bf16_too(role, shapes):
     assert not re.search(r"ld\.global\.(f32|u32|u16|v2)", text), "an access of less than 16 bytes"
 
 
+@pytest.mark.parametrize(("role", "size", "shapes", "products", "halves"), [
+    ("weight", 7, (("n", 224, 224, 3), ("n", 112, 112, 64)), "bf16", "-x"),  # the first layer of a ResNet
+    ("data", 5, (("n", 14, 14, 16), (5, 5, 6, 16)), "bf16", "xx"),  # the second of LeNet
+    ("data", 3, (("n", 14, 14, 320), (3, 3, 160, 320)), "tf32", ""),  # of GoogLeNet
+])  # fmt: skip
+def test_products_that_would_take_more_registers_than_two_blocks_have_do_without(role, size, shapes, products, halves):
+    stride, pad, extent = (2, 3, 224) if size == 7 else (1, size // 2, 14)
+    primitive = Contraction(role, (size, size), (stride, stride), (pad,) * 4, (1, 1), (extent, extent))
+
+    assert_a_right_kernel(of_types(primitive, *shapes, products=products, halves=halves), (9, 0))
+
+
 @pytest.mark.parametrize(("launch", "loads"), [
     (of_types(Map(I0 + I1), IMAGES, (64,), halves="x-x"), "v4"),
     (of_types(Map(I0 + I1), ("n", 28, 28, 21), (21,), halves="x-x"), "v4"),

@@ -17,6 +17,7 @@ WARPS, BLOCKS, REGISTERS = 64, 32, 65536
 SHARED = {"sm_80": 164 * 1024, "sm_90": 228 * 1024}  # bytes
 RESERVED = {"sm_80": 1024, "sm_90": 0}  # bytes that each block takes besides: for sm_90 the assembler has counted them
 REGISTER_UNIT = 256  # registers are given to a warp in such pieces
+TWO_BLOCKS, TOO_MANY = 128, 168  # registers of a thread: of two blocks of 256; of one that will not do with 128
 PARTS = 4  # of a multiprocessor: each has a quarter of the registers
 
 
@@ -62,10 +63,24 @@ def use(draft: Draft, architecture: str) -> Use:
 
 
 def machine_code(text: str, architecture: str) -> tuple[bytes, str]:
-    """What a kernel's PTX becomes, and what the assembler says of it."""
+    """What a kernel's PTX becomes, and what the assembler says of it.
+
+    Where it takes some registers more than two blocks of 256 threads have, and can do without them, it does.
+    """
+    code, said = _linked(text, architecture)
+    if TWO_BLOCKS < _registers(said) <= TOO_MANY:
+        less = _linked(text, architecture, TWO_BLOCKS)
+        if not any(_spilled(less[1])):
+            return less
+    return code, said
+
+
+def _linked(text: str, architecture: str, registers: int | None = None) -> tuple[bytes, str]:
+    """With at most so many registers of a thread."""
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
-    linker = Linker(ObjectCode.from_ptx(text.encode()), options=LinkerOptions(arch=architecture, verbose=True))
+    options = LinkerOptions(arch=architecture, verbose=True, max_register_count=registers)
+    linker = Linker(ObjectCode.from_ptx(text.encode()), options=options)
     code = linker.link("cubin").code
     return bytes(code), str(linker.get_info_log())
 
@@ -73,12 +88,20 @@ def machine_code(text: str, architecture: str) -> tuple[bytes, str]:
 def assembled(text: str, architecture: str, threads: int) -> Use:
     """What a kernel's PTX takes of a GPU."""
     said = machine_code(text, architecture)[1]
-    stack, stored, loaded = _numbers(
-        r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said
-    )
-    (registers,) = _numbers(r"[Uu]sed (\d+) registers", said)
+    stack, stored, loaded = _spilled(said)
+    registers = _registers(said)
     shared = re.search(r"(\d+) bytes smem", said)
     return Use(architecture, threads, registers, int(shared[1]) if shared else 0, stored + loaded, stack)
+
+
+def _registers(said: str) -> int:
+    """Of a thread."""
+    return _numbers(r"[Uu]sed (\d+) registers", said)[0]
+
+
+def _spilled(said: str) -> tuple[int, ...]:
+    """Bytes of the stack, and of those that registers are stored to and loaded from."""
+    return _numbers(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said)
 
 
 def _numbers(pattern: str, said: str) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from netlang.primitives.text import indented
 if TYPE_CHECKING:
     from netlang.primitives.contraction.tensor_cores import TensorProduct, Tile
 
+BEYOND = -(1 << 24)  # a row that no tap meets
 CHUNK = 4  # float32 in 16 bytes; bf16 are 8
 
 
@@ -61,6 +62,11 @@ class Slabs:
         return all(axis.div == 1 for axis in self.product.axes)
 
     @property
+    def bounded(self) -> bool:
+        """Whether it is looked at whether a tap meets a row, so that positions that are not there can be beyond all."""
+        return not self.product.axes[0].inside
+
+    @property
     def weights_by_row(self) -> bool:
         """Whether b's rows are weights of one k each, in order: all of them, as channels make whole chunks."""
         return not self.product.weight and not self.product.turned and self.product.whole
@@ -76,7 +82,11 @@ class Slabs:
         if self.product.weight:
             return [] if self.flat else [f"met = cuda.local.array(({passes}, 3), i32)"]
         pairs = [f"pair_b = cuda.local.array(({self._passes(self.product.b)}, 2), i32)"] * self.weights_by_pair
-        return [*pairs, f"of = cuda.local.array(({passes}, 2), i32)", f"of_at = cuda.local.array({passes}, i64)"]
+        return [
+            *pairs,
+            f"of = cuda.local.array(({passes}, 2), i32)",
+            f"of_at = cuda.local.array({passes}, i64)",
+        ]
 
     def begin(self) -> list[str]:
         """Of an item: where its first slab lies."""
@@ -138,12 +148,12 @@ class Slabs:
             return [*lines, "tall = places // width", f"for r in range({passes}):", *indented(met)]
         h, w = of_positions(axes)
         at = "((image * source_h + of[r, 0]) * source_w + of[r, 1]) * a_pitch" if self.straight else "image * source_h"
+        beyond = ["if m >= count:", f"    of[r, 0] = i32({BEYOND})"] * self.bounded
+        met = [f"m = top + row_a + r * {step}", *position("m"), f"of[r, 0], of[r, 1] = {h}, {w}", f"of_at[r] = {at}"]
         return [
             *lines,
             f"for r in range({passes}):",
-            *indented(
-                [f"m = top + row_a + r * {step}", *position("m"), f"of[r, 0], of[r, 1] = {h}, {w}", f"of_at[r] = {at}"]
-            ),
+            *indented([*met, *beyond]),
             *_pair(f"first * {slab} + place_a", self.single),
         ]
 
@@ -153,7 +163,7 @@ class Slabs:
         if self.product.weight:
             return self._load_positions(step)
         there = [
-            f"top + row_a + r * {step} < count",
+            "" if self.bounded else f"top + row_a + r * {step} < count",
             "channel < a_whole" if self.single else "tap < taps",
             inside(axes),
         ]
@@ -164,9 +174,9 @@ class Slabs:
             taps += ["further = (k_h * source_w + k_w) * a_pitch + channel" if taps else "further = channel"]
         else:
             at = "((of_at[r] + h) * source_w + w) * a_pitch + channel"
-        met = (
-            [f"h, w = of[r, 0]{moved[0]}, of[r, 1]{moved[1]}", *divided(axes)] if there[-1] or not self.straight else []
-        )
+        of = "i32(of[r, {}]{})" if self.product.turned else "of[r, {}]{}"  # else it would cost registers, not save them
+        met = [f"h, w = {of.format(0, moved[0])}, {of.format(1, moved[1])}", *divided(axes)]
+        met = met if there[-1] or not self.straight else []
         return [
             *taps,
             f"for r in range({self._passes(self.product.a)}):",
