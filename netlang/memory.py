@@ -9,7 +9,7 @@ from netlang.graph import Graph, Input, Node, NodeId, State
 from netlang.layer import Kept, Weight
 from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.gather.op import Convert, Reshape
-from netlang.primitives.launch import LANES, Operand
+from netlang.primitives.launch import LANES, ROW, Operand
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
 from netlang.types import Tensor
@@ -154,14 +154,14 @@ class Memory:
         return elements(type_, lanes, self.batch, self.pad) * ITEM[type_.dtype]
 
     def _place_weights(self) -> None:
-        """Weights one after another, those that are trained alike side by side, frozen ones last.
+        """Weights one after another, those that are trained alike side by side, whole rows first, frozen ones last.
 
         Optimizer states have the same offsets in arenas of their own; gradients lie in the same order, without gaps
         where one is never written.
         """
         offset = 0
         offsets = {}
-        for node in sorted(self.graph.made_by(Weight), key=_training):
+        for node in sorted(self.graph.made_by(Weight), key=lambda n: (*_training(n), self._size(n.id) % ROW > 0)):
             offsets[node.id] = offset
             self._put(node, node.id, "weights", offset)
             offset += self.buffers[node.id].size
@@ -213,7 +213,7 @@ class Memory:
         """
         lives = self._lives(order)
         placed: list[tuple[int, int, float, float]] = []  # from byte to byte, from launch to launch; sorted
-        sizes = {b: self._size(b) for b in lives}
+        sizes = {b: -(-self._size(b) // ROW) * ROW for b in lives}
         for buffer in sorted(lives, key=lambda b: -sizes[b]):
             life = lives[buffer] if share else (-inf, inf)
             offset = _lowest(sizes[buffer], life, placed)

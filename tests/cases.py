@@ -19,7 +19,7 @@ from netlang.layers import initial, loss, optimizer
 from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Reshape, Rows, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Panels, Reshape, Rows, Slice, Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region
@@ -247,6 +247,8 @@ PRIMITIVES: tuple[Case, ...] = (
 )
 FORMED = (  # behind differentiation: they have no gradient
     Case(WinogradWeights(), ((3, 3, 5, 18),)),
+    Case(Panels(), ((3, 2, 5, 18),)),
+    Case(Panels(turned=True), ((3, 2, 5, 18),)),
     Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (6, 6, 16, 18))),
     Case(WinogradGradient((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (N, 6, 5, 18))),
 )

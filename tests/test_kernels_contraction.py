@@ -1,10 +1,14 @@
+from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 from kernels import assert_kernel_agrees
 
 from netlang.primitives.contraction import cover
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Panels
+from netlang.primitives.reference import Run, reference
 from netlang.types import Tensor
 
 # n, size, kernel, stride, pad, dilation, channels in, channels out
@@ -86,6 +90,22 @@ def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monk
 
     types = operands(primitive, "f32", ("n", 3, 3, 48), (1, 1, 48, 150), ("n", 3, 3, 150))
     assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("role", ["out", "data"])
+@pytest.mark.parametrize(
+    "name", ["stride 2, uneven pad", "stride 3, pixels of nine phases", "1x7, dilated", "1x1", "valid"]
+)
+def test_products_read_panels_as_they_read_weights(name, role):
+    n, size, kernel, stride, pad, dilation, c, f = CONVOLUTIONS[name]
+    plain = sided(role, "c", kernel=kernel, stride=stride, pad=pad, dilation=dilation, size=size)
+    source, weight = operands(plain, "f32", ("n", *size, c), (*kernel, c, f), ("n", *plain.windows, f))
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=t.arrayed(n)) for t in (source, weight)]
+    form = Panels().infer(weight)
+    values[1] = reference(Panels(), (values[1],), form, Run(1))
+
+    assert_kernel_agrees(replace(plain, filters=weight.channels), [source, form], n=n, values=values)
 
 
 @pytest.mark.parametrize("form", ["out", "data", "data, transposed"])

@@ -6,7 +6,7 @@ from netlang.border import pack, unpack
 from netlang.formula import Name, maximum, sigmoid
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Convert, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Slice, Transpose
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
 from netlang.primitives.window.op import Window
@@ -127,6 +127,12 @@ def test_band_adds_the_channels_there_are(channels, before, after, lanes):
 @pytest.mark.parametrize("shape", [(3, 2, 5, 17), (20, 3), (1, 2, 37, 150)])
 def test_transpose_flips_the_window_and_swaps_channels(shape):
     assert_kernel_agrees(Transpose(), [Tensor("f32", shape)], n=1)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (2, 1, 18, 83), (20, 3), (37, 150), (64, 64)])
+def test_panels_have_the_rows_of_sixteen_filters_side_by_side(shape, turned):
+    assert_kernel_agrees(Panels(turned), [Tensor("f32", shape)], n=1)
 
 
 @pytest.mark.parametrize("lanes", "cn")

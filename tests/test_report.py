@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 import netlang
-from netlang.backend.arena import aligned
 from netlang.backend.cpu import host_target
 from netlang.check import check
 from netlang.cli import main
@@ -18,6 +17,7 @@ from netlang.interpret import interpret
 from netlang.layer import Weight, find
 from netlang.lower import lower
 from netlang.pipeline import compile_plan
+from netlang.primitives.launch import ROW
 from netlang.report import CONVENTIONS, folded, size, summary
 from netlang.report.conventions import counted
 from netlang.source import Source
@@ -270,7 +270,9 @@ def test_a_training_step_takes_the_memory_that_was_planned_and_the_threads_scrat
     loaded = program.loaded("train")
 
     taken = loaded.store.memory.nbytes + loaded.arena.memory.nbytes
-    assert taken == planned + sum(aligned(size) for size in loaded.plan.scratch)
+    needed = planned + sum(loaded.plan.scratch)
+    places = len(loaded.store.addresses) + len(loaded.arena.addresses)  # each is made of whole rows
+    assert needed <= taken < needed + places * ROW
     program.close()
 
 

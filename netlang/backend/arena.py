@@ -7,21 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend.limits import refuse_beyond_memory
+from netlang.primitives.launch import ROW
 
 LINE = 64  # bytes: a cache line, and a vector of 16 float32
 _CANARY = np.frombuffer(b"netlang canary! " * (LINE // 16), np.uint8)
 
 
-def aligned(size: int) -> int:
-    """A size in bytes, up to whole lines."""
-    return -(-size // LINE) * LINE
+def aligned(size: int, to: int = LINE) -> int:
+    """A size in bytes, up to whole lines, or other parts."""
+    return -(-size // to) * to
 
 
 @dataclass(frozen=True, slots=True)
 class Arena:
     """Buffers in one allocation.
 
-    addresses: where each buffer starts, a multiple of 64 bytes
+    addresses: where each buffer starts, a multiple of 256 bytes, of 64 if they are guarded
     guards:    offsets of the canaries in `memory` by the buffer in front of them; empty when they are not wanted
     """
 
@@ -57,7 +58,7 @@ def arena(sizes: Mapping[str, int], guarded: bool = False, what: str = "this pla
     """Memory for buffers of the given sizes in bytes, zero at first.
 
     guarded: a canary of 64 bytes in front of the first buffer and right behind each. Buffers whose size is no whole
-        number of lines are followed by the canary at once; the next one starts at the next line.
+        number of lines are followed by it at once; the next one starts at the next line, without guards the next row.
 
     Raises OutOfMemoryError before anything is taken.
     """
@@ -68,10 +69,10 @@ def arena(sizes: Mapping[str, int], guarded: bool = False, what: str = "this pla
         starts[name] = offset
         if guarded:
             guards[name] = offset + size
-        offset = aligned(offset + size + (LINE if guarded else 0))
+        offset = aligned(offset + size + LINE) if guarded else aligned(offset + size, ROW)
     refuse_beyond_memory(offset, what)
-    raw = np.zeros(offset + LINE, np.uint8)
-    memory = raw[-raw.ctypes.data % LINE :][:offset]
+    raw = np.zeros(offset + ROW, np.uint8)
+    memory = raw[-raw.ctypes.data % ROW :][:offset]
     for at in guards.values():
         memory[at : at + LINE] = _CANARY
     addresses = {name: memory.ctypes.data + start for name, start in starts.items()}

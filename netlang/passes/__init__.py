@@ -8,6 +8,7 @@ from netlang.passes.factor import factor
 from netlang.passes.fold import fold
 from netlang.passes.fuse import fuse
 from netlang.passes.layout import layout
+from netlang.passes.panels import panels
 from netlang.passes.pieces import pieces
 from netlang.passes.share import share
 from netlang.passes.stepwise import stepwise
@@ -15,11 +16,12 @@ from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, stepwise, fuse, pieces, factor)
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, panels, stepwise, fuse, pieces, factor)
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
 CPU: tuple[Pass, ...] = (
     layout,
     winograd,
+    panels,
     stepwise,
     pieces,
     factor,

@@ -177,6 +177,10 @@ class Formula:
             lines += [f"{name} = head_{dtype}({name}, {self.real_lanes})" for name in into]
         return lines
 
+    def ahead(self) -> list[str]:
+        """Lines that ask for what will be read at `at` of operands as large as the result."""
+        return [f"prefetch({n} + at)" for n, kind in self.kinds.items() if kind == "full"]
+
     def _as_data(self, term: Term, part: Term) -> Term:
         return replace(term, part, Name(f"v_{self.data[part]}"))
 

@@ -24,7 +24,7 @@ _HOMES = {
     """,
     "vector": """
         absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
-        load_scalar_f32 load_scalar_f64 load_whole_f32 load_whole_f64 max_i64 maximum min_i64 minimum
+        load_scalar_f32 load_scalar_f64 load_whole_f32 load_whole_f64 max_i64 maximum min_i64 minimum prefetch
         splat_f32 splat_f64 spread_f32 spread_f64 sqrt
         store_f32 store_f64 store_i64 store_scalar_f32 store_scalar_f64 total where
     """,

@@ -15,7 +15,7 @@ from numba import types
 from numba.core.typing.templates import ConcreteTemplate, infer_global
 from numba.extending import lower_builtin, models, register_model
 
-from netlang.simd.emitted import INT32, emits, pointer
+from netlang.simd.emitted import INT32, constant, emits, extern, pointer
 from netlang.simd.wire import FLOATS, LANES, Wire, splat
 
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -232,6 +232,17 @@ def _(builder, address):
 @emits(store_i64, types.void(types.int64, types.int64))
 def _(builder, address, value):
     builder.store(value, pointer(builder, address), align=8)
+
+
+def prefetch(address: int) -> None:
+    """Ask for the cache line at an address, any address, to be read soon."""
+
+
+@emits(prefetch, types.void(types.int64))
+def _(builder, address):
+    at = pointer(builder, address)
+    how = [constant(n, INT32) for n in (0, 3, 1)]  # for reading, into all caches, data
+    builder.call(extern(builder, "llvm.prefetch.p0", ir.VoidType(), at.type, INT32, INT32, INT32), [at, *how])
 
 
 def min_i64(a: int, b: int) -> int:

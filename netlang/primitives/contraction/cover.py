@@ -16,11 +16,10 @@ from netlang.primitives.contraction.sides import (
     FIRST_ADDRESS,
     NEXT,
     NEXT_IN_PHASE,
-    NEXT_PHASE,
     STRAIGHT,
-    Axis,
     Weights,
     axes,
+    first_pixel,
     image_size,
 )
 from netlang.primitives.contraction.tiles import tile_for
@@ -63,9 +62,9 @@ def cover(
         product=Product(tile), tile_pixels=positions, tile_columns=columns,
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
-        **_meeting("h", high), **_meeting("w", wide),
+        **high.arguments("h"), **wide.arguments("w"),
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
-        group_tiles=_group(positions * pixel, weight.type.size * of.size) if flat else 1,
+        **_turns(positions * pixel, weight.type.size * of.size if flat else 0, to.columns > columns),
     )  # fmt: skip
     shared = tight.add_arguments(arguments, inputs[0], of, batch, real) if few else 0
     formula.add_arguments(arguments)
@@ -73,15 +72,13 @@ def cover(
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
 
 
-def _group(tile: int, weights: int) -> int:
-    """Tiles that take turns at a column of weights: one, if all weights stay in the second cache. Sizes in bytes"""
-    return 1 if weights <= NEAR else max(1, SOURCE // tile)
+def _turns(tile: int, weights: int, several: bool) -> dict[str, int]:
+    """Tiles that take turns at a column of weights: one, if all weights stay in the second cache.
 
-
-def _meeting(axis: str, of: Axis) -> dict[str, int]:
-    """How positions and taps meet along an axis, as the text names it."""
-    found = {"taps": of.taps, "mul": of.mul, "step": of.step, "base": of.base, "div": of.div, "source": of.source}
-    return {f"{name}_{axis}": value for name, value in found.items()}
+    tile, weights: bytes; several: whether a tile has several columns of weights. Then there is time to ask for the next
+    """
+    group = 1 if weights <= NEAR else max(1, SOURCE // tile)
+    return {"group_tiles": group, "several": int(group == 1 and several)}
 
 
 def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
@@ -169,7 +166,7 @@ class Cover:
         """One tile of pixels after the other, all columns of each."""
         return [
             "tile = item // blocks",
-            *self._first_pixel(),
+            *first_pixel(self.divided),
             *(FIRST_ADDRESS if self.straight else []),
             "while item < stop:",
             *indented(self._pixels()),
@@ -178,6 +175,7 @@ class Cover:
             "    item += last - block",
             "    while block < last:",
             *indented(self._columns(), 2),
+            *indented(self._ahead(), 2),
             f"        call_product(product, table, segments, length, {steps}, tile_at, 1)",
             *indented([*self._scatter(), "block += 1"], 2),
             "    tile += 1",
@@ -199,6 +197,8 @@ class Cover:
             "            at = min_i64(block * tile_columns + q, columns - 1) * column_bytes",
             "            store_i64(table + columns_at + q * 8, weights + at)",
             "        ready = block",
+            *indented(self._ahead()),
+            *indented(self._source_ahead()),
             f"    call_product(product, table, 1, k, {steps}, tile_at, 1)",
             *indented(self._scatter()),
             "    item += 1",
@@ -210,25 +210,6 @@ class Cover:
             "            group += some",
             "            some = min_i64(group_tiles, tiles - group)",
             "        tile = group",
-        ]
-
-    def _first_pixel(self) -> list[str]:
-        lines = ["pixel = tile * tile_pixels", "image_at = pixel // places", "rest = pixel - image_at * places"]
-        if not self.divided:
-            return [*lines, "i = rest // width", "j = rest - i * width"]
-        return [
-            *lines,
-            "height = places // width",
-            "phase_h = phase_w = 0",
-            "lines_in = (height + div_h - 1) // div_h",
-            "in_line = (width + div_w - 1) // div_w",
-            "while rest >= lines_in * in_line:",
-            "    rest -= lines_in * in_line",
-            *indented(NEXT_PHASE),
-            "    lines_in = (height - phase_h + div_h - 1) // div_h",
-            "    in_line = (width - phase_w + div_w - 1) // div_w",
-            "i = phase_h + rest // max_i64(in_line, 1) * div_h",
-            "j = phase_w + (rest - rest // max_i64(in_line, 1) * in_line) * div_w",
         ]
 
     def _pixels(self) -> list[str]:
@@ -377,19 +358,42 @@ class Cover:
             return ["if ready != block:", *indented([*fill, "ready = block"])]
         return fill
 
+    def _ahead(self) -> list[str]:
+        """What the formula will read of a tile comes while its product is made. Few channels are near anyway."""
+        asked = self.formula.ahead() if self.lanes == "c" else []
+        return self._vectors([], asked) if asked else []
+
+    def _source_ahead(self) -> list[str]:
+        """The next tile's pixels come while the first columns of this one are made."""
+        return [
+            "if block == 0 and several != 0:",
+            "    next_at = source + min_i64((tile + 1) * tile_pixels, total_pixels) * pixel_bytes",
+            "    next_end = source + min_i64((tile + 2) * tile_pixels, total_pixels) * pixel_bytes",
+            "    while next_at < next_end:",
+            "        prefetch(next_at)",
+            "        next_at += 64",
+        ]
+
     def _scatter(self) -> list[str]:
         """The tile, through the formula, to where it belongs."""
         g = self.formula.geometry
         slot = "r * tile_columns + q" if self.lanes == "c" else "q * tile_pixels + r"
         place = ["image = position // places", "place = position - image * places"] if self.formula.needs_image else []
+        made = [
+            f"v_y = load_{g.dtype}(tile_at + ({slot}) * {g.vector})",
+            *self.formula.lines(("made",)),
+            f"store_{g.dtype}(y + at, made)",
+        ]
+        return self._vectors(place, made)
+
+    def _vectors(self, of_pixel: list[str], body: list[str]) -> list[str]:
+        """A loop over the vectors of a tile, `at` bytes into the result."""
         return [
             "for r in range(min_i64(tile_pixels, total_pixels - tile * tile_pixels)):",
             f"    position = {'load_i64(own + r * 32 + 24)' if self.divided else 'tile * tile_pixels + r'}",
-            *indented(place),
+            *indented(of_pixel),
             "    for q in range(min_i64(tile_columns, columns - block * tile_columns)):",
             "        column = block * tile_columns + q",
-            f"        at = (position * columns + column) * {g.vector}",
-            f"        v_y = load_{g.dtype}(tile_at + ({slot}) * {g.vector})",
-            *indented(self.formula.lines(("made",)), 2),
-            f"        store_{g.dtype}(y + at, made)",
+            f"        at = (position * columns + column) * {self.formula.geometry.vector}",
+            *indented(body, 2),
         ]

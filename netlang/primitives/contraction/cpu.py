@@ -33,7 +33,8 @@ def contraction_draft(
             return packed(primitive, inputs, result, target, batch)
         return reduce(primitive, inputs, result, target)
     source, weight = (o.type for o in inputs)
-    if result.lanes == "c" and not primitive.rows and dense.suits(source, weight, batch):
+    as_written = not primitive.rows and not primitive.filters
+    if result.lanes == "c" and as_written and dense.suits(source, weight, batch):
         return dense.dense(primitive, inputs, result, target, batch, after)
     assert primitive.role == "out" or primitive.transposed == (result.lanes == "c"), "passes/layout.py sees to this"
     return cover(primitive, inputs, result, target, batch, after)

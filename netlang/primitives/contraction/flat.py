@@ -5,7 +5,7 @@ column of tiles after the other, whose part of dy stays near. Nothing is added a
 """
 
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.tiles import added, tile_for
+from netlang.primitives.contraction.tiles import added, by_rows, tile_for
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
@@ -24,14 +24,14 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     rows, vectors = tile_for(target, of.channels, by.columns, a=a)
     row_blocks, blocks = -(-of.channels // rows), -(-by.columns // vectors)
     high, wide = (min(HIGH, row_blocks), min(WIDE, blocks)) if batch * of.places > CHUNK else (1, 1)
-    by_rows = -(-row_blocks // target.threads) * blocks < row_blocks * -(-blocks // target.threads)
+    split_rows = by_rows(row_blocks, blocks, target.threads, of.columns > by.columns)
     table = spaced(8 * (rows + vectors))
     arguments = Arguments()
     arguments.add(
         dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
         product=Product(f"{a}_{of.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
         rows=of.channels, row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places,
-        x_pixel=of.columns * of.vector, by_rows=int(by_rows), high_most=high, wide_most=wide, table=table,
+        x_pixel=of.columns * of.vector, by_rows=int(split_rows), high_most=high, wide_most=wide, table=table,
         y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", *_lines(of)]

@@ -22,6 +22,7 @@ class Contraction(Primitive):
     size: height and width of x (read by role "data" only)
     transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
     rows: role "out" reads x as rows x[n, h*w*c], as callers have them (set by `passes/layout.py`)
+    filters: of the weights, where they are given as Panels (`passes/panels.py`); channels, where role "data" is
     channels: the first of y's channels that a flat role "weight" reads, and how many; all if None (`passes/pieces.py`)
 
     Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1); so are sequences x[n,t,c],
@@ -36,6 +37,7 @@ class Contraction(Primitive):
     size: Pair = (1, 1)
     transposed: bool = False
     rows: bool = False
+    filters: int = 0
     channels: Pair | None = None
 
     def infer(self, a: Tensor, b: Tensor) -> Tensor:
@@ -44,8 +46,8 @@ class Contraction(Primitive):
             filters = self.channels[1] if self.channels else b.channels
             return a.with_shape(*(() if axes else self.kernel), a.channels, filters)
         if self.role == "data":
-            return a.with_shape(BATCH, *self.size[axes:], b.shape[-1 if self.transposed else -2])
-        return a.with_shape(BATCH, *self.windows[axes:], b.channels)
+            return a.with_shape(BATCH, *self.size[axes:], self.filters or b.shape[-1 if self.transposed else -2])
+        return a.with_shape(BATCH, *self.windows[axes:], self.filters or b.channels)
 
     @property
     def flat(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.contraction.tiles import added, tile_for
+from netlang.primitives.contraction.tiles import added, by_rows, tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
@@ -34,8 +34,8 @@ def packed(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     taps = primitive.kernel[0] * primitive.kernel[1]
     rows, blocks = taps * -(-of.channels // tile[0]), -(-by.columns // tile[1])
     parts = target.threads
-    by_rows = _by_rows(rows, blocks, of, by, parts)
-    most = -(-rows // parts) if by_rows else rows
+    split_rows = by_rows(rows, blocks, parts, of.columns > by.columns)
+    most = -(-rows // parts) if split_rows else rows
     panels = min(of.columns, -(-(-(-most // taps) + 1) * tile[0] // 16) + 1)
     cut = _Cut.of(primitive, image_size(x), image_size(dy), panels * of.vector, batch)
     tile_bytes = tile[0] * tile[1] * of.vector
@@ -45,27 +45,19 @@ def packed(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         cut.panel * of.vector * panels,
         cut.units * cut.lines * cut.wide * tile[1] * by.vector,
         tile_bytes,
-        tile_bytes * most * (blocks if by_rows else -(-blocks // parts)),
+        tile_bytes * most * (blocks if split_rows else -(-blocks // parts)),
     )
     arguments = Arguments()
     arguments.add(
         dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
         product=Product(f"spread_{of.dtype}_{tile[0]}x{tile[1]}"), tile_rows=tile[0], tile_columns=tile[1],
         channels=of.channels, x_columns=of.columns, columns=by.columns, rows=rows, blocks=blocks, parts=parts,
-        by_rows=int(by_rows),
+        by_rows=int(split_rows),
         tile_bytes=tile_bytes, taps=taps, taps_w=primitive.kernel[1], panel=cut.panel * of.vector, panels=panels,
         **cut.arguments(primitive),
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", *_lines(of)]
     return drafted("contraction_weight_packed", arguments, lines, (spaced(*sizes), 0))
-
-
-def _by_rows(rows: int, blocks: int, of: Geometry, by: Geometry, parts: int) -> bool:
-    """Whether the parts are of rows, not of columns: what is more even, or else what reads less twice."""
-    largest = -(-rows // parts) * blocks, rows * -(-blocks // parts)
-    if max(largest) > 1.05 * min(largest):
-        return largest[0] < largest[1]
-    return of.columns > by.columns
 
 
 @dataclass(frozen=True)

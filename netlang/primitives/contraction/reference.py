@@ -15,8 +15,8 @@ def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, r
     if primitive.channels:
         start, width = primitive.channels
         b = b[..., start : start + width]
-    if primitive.transposed:
-        b = b.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in b.shape[:-2])]
+    if primitive.role != "weight":
+        b = _as_written(primitive, b)
     if primitive.rows:
         a = a.reshape(len(a), *primitive.size, -1)
     if a.ndim == 2:
@@ -38,6 +38,15 @@ def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, r
         else:
             y[u, v] = np.einsum("nijc,nijf->cf", padded[:, *pixels], b)
     return y
+
+
+def _as_written(primitive: Contraction, w: Array) -> Array:
+    """The weights, of panels and of a transposed copy too."""
+    if primitive.filters:
+        w = np.moveaxis(w, 0, -2).reshape(*w.shape[1:-1], -1)[..., : primitive.filters]
+    if primitive.transposed:
+        w = w.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in w.shape[:-2])]
+    return w
 
 
 def _padded(primitive: Contraction, x: Array) -> Array:

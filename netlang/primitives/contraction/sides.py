@@ -30,6 +30,11 @@ class Axis:
         last = (self.result - 1) * self.mul + (self.taps - 1) * self.step + self.base
         return self.div == 1 and self.base >= 0 and last < self.source
 
+    def arguments(self, axis: str) -> dict[str, int]:
+        """How positions and taps meet along an axis, h or w, as texts name it."""
+        found = {"taps": self.taps, "mul": self.mul, "step": self.step, "base": self.base, "div": self.div}
+        return {f"{name}_{axis}": value for name, value in (found | {"source": self.source}).items()}
+
 
 def axes(primitive: Contraction, source: tuple[int, int], result: tuple[int, int]) -> tuple[Axis, Axis]:
     """Height and width. In role "data" taps are counted backwards, so that lines of taps go forward in memory."""
@@ -59,7 +64,7 @@ def image_size(operand: Operand) -> tuple[int, int]:
 class Weights:
     """Where the weights of a tap lie, in bytes: first_tap + tap * `tap` + column * `column` + k * `step`.
 
-    They are stored as rows of whole vectors: w[u, v, c] of f, or transposed, flipped wT[u, v, f] of c.
+    They are stored as rows of whole vectors: w[u, v, c] of f, or transposed, flipped wT[u, v, f] of c, or in panels.
     """
 
     def __init__(self, primitive: Contraction, weight: Operand, lanes: str, k: int, columns: int) -> None:
@@ -68,7 +73,9 @@ class Weights:
         taps = primitive.kernel[0] * primitive.kernel[1]
         self.source_step = size if lanes == "c" else 16 * size
         self.first_tap, self.lines_follow = 0, True
-        if lanes == "c":
+        if primitive.filters:
+            self.tap, self.column, self.step = k * 16 * size, taps * k * 16 * size, 16 * size
+        elif lanes == "c":
             self.tap, self.column, self.step = k * row, 16 * size, row
         elif primitive.role == "out":
             self.tap, self.column, self.step = k * row, size, row
@@ -138,3 +145,24 @@ STRAIGHT = [
     "                i = 0",
     "                pixel_at += next_image",
 ]
+
+
+def first_pixel(divided: bool) -> list[str]:
+    """The first pixel of a tile; where taps fall between source pixels, those of one phase follow each other."""
+    lines = ["pixel = tile * tile_pixels", "image_at = pixel // places", "rest = pixel - image_at * places"]
+    if not divided:
+        return [*lines, "i = rest // width", "j = rest - i * width"]
+    return [
+        *lines,
+        "height = places // width",
+        "phase_h = phase_w = 0",
+        "lines_in = (height + div_h - 1) // div_h",
+        "in_line = (width + div_w - 1) // div_w",
+        "while rest >= lines_in * in_line:",
+        "    rest -= lines_in * in_line",
+        *indented(NEXT_PHASE),
+        "    lines_in = (height - phase_h + div_h - 1) // div_h",
+        "    in_line = (width - phase_w + div_w - 1) // div_w",
+        "i = phase_h + rest // max_i64(in_line, 1) * div_h",
+        "j = phase_w + (rest - rest // max_i64(in_line, 1) * in_line) * div_w",
+    ]

@@ -17,6 +17,17 @@ def cycles(tile: tuple[int, int], a: str = "spread") -> float:
     return max(r * v, 8, loads) + 0.25 * (r + v)  # the rest is the table's share
 
 
+def by_rows(rows: int, blocks: int, parts: int, larger: bool) -> bool:
+    """Whether threads share a weight gradient's rows, not its columns: what is more even, or else reads less twice.
+
+    rows, blocks: of tiles; parts: threads; larger: whether more is read for the rows, x, than for the columns, dy
+    """
+    most = -(-rows // parts) * blocks, rows * -(-blocks // parts)
+    if max(most) > 1.05 * min(most):
+        return most[0] < most[1]
+    return larger
+
+
 def added(dtype: str, vector: int) -> list[str]:
     """What a chunk of pixels made, added to its sums: one sum of 70,000 products in float32 would lose a digit."""
     return [

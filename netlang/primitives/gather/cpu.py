@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import prod
 
-from netlang.primitives.gather.op import Concat, Convert, Reshape, Rows, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, Transpose
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
 from netlang.types import Tensor
@@ -202,36 +202,67 @@ def transpose_draft(
     primitive: Transpose, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
 ) -> Draft:
     """Taps backwards, filters as rows of channels."""
-    shape = inputs[0].type.arrayed(0)
-    of, to = Geometry(inputs[0].type, "w"), Geometry(result.type, "w")
+    columns = Geometry(result.type, "w").columns
+    return _laid(inputs[0], result, columns, turned=True, row=columns, column=1)
+
+
+@drafts("cpu", Panels)
+def panels_draft(primitive: Panels, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
+    """Each row's vectors go to as many panels."""
+    columns, *panel, _ = result.type.arrayed(0)
+    return _laid(inputs[0], result, columns, turned=primitive.turned, row=1, column=prod(panel))
+
+
+def _laid(x: Operand, y: Operand, columns: int, *, turned: bool, row: int, column: int) -> Draft:
+    """Weights in another order. columns: of y; row, column: vectors of y from one to the next"""
+    shape, of = x.type.arrayed(0), Geometry(x.type, "w")
     arguments = Arguments()
-    arguments.add(y=Address(result.buffer), x=Address(inputs[0].buffer), taps=prod(shape[:-2]), c=shape[-2])
-    arguments.add(f=shape[-1], x_row=of.columns, y_row=to.columns)
-    lines = [
+    arguments.add(y=Address(y.buffer), x=Address(x.buffer), taps=prod(shape[:-2]), c=shape[-2], f=shape[-1])
+    arguments.add(x_row=of.columns * of.vector, y_row=row * of.vector, y_column=column * of.vector)
+    arguments.add(columns=columns, turned=int(turned))
+    lines = ["if turned == 0:", *indented(_rows(of)), "else:", *indented(_turned(of))]
+    return drafted("laid", arguments, lines)
+
+
+def _rows(g: Geometry) -> list[str]:
+    """Vectors as they are, four of each row after another."""
+    return [
+        "rows = taps * c",
+        "start, stop = split((columns + 3) // 4 * rows, thread, threads(team))",
+        "for item in range(start, stop):",
+        "    block = item // rows",
+        "    row = item - block * rows",
+        "    for column in range(block * 4, min_i64(columns, block * 4 + 4)):",
+        f"        whole = load_{g.dtype}(x + row * x_row + column * {g.vector})",
+        f"        store_{g.dtype}(y + row * y_row + column * y_column, whole)",
+    ]
+
+
+def _turned(g: Geometry) -> list[str]:
+    """Squares of 16 by 16."""
+    return [
         "bands = (f + 63) // 64",
         "start, stop = split(taps * bands, thread, threads(team))",
         "for band in range(start, stop):",
         "    tap = band // bands",
         "    first = (band - tap * bands) * 64",
         "    for q in range(first, min_i64(f, first + 64)):",
-        f"        to = y + ((tap * f + q) * y_row + y_row - 1) * {to.vector}",
-        f"        store_{to.dtype}(to, splat_{to.dtype}(0.0))",
+        f"        store_{g.dtype}(y + (tap * f + q) * y_row + (columns - 1) * y_column, splat_{g.dtype}(0.0))",
         "    for k0 in range((c + 15) // 16):",
         "        for side in range(4):",  # 64 of f at a time: a page is opened for 4 lines of memory, not for one
         "            q0 = first + side * 16",
         "            q1 = min_i64(f, q0 + 16)",
         "            k1 = min_i64(c, k0 * 16 + 16)",
-        f"            at = x + ((taps - 1 - tap) * c + k0 * 16) * x_row * {to.vector} + q0 * {to.size}",
-        f"            to = y + (tap * f + q0) * y_row * {to.vector} + k0 * {to.vector}",
+        f"            at = x + ((taps - 1 - tap) * c + k0 * 16) * x_row + q0 * {g.size}",
+        "            to = y + (tap * f + q0) * y_row + k0 * y_column",
         "            if q1 - q0 == 16 and k1 - k0 * 16 == 16:",
-        f"                transpose_{to.dtype}(to, y_row * {to.vector}, at, x_row * {to.vector})",
+        f"                transpose_{g.dtype}(to, y_row, at, x_row)",
         "            else:",
         "                for q in range(q1 - q0):",
         "                    for k in range(k1 - k0 * 16):",
-        f"                        one = load_scalar_{to.dtype}(at + k * x_row * {to.vector} + q * {to.size})",
-        f"                        store_scalar_{to.dtype}(to + q * y_row * {to.vector} + k * {to.size}, one)",
+        f"                        one = load_scalar_{g.dtype}(at + k * x_row + q * {g.size})",
+        f"                        store_scalar_{g.dtype}(to + q * y_row + k * {g.size}, one)",
     ]
-    return drafted("transpose", arguments, lines)
 
 
 @drafts("cpu", Rows)

@@ -5,6 +5,7 @@ from itertools import accumulate
 
 from netlang.formula import Number
 from netlang.layer import Emit, Value
+from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.types import BATCH, Tensor
@@ -95,6 +96,20 @@ class Transpose(Primitive):
 
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> Values:
         return (emit(Transpose(), dy),)
+
+
+@dataclass(frozen=True)
+class Panels(Primitive):
+    """Weights as products of many of them read them: the rows of 16 filters one behind the other.
+
+    w[u,v,c,f] -> p[f / 16, u, v, c, f % 16], zeros behind the last filter. turned: of Transpose(w) in place of w
+    """
+
+    turned: bool = False
+
+    def infer(self, w: Tensor) -> Tensor:
+        *kernel, c, f = (Transpose().infer(w) if self.turned else w).arrayed(0)
+        return w.with_shape(-(-f // LANES), *kernel, c, LANES)
 
 
 @dataclass(frozen=True)

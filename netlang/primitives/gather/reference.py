@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from netlang.primitives.gather.op import Concat, Convert, Reshape, Rows, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, Transpose
 from netlang.primitives.reference import Array, Run
 from netlang.types import Tensor
 
 
 def compute(
-    primitive: Reshape | Concat | Slice | Convert | Transpose | Rows,
+    primitive: Reshape | Concat | Slice | Convert | Transpose | Panels | Rows,
     inputs: tuple[Array, ...],
     result: Tensor,
     run: Run,
@@ -23,8 +23,9 @@ def compute(
         case Slice(start, stop):
             return x[..., start:stop]
         case Transpose():
-            flipped = x[::-1, ::-1] if x.ndim == 4 else x
-            return flipped.swapaxes(-1, -2)
+            return _turned(x)
+        case Panels(turned):
+            return _panels(_turned(x) if turned else x, *result.arrayed(run.examples)[:: len(result.shape) - 1])
         case Convert(_, size, (top, left, bottom, right)):
             if not any(size):
                 return x
@@ -33,3 +34,14 @@ def compute(
             above = np.zeros((max(0, -start), x.shape[1]), x.dtype)
             below = np.zeros((rows, x.shape[1]), x.dtype)
             return np.concatenate([above, x[max(0, start) :], below])[:rows]
+
+
+def _turned(w: Array) -> Array:
+    flipped = w[::-1, ::-1] if w.ndim == 4 else w
+    return flipped.swapaxes(-1, -2)
+
+
+def _panels(rows: Array, columns: int, lanes: int) -> Array:
+    whole = np.zeros((*rows.shape[:-1], columns * lanes), rows.dtype)
+    whole[..., : rows.shape[-1]] = rows
+    return np.moveaxis(whole.reshape(*rows.shape[:-1], columns, lanes), -2, 0)
