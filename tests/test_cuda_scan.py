@@ -100,7 +100,7 @@ def test_counters_places_and_matrices_lie_side_by_side_and_the_launch_in_front_m
     scan = recurrences.two_phases(wide=20, width=37)
     split = split_of(scan, "f32", gpu_target("f32", products), 100)
 
-    memory = Memory(scan, split, 100, "f32")
+    memory = Memory(scan, split, "f32")
 
     places = {**dict.fromkeys(memory.shown.values(), PLACES), **dict.fromkeys(memory.own.values(), 2)}
     places |= dict.fromkeys(memory.parts.values(), 1)

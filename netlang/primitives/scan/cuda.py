@@ -8,7 +8,7 @@ example at a time: it adds what the warps have summed of its products, lets it t
 from dataclasses import replace
 
 from netlang.formula import Name, Number, Term, text
-from netlang.primitives.cuda_formula import EIGHT
+from netlang.primitives.cuda_formula import EIGHT, each
 from netlang.primitives.cuda_text import drafted, elementwise, moved, pitch
 from netlang.primitives.launch import LANES, Draft, Operand, Target, drafts
 from netlang.primitives.scan.cuda_memory import APART, PLACES, Memory, spot_of_a
@@ -24,7 +24,7 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     """The launch of a recurrence, behind the one that makes its memory ready."""
     scan = _computed(primitive)
     split = split_of(scan, result.type.dtype, target, batch)
-    memory = Memory(scan, split, batch, result.type.dtype)
+    memory = Memory(scan, split, result.type.dtype)
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
     of = _Scan(scan, operands, split, memory)
     sizes = {**memory.sizes, **of.sizes(), "steps": result.type.positions, "pitch": pitch(result.type)}
@@ -68,7 +68,7 @@ class _Scan:
         """Everything behind the sizes: steps, the groups of a step, and tiles and columns of a block."""
         split, step = self.split, list[str]()
         for k, (group, wait) in enumerate(zip(self.groups, waits(self.scan), strict=True)):
-            step += [*(self._wait() if wait else []), *self._group(k, group)]
+            step += [*self._ahead(k, group), *(self._wait() if wait else []), *self._group(k, group)]
         return [
             f"# a block has every `slices`th column of {UNITS} units, of each {split.rows} examples that are its set's",
             *(self.warps.own() if self.warps else []),
@@ -80,6 +80,34 @@ class _Scan:
             "for step in range(steps):",
             f"    t = {'steps - 1 - step' if self.scan.reverse else 'step'}",
             *indented([*self._turned(), *step]),
+        ]
+
+    def _ahead(self, k: int, group: Group) -> list[str]:
+        """What a thread reads of sequences for its only unit: on its way while it waits for the others."""
+        names = self._early(group)
+        if not names:
+            return []
+        read = [line for name, into in names.items() for line in self._from_sequence(self.given[name], into)]
+        return [
+            "tile, column, item = set_, ours, thread",
+            *self._place(),
+            *(f"{into} = {self.dtype}(0.0)" for into in names.values()),
+            f"if item < {self.split.rows * UNITS} and n < team[0] and u < width{k}:",
+            *indented(read),
+        ]
+
+    def _early(self, group: Group) -> dict[str, str]:
+        """What is read so, and the names it gets."""
+        if not self.split.lone(group.width):
+            return {}
+        read = dict.fromkeys(name for line in group.formulas for name in line.reads if name in self.given)
+        return {name: f"early{list(self.given).index(name)}" for name in read}
+
+    def _place(self) -> list[str]:
+        """Which unit of which example an item is."""
+        return [
+            f"row, unit = item // {UNITS}, item % {UNITS}",
+            f"n, u = tile * {self.split.rows} + row, column * {UNITS} + unit",
         ]
 
     def _wait(self) -> list[str]:
@@ -113,8 +141,7 @@ class _Scan:
             *(self.warps.lines(k, group) if self.warps and products else []),
             *wait,
             f"for item in range(thread, {self.split.rows * UNITS}, {self.split.threads}):",
-            f"    row, unit = item // {UNITS}, item % {UNITS}",
-            f"    n, u = tile * {self.split.rows} + row, column * {UNITS} + unit",
+            *indented(self._place()),
             "    if n < team[0]:",
             *indented(self._element(k, group), 2),
             *wait,
@@ -167,9 +194,9 @@ class _Scan:
         """What is read, the formulas over it, and what is stored."""
         sums = {line.name: self._sum(line) for line in made(group)}
         here = {line.name for line in group.formulas}
-        lines, given = list[str](), dict(sums)
+        lines, given = list[str](), {**sums, **self._early(group)}
         for name in dict.fromkeys(name for line in group.formulas for name in line.reads if name not in here):
-            if name not in sums:
+            if name not in given:
                 given[name] = f"r{len(given)}"
                 lines += self._read(name, given[name])
         terms, named = renamed(group.formulas, given)
@@ -231,14 +258,15 @@ class _Scan:
 
 @drafts("cuda", Piece)
 def piece_draft(primitive: Piece, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """Some channels of every place, or of the place before or behind it."""
-    body = [
-        f"v_y = {result.type.dtype}(0.0)",
-        "if c < channels and 0 <= place + shift < places:",
-        "    v_y = x[(position + shift) * x_pitch + start + c]",
+    """Some channels of every place, or of the place before or behind it; a thread has four."""
+    assert primitive.start % LANES == 0, "values of a scan begin at whole vectors, with zeros up to the next"
+    fours = [
+        *each(f"found[e] = {result.type.dtype}(0.0)"),
+        "if 0 <= place + shift < places:",
+        "    load_4(found, x, (position + shift) * x_pitch + start + first)",
     ]
     sizes = {"start": primitive.start, "shift": primitive.shift, "x_pitch": pitch(inputs[0].type)}
     return elementwise(
         "piece", {"y": result}, moved(result.type), target, batch,
-        inputs={"x": inputs[0]}, sizes=sizes, body=body, image=True,
+        inputs={"x": inputs[0]}, sizes=sizes, fours=fours, image=True,
     )  # fmt: skip

@@ -22,13 +22,13 @@ WORDS = FOUR * WARP  # of a granule of a matrix
 class Memory:
     """Sizes that the texts name, all in numbers: where each value lies, and how far its places and tiles are apart."""
 
-    def __init__(self, scan: Scan, split: Split, batch: int, dtype: str) -> None:
+    def __init__(self, scan: Scan, split: Split, dtype: str) -> None:
         self.scan, self.split, self.dtype = scan, split, dtype
         self.sizes: dict[str, int] = {"slices": split.slices}
         self.shown = {name: f"shown{k}" for k, name in enumerate(shown(scan))}
         self.own = {name: f"own{k}" for k, name in enumerate(own(scan))}
         self.parts = {part: f"pack{k}" for k, part in enumerate(parts(scan))} if split.kind != "fma" else {}
-        self.count, tiles = split.sets * APART, -(-batch // split.rows)
+        self.count, tiles = split.sets * APART, split.tiles
         states = {state.name for state in scan.states}
         for name, said in self.shown.items():
             self._take(said, PLACES, tiles * split.size(scan.widths[name]))

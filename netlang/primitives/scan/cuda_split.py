@@ -24,7 +24,7 @@ class Split:
     """Who does what.
 
     kind: of products, "fma", "tf32" or "bf16"; threads: of a block; rows: examples of a tile
-    slices: blocks that share a tile's units; sets: of slices, for some tiles each
+    slices: blocks that share a tile's units; sets: of slices, for some tiles each; tiles: of the largest batch
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Split:
     rows: int
     slices: int
     sets: int
+    tiles: int
 
     @property
     def warps(self) -> int:
@@ -42,6 +43,10 @@ class Split:
     def high(self) -> int:
         """Products of 16 rows in a tile."""
         return self.rows // 16
+
+    def lone(self, width: int) -> bool:
+        """Whether a thread has one unit of one example at most, of a value so wide."""
+        return self.rows * UNITS <= self.threads and self.tiles <= self.sets and columns(width) <= self.slices
 
     def passes(self, width: int) -> int:
         """Granules of k that a warp has of a value so wide."""
@@ -104,7 +109,8 @@ def split_of(scan: Scan, dtype: str, target: Target, batch: int) -> Split:
         fit = PARTIAL // (target.threads // WARP * max(1, most) * UNITS * 4)  # rows whose sums there is memory for
         rows = 16 if -(-batch // 16) <= room or fit < 32 else 32
         kind, rows = (kind, rows) if fit >= rows else ("fma", max(1, target.threads // UNITS))
-    return Split(kind, target.threads, rows, slices, min(-(-batch // rows), room))
+    tiles = -(-batch // rows)
+    return Split(kind, target.threads, rows, slices, min(tiles, room), tiles)
 
 
 def held(scan: Scan, split: Split) -> bool:
