@@ -9,9 +9,9 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import cache
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +20,6 @@ import numpy as np
 from netlang.backend.cuda.ptx import Typed, function_of
 
 BLOCKS = 2  # of a launch: each takes several items, as on a GPU; more would only take longer
-MOST_TOGETHER = 64  # blocks of a launch that wait for each other
 
 # Functions that keep float32, and give infinity where Python's raise: a padding lane's log(0) is thrown away
 MATH = SimpleNamespace(exp=np.exp, log=np.log, log1p=np.log1p, sqrt=np.sqrt, tanh=np.tanh, inf=np.inf)
@@ -70,23 +69,28 @@ def _at_once() -> Iterator[None]:
     """Meanwhile a launch runs all its blocks at once."""
     from numba.cuda.simulator import kernel
 
-    started = list[Future[None]]()
+    done, started = SimpleQueue[BaseException | None](), list[threading.Thread]()
     one = kernel.BlockManager
 
     class Together(one):  # type: ignore[misc, valid-type]  # Numba has no types
         def run(self, block: Any, *arguments: Any) -> None:
-            started.append(crowd.submit(super().run, block, *arguments))
-            if len(started) == math.prod(self._grid_dim):
-                for each in as_completed(started):  # the first that fails tells: others may wait for it for good
-                    each.result()
+            started.append(threading.Thread(target=self.finish, args=(block, *arguments), daemon=True))
+            started[-1].start()
+            for _ in started if len(started) == math.prod(self._grid_dim) else ():
+                if failed := done.get():  # others may wait for this one for good
+                    raise failed
 
-    crowd = ThreadPoolExecutor(MOST_TOGETHER)
+        def finish(self, block: Any, *arguments: Any) -> None:
+            try:
+                done.put(super().run(block, *arguments))
+            except Exception as error:
+                done.put(error)
+
     kernel.BlockManager = Together
     try:
         yield
     finally:
         kernel.BlockManager = one
-        crowd.shutdown(wait=False)
 
 
 @cache
