@@ -174,7 +174,8 @@ class Slabs:
             taps += ["further = (k_h * source_w + k_w) * a_pitch + channel" if taps else "further = channel"]
         else:
             at = "((of_at[r] + h) * source_w + w) * a_pitch + channel"
-        of = "i32(of[r, {}]{})" if self.product.turned else "of[r, {}]{}"  # else it would cost registers, not save them
+        narrow = self.product.turned or self.product.parts  # else it would cost registers, not save them
+        of = "i32(of[r, {}]{})" if narrow else "of[r, {}]{}"
         met = [f"h, w = {of.format(0, moved[0])}, {of.format(1, moved[1])}", *divided(axes)]
         met = met if there[-1] or not self.straight else []
         return [

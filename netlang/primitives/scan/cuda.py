@@ -259,11 +259,13 @@ class _Scan:
 @drafts("cuda", Piece)
 def piece_draft(primitive: Piece, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """Some channels of every place, or of the place before or behind it; a thread has four."""
-    assert primitive.start % LANES == 0, "values of a scan begin at whole vectors, with zeros up to the next"
+    assert primitive.start % LANES == 0, "values of a scan begin at whole vectors"
+    zero = f"found[e] = {result.type.dtype}(0.0)"
     fours = [
-        *each(f"found[e] = {result.type.dtype}(0.0)"),
+        *each(zero),
         "if 0 <= place + shift < places:",
         "    load_4(found, x, (position + shift) * x_pitch + start + first)",
+        *(each("if first + e >= channels:", f"    {zero}") if primitive.width % EIGHT else []),
     ]
     sizes = {"start": primitive.start, "shift": primitive.shift, "x_pitch": pitch(inputs[0].type)}
     return elementwise(
