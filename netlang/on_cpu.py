@@ -2,6 +2,8 @@
 
 import ctypes
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -24,11 +26,18 @@ Array = NDArray[Any]
 
 LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
 WORTH = 1 << 16  # bytes of examples that are rather read where they lie than copied
-SHORT = 1e6  # up to which other threads would take longer to come than the caller's takes alone
+SHORT = 1e6  # up to which other threads, where they sleep, would take longer to come than the caller's takes alone
+TINY = 1e5  # up to which they would take longer to meet
+AWAKE = 5e-4  # seconds for which other threads wait for the next run before they sleep; half of what they do
 
 
 class Cpu(Device):
-    """The processor. threads: None for all the machine grants"""
+    """The processor. threads: None for all the machine grants
+
+    left: when the last run ended, in seconds
+    """
+
+    left = -inf
 
     def __init__(self, dtype: str, threads: int | None = None) -> None:
         self.target = host_target(dtype, threads)
@@ -67,6 +76,11 @@ class Cpu(Device):
             )
         return value
 
+    def team_for(self, macs: float) -> Team:
+        """Who runs so many multiply-adds: who calls again at once finds all awake, or wakes them for the next."""
+        asleep = perf_counter() - self.left > AWAKE
+        return self.one if macs <= TINY or (macs <= SHORT and asleep) else self.team
+
     def close(self) -> None:
         """End the threads."""
         self.team.close()
@@ -82,6 +96,7 @@ class OnCpu(Loaded):
 
     def __init__(self, plan: Plan, store: Arena, device: Cpu, *, macs: int, guarded: bool) -> None:
         self.plan, self.device, self.store, self.macs = plan, device, store, macs
+        self.team = device.team
         drafts = [launch.draft for launches in plan.segments.values() for launch in launches]
         own, shared = scratch_sizes(drafts, device.team.threads)
         values = {apart(b.id): b.size for b in plan.buffers.values() if b.arena == "values"} if guarded else {}
@@ -165,6 +180,8 @@ class OnCpu(Loaded):
         if not launches:
             return
         after = (lambda k: each(launches[k])) if each else None
+        if segment != "update":  # which follows a step at once
+            self.team = self.device.team_for(self.macs * n)
         self._run(self.tables[segment], n, clock, after)
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
@@ -173,9 +190,9 @@ class OnCpu(Loaded):
         self._run(self.tables[segment][k : k + 1], n, clock)
 
     def _run(self, table: Array, n: int, clock: Clock, each: Callable[[int], None] | None = None) -> None:
-        macs = self.macs * n
-        team = self.device.one if macs <= SHORT else self.device.team
-        team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=macs > LONG, each=each)
+        long = self.macs * n > LONG
+        self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=each)
+        self.device.left = perf_counter()
 
     def poison(self) -> None:
         """NaN in every value but the inputs: what is read before it was written will show."""

@@ -60,7 +60,7 @@ def _all_threads() -> None:
     """The small nets of the tests run on all threads too: what meets between two of them is to be seen."""
     from netlang import on_cpu
 
-    on_cpu.SHORT = 0.0
+    on_cpu.SHORT = on_cpu.TINY = 0.0
 
 
 @pytest.fixture
