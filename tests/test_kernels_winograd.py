@@ -9,7 +9,7 @@ from kernels import assert_kernel_agrees
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.reference import compute as directly
 from netlang.primitives.reference import Run, reference
-from netlang.primitives.winograd import reduce
+from netlang.primitives.winograd import convolve, reduce
 from netlang.primitives.winograd.op import BT, FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
 from netlang.types import Tensor
 
@@ -50,6 +50,14 @@ def test_the_kernel_that_transforms_weights_on_the_way_agrees_with_the_reference
     x, w = types(dtype, ("n", *size, c), (3, 3, c, f))
 
     assert_kernel_agrees(Winograd(pad, size, transformed=False), (x, w), n=n, tolerance=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(("n", "size", "pad", "c", "f"), [*SHAPES, (2, (5, 4), (1, 1, 1, 1), 40, 150)])
+def test_threads_that_share_a_block_of_tiles_agree_with_the_reference(n, size, pad, c, f, monkeypatch):
+    monkeypatch.setattr(convolve, "LARGE", 0)
+    x, u = types("f32", ("n", *size, c), (SPAN, SPAN, c, f))
+
+    assert_kernel_agrees(Winograd(pad, size), (x, u), n=n, tolerance=TOLERANCE["f32"])
 
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)

@@ -32,7 +32,11 @@ PASSING = (
     12,
     20,
 )  # those that transforming a vector of weights on the way takes, of the first block of tiles and of others
-STREAM = 20, 40  # those that reading a vector of transformed weights takes, and writing one: in training, each step
+STREAM = (
+    20,
+    40,
+)  # those that reading a vector of transformed weights takes, and writing one: in training, each step; where
+# threads share a block of tiles, each vector is read by one of two
 SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
 DIRECT = "direct"
 WAYS: Mapping[str, Mapping[str, Any]] = {  # that a convolution may go, and what they make of `Winograd`
@@ -105,7 +109,8 @@ def _trains(graph: Graph) -> bool:
 
 def _promising(graph: Graph, node: Node, batch: int) -> str:
     """The way of a convolution that nobody has measured."""
-    work, stream = _work(graph, node, batch), STREAM[0] + STREAM[1] * _trains(graph)
+    work = _work(graph, node, batch)
+    stream = STREAM[0] / (1 + work.shared) + STREAM[1] * _trains(graph)
     if node.made_by.role == "weight":
         return "winograd" if work.worth(work.summing) else DIRECT
     if not work.worth(min(stream, work.passing)):
@@ -150,6 +155,11 @@ class _Work:
         transforms = TRANSFORMS[0] * -(-self.channels // LANES) + TRANSFORMS[1] * self.vectors
         direct = (self.pixels + READ) * self.window * products
         return direct > GAIN * (self.tiles * (POINTS * products + transforms) + stream * POINTS * products)
+
+    @property
+    def shared(self) -> bool:
+        """Whether threads share a block of tiles, and so read the weights once (`primitives/winograd/convolve.py`)."""
+        return self.tiles <= TILES and self._weights > LARGE
 
     @property
     def passing(self) -> float:

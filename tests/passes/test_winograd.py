@@ -45,14 +45,15 @@ def test_narrow_or_strided_or_other_windows_stay_as_they_are(line):
     assert not list(after.made_by(Winograd))
 
 
-def test_weights_for_few_tiles_are_transformed_on_the_way():
+def test_weights_for_few_tiles_are_transformed_on_the_way_in_training_and_once_in_evaluation():
     text = "input 7x7x512\nconv3-512\ngap, FC-3, soft-max"
 
-    for graph in (trained(text), evaluated(text)):
-        after = winograd(layout(graph, 8), 8)
-        assert all(not node.made_by.transformed for node in after.made_by(Winograd))
-        assert kinds(after, Winograd)
-        assert not kinds(after, WinogradWeights)
+    training, evaluation = (winograd(layout(graph(text), 8), 8) for graph in (trained, evaluated))
+
+    assert kinds(training, Winograd)
+    assert not kinds(training, WinogradWeights)
+    assert not any(node.made_by.transformed for node in training.made_by(Winograd))
+    assert kinds(evaluation, WinogradWeights) == ["conv1.w.winograd"]
 
 
 def test_one_image_of_few_pixels_is_not_worth_it_in_the_gradient_by_the_weights():

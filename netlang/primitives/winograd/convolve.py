@@ -2,8 +2,9 @@
 
 For each block: gather (pixels -> V[part of the channels][36][tile][c]), then for each group of columns 36 products
 (V x U -> M[36][tile][f]) and scatter (M -> pixels, through the formula). A tile that crosses the border is copied
-first, zeros included. Either U is given, and each thread has blocks of its own; or tiles are few and weights many: the
-threads share each block, and transform the weights of some channels and columns on the way, 9 numbers read for 36.
+first, zeros included. Either each thread has blocks of its own; or, where tiles are few and weights many, the threads
+share each block, so that each weight is read once. U is given, or weights of some channels and columns are transformed
+on the way, 9 numbers read for 36.
 Nothing is added across threads.
 """
 
@@ -31,13 +32,15 @@ def convolve(
     tiles_h, tiles_w = -(-high // form.tile), -(-wide // form.tile)
     tiles, passing = batch * tiles_h * tiles_w, not primitive.transformed
     block = -(-tiles // -(-tiles // (primitive.block or TILES)))
-    if not passing:
-        many = POINTS * of.channels * to.columns * to.vector > LARGE
+    many = POINTS * of.channels * to.columns * to.vector > LARGE
+    sharing = passing or (tiles <= TILES and many)
+    if not sharing:
         block = _block(target, tiles, primitive.block or (MANY if many else TILES), rows)
     part, pixel = min(PART, of.columns) if passing else of.columns, of.columns * of.vector
     arguments = Arguments()
     arguments.add(
-        y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer), passing=int(passing),
+        y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer),
+        passing=int(passing), sharing=int(sharing),
         product=Product(f"spread_{to.dtype}_{rows}x{vectors}"),
         tile_rows=rows, tile_columns=vectors, columns=to.columns, parts=-(-to.columns // vectors),
         k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
@@ -52,10 +55,10 @@ def convolve(
         POINTS * (-(-block // rows) * rows * vectors * to.vector + APART),
         POINTS * pixel,
         form.tile * form.tile * to.vector,
-        transformed * (not passing),
+        transformed * (not sharing),
     )
     lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(formula, form)]
-    return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * passing))
+    return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * sharing))
 
 
 def _block(target: Target, tiles: int, wanted: int, rows: int) -> int:
@@ -81,8 +84,9 @@ def _lines(formula: Formula, form: Form) -> list[str]:
         f"u_step = columns * {g.vector}",
         "u_row = k * u_step",
         "if passing == 1:",
-        "    v_at = shared",
         f"    u_step, u_row = row_bytes, most * 16 * row_bytes + {APART}",
+        "if sharing == 1:",
+        "    v_at = shared",
         "else:",
         "    block, stop = split(stop, thread, threads(team))",
         "while block < stop:",
@@ -99,13 +103,13 @@ def _tiles(formula: Formula, form: Form) -> list[str]:
         "start = block * tiles_block",
         "some = min_i64(tiles_block, tiles - start)",
         "begin, end, part, last = 0, some, 0, parts",
-        "if passing == 1:",
+        "if sharing == 1:",
         "    begin, end = split(some, thread, threads(team))",
         "    part, last = split(parts, thread, threads(team))",
         "for t in range(begin, end):",
         *indented(place()),
         *indented(gathered(g, form, to)),
-        "if passing == 1:",
+        "if sharing == 1:",
         "    barrier(team, thread)",
         "while part < last:",
         "    done = 0",
@@ -119,7 +123,7 @@ def _tiles(formula: Formula, form: Form) -> list[str]:
         "        done += most",
         *indented(scattered(formula, form)),
         "    part += 1",
-        "if passing == 1:",
+        "if sharing == 1:",
         "    barrier(team, thread)",
     ]
 
