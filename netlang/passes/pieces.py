@@ -1,7 +1,10 @@
-"""Weight gradients and sums read what a scan puts out where it lies.
+"""Weight gradients, sums and slices of one step read what a scan puts out where it lies.
 
 before:  p = Piece[start=0, width=384](scan)     dw = Contraction[role=weight](x, p)     db = Sum[over=batch](p)
 after:   dw = Contraction[role=weight, channels=0,384](x, scan)     s = Sum[over=batch](scan)     db = Slice[0, 384](s)
+
+before:  f = Reshape[3840](p)     last = Slice[3456, 3840](f)
+after:   f = Reshape[10240](scan)     last = Slice[9216, 9600](f)
 
 A product of joined pieces is the products of each, joined: they are weights, and much smaller.
 """
@@ -12,7 +15,7 @@ from netlang.formula import Name
 from netlang.graph import Graph, Node, NodeId
 from netlang.memory import lanes_of
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Slice
+from netlang.primitives.gather.op import Concat, Reshape, Slice
 from netlang.primitives.launch import LANES
 from netlang.primitives.scan.op import Piece
 from netlang.primitives.sum.op import Sum
@@ -33,9 +36,11 @@ def pieces(graph: Graph, batch: int) -> Graph:
             _multiplied(made, graph, node, found)
         elif len(found) == 1 and node.made_by == WHOLE:
             _summed(made, graph, node, found[0])
+        elif of := _step(graph, node, parts):
+            _sliced(made, graph, node, *of)
         else:
             made.add(node)
-    return _without(made, set(parts))
+    return _without(made, {*parts, *(n.id for n in graph if isinstance(n.made_by, Reshape) and n.inputs[0] in parts)})
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,16 @@ def _parts(graph: Graph, node: Node) -> list[_Part]:
     return joined if all(each) else []
 
 
+def _step(graph: Graph, node: Node, parts: dict[NodeId, list[_Part]]) -> tuple[_Part, int] | None:
+    """The piece, and the step of it, that a slice of all its steps side by side lies in."""
+    flat = graph[node.inputs[0]] if isinstance(node.made_by, Slice) else node
+    found = parts.get(flat.inputs[0], []) if isinstance(flat.made_by, Reshape) else []
+    if len(found) != 1 or not isinstance(node.made_by, Slice) or len(flat.type.shape) != 2:
+        return None
+    step, last = node.made_by.start // found[0].width, (node.made_by.stop - 1) // found[0].width
+    return (found[0], step) if step == last and graph[found[0].scan].type.channels % LANES == 0 else None
+
+
 def _multiplied(made: Graph, graph: Graph, node: Node, parts: list[_Part]) -> None:
     products = []
     for k, part in enumerate(parts):
@@ -85,6 +100,19 @@ def _summed(made: Graph, graph: Graph, node: Node, part: _Part) -> None:
     if sums not in made:
         made.add(replace(node, id=sums, inputs=(part.scan,), type=WHOLE.infer(scan.type)))
     made.add(replace(node, made_by=Slice(part.start, part.start + part.width), inputs=(sums,)))
+
+
+def _sliced(made: Graph, graph: Graph, node: Node, part: _Part, step: int) -> None:
+    """All such slices of one scan are of one vector."""
+    assert isinstance(node.made_by, Slice)
+    scan = graph[part.scan]
+    _, steps, channels = scan.type.arrayed(0)
+    flat = f"{part.scan}.flat"
+    if flat not in made:
+        form = Reshape((steps * channels,))
+        made.add(replace(node, id=flat, made_by=form, inputs=(part.scan,), type=form.infer(scan.type)))
+    moved = step * (channels - part.width) + part.start
+    made.add(replace(node, made_by=Slice(node.made_by.start + moved, node.made_by.stop + moved), inputs=(flat,)))
 
 
 def _without(graph: Graph, candidates: set[NodeId]) -> Graph:

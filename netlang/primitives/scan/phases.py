@@ -14,6 +14,7 @@ from netlang.primitives.scan.op import Line, Scan
 from netlang.primitives.text import SIZES
 
 SQUARE, WIDEST = (4, 4), (6, 4)  # rows x vectors; the first fits the registers where the second does
+MANY = 4  # examples of each thread that divide well enough among them
 NEAR = 512 * 1024  # bytes: half of an L2 of 1 MB
 
 
@@ -86,12 +87,15 @@ def _bundles(lines: list[Line]) -> tuple[Bundle, ...]:
 
 
 def tiling(group: Group, target: Target, batch: int, *, alone: bool = False) -> Tiling:
-    """The tile and the columns of units of a task that take the fewest cycles; without products any will do.
+    """The tile and the columns of units of a task that take the fewest cycles.
 
+    Without products a task is all units of an example, whose values lie side by side: 14.6 for 16.1 ms of LSTM 512's
+    gradient. Tried: half of the units for each thread, which then fetches ahead into the other's half.
     alone: each thread reads all matrices, from near, so that a square tile, which reads more, is as good
     """
     if not group.bundles:
-        return Tiling(1, 1, 1)
+        many = alone or batch >= MANY * target.threads
+        return Tiling(1, 1, group.columns if many else -(-group.columns // target.threads))
     shapes = (*target.tiles, SQUARE) if alone and target.tiles[0] == WIDEST else target.tiles
 
     def cost(t: Tiling) -> float:
