@@ -9,6 +9,7 @@ from netlang.interpret import interpret
 from netlang.layers.loss import find
 from netlang.lower import lower
 from netlang.primitives.reference import Run
+from netlang.primitives.scan.op import Piece
 
 CELLS = {
     "a projection": """cell own(n):
@@ -82,4 +83,23 @@ def test_compiled_gradients_of_a_cell_agree_with_the_interpreted_ones(name):
     assert loss == pytest.approx(float(values[graph.outputs["loss"]]), rel=1e-10)
     for weight in prog.weights:
         np.testing.assert_allclose(grads[weight], values[graph.outputs[f"d:{weight}"]], atol=1e-10, err_msg=weight)
+    prog.close()
+
+
+@pytest.mark.parametrize("word", ["last", "first"])
+def test_one_step_of_a_trained_recurrence_is_read_where_it_lies(word):
+    net = netlang.from_text(f"input 5x4\nlstm-16\n{word}, FC-2\n")
+    prog = net.compile(batch=7, training=True, dtype="f64")
+    rng = np.random.default_rng(2)
+    x, target = rng.normal(size=(7, 5, 4)), rng.normal(size=(7, 2))
+    graph = differentiate(lower(net.checked, training=True, dtype="f64"))
+    feeds = {w: prog.weights[w] for w in prog.weights} | {"input": x, "target": target}
+    values = interpret(graph, feeds, Run(examples=7))
+
+    loss, grads = prog.gradients(x, target)
+    assert loss == pytest.approx(float(values[graph.outputs["loss"]]), rel=1e-10)
+    for weight in prog.weights:
+        np.testing.assert_allclose(grads[weight], values[graph.outputs[f"d:{weight}"]], atol=1e-10, err_msg=weight)
+    copies = [node.made_by for node in prog.stages("train").optimised if isinstance(node.made_by, Piece)]
+    assert [copy.shift for copy in copies] == [-1]
     prog.close()
