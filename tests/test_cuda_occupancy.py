@@ -1,5 +1,8 @@
 """How many blocks a multiprocessor holds: the numbers of NVIDIA's occupancy calculator."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from netlang.backend.cuda.assembled import Use
@@ -25,3 +28,14 @@ def test_blocks_at_once_are_what_the_scarcest_resource_allows(architecture, thre
 def test_spills_are_told():
     assert "spilled" not in str(Use("sm_80", 256, 40, 0, 0, 0))
     assert "8 bytes spilled" in str(Use("sm_80", 256, 255, 0, 8, 16))
+
+
+def test_the_page_of_kernels_has_every_step_it_should_and_none_of_their_kernels_spills():
+    script = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "cuda_kernels.py"))
+
+    made = script["sections"](script["PAGE"].read_text(encoding="utf8"))
+
+    assert list(made) == [step.title for step in script["steps"](script["NETS"])]
+    rows = [found for text in made.values() for found in script["ROW"].finditer(text)]
+    assert len(rows) == sum(text.count("\n| ") - 1 for text in made.values())
+    assert {row[6] for row in rows} == {"0"}

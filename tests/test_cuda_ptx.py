@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import cases
 import pytest
@@ -233,6 +234,13 @@ def test_kernels_in_float64_compile(name):
     made = next(made for made in of_every_kind("f64") if made.kernel.name == f"{name}_cuda")
 
     assert ".f64" in assert_a_right_kernel(made, (8, 0), bits=64)
+
+
+def test_the_page_of_kernels_has_every_kind():
+    page = (Path(__file__).parent.parent / "docs" / "measurements" / "cuda-kernels.md").read_text(encoding="utf8")
+    listed = set(re.findall(r"^\| (\w+) \|", page, re.MULTILINE))
+
+    assert {launch.kernel.name.removesuffix("_cuda") for launch in of_every_kind("f32")} <= listed
 
 
 def test_compile_prints_ptx():
