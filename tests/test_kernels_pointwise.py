@@ -4,6 +4,7 @@ from kernels import Store, assert_kernel_agrees, kernel_value, launched
 
 from netlang.border import pack, unpack
 from netlang.formula import Channel, Name, Random, Runtime, exp, maximum, sigmoid, tanh, where
+from netlang.primitives.map import cpu
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.sum.op import Sum
@@ -27,6 +28,14 @@ def test_a_map_spreads_every_kind_of_operand(n, places, channels, dtype, lanes):
     term = sigmoid(a * b + c) - d * e + f
 
     assert_kernel_agrees(Map(term), spreads(places, channels, dtype), n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize(("n", "places", "channels"), SHAPES)
+def test_a_map_too_large_to_stay_near_is_written_past_the_caches(n, places, channels, dtype, monkeypatch):
+    monkeypatch.setattr(cpu, "FAR", 0)
+
+    assert_kernel_agrees(Map(sigmoid(a * b + c) - d * e + f), spreads(places, channels, dtype), n=n)
 
 
 @pytest.mark.parametrize("lanes", "cn")

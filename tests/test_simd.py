@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pytest
+from kernels import aligned
 
 from netlang import simd
 from netlang.backend.cache import compiled
@@ -159,12 +160,14 @@ def test_every_name_that_kernels_may_use_exists():
 
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 @pytest.mark.parametrize("plain", [False, True])
-def test_a_square_of_16_by_16_is_transposed_between_rows_of_any_distance(dtype, plain):
-    x, y = np.arange(16 * 20, dtype=DTYPES[dtype]), np.full(16 * 24, np.nan, DTYPES[dtype])
+@pytest.mark.parametrize(("name", "row"), [("transpose", 24), ("transpose_past", 32)])  # past the caches in whole lines
+def test_a_square_of_16_by_16_is_transposed_between_rows_of_any_distance(name, row, dtype, plain):
+    x, y = np.arange(16 * 20, dtype=DTYPES[dtype]), aligned(16 * row, DTYPES[dtype])
+    y[:] = np.nan
     size = x.itemsize
     text = (
         "from netlang.simd import *\n\n\ndef kernel(a, b, thread):\n"
-        f"    transpose_{dtype}(b, {24 * size}, a, {20 * size})\n"
+        f"    {name}_{dtype}(b, {row * size}, a, {20 * size})\n"
     )
     if plain:
         scope = {}
@@ -174,5 +177,5 @@ def test_a_square_of_16_by_16_is_transposed_between_rows_of_any_distance(dtype, 
         address = compiled(KernelText("test", text))
         ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)(x.ctypes.data, y.ctypes.data, 0)
 
-    assert np.array_equal(y.reshape(16, 24)[:, :16], x.reshape(16, 20)[:, :16].T)
-    assert np.isnan(y.reshape(16, 24)[:, 16:]).all()
+    assert np.array_equal(y.reshape(16, row)[:, :16], x.reshape(16, 20)[:, :16].T)
+    assert np.isnan(y.reshape(16, row)[:, 16:]).all()

@@ -20,13 +20,13 @@ _HOMES = {
         barrier examples first rate report reported seed split step stopped threads
     """,
     "square": """
-        transpose_f32 transpose_f64
+        transpose_f32 transpose_f64 transpose_past_f32 transpose_past_f64
     """,
     "vector": """
         absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
         load_scalar_f32 load_scalar_f64 load_whole_f32 load_whole_f64 max_i64 maximum min_i64 minimum prefetch
         splat_f32 splat_f64 spread_f32 spread_f64 sqrt
-        store_f32 store_f64 store_i64 store_scalar_f32 store_scalar_f64 total where
+        store_f32 store_f64 store_i64 store_scalar_f32 store_scalar_f64 stream_f32 stream_f64 total where
     """,
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -47,6 +47,11 @@ def constant(value: int, of: Any = INT64) -> Any:
     return ir.Constant(of, value)
 
 
+def past_caches(builder: Any, store: Any) -> None:
+    """Let a store of whole lines go by the caches. The atomic additions of a barrier wait for it, as for any other."""
+    store.set_metadata("nontemporal", builder.module.add_metadata([constant(1, INT32)]))
+
+
 def extern(builder: Any, name: str, result: Any, *parameters: Any, variadic: bool = False) -> Any:
     """A C function of the running process, or an LLVM intrinsic."""
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, parameters, variadic), name)

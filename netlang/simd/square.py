@@ -7,14 +7,15 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from netlang.simd.emitted import INT32, constant, emits, pointer
+from netlang.simd.emitted import INT32, constant, emits, past_caches, pointer
 from netlang.simd.vector import DTYPES, VECTORS
 from netlang.simd.wire import FLOATS, LANES
 
 _C_FLOATS: dict[str, Any] = {"f32": ctypes.c_float, "f64": ctypes.c_double}
 
 
-def _square(dtype: str) -> Any:
+def _square(dtype: str, past: bool) -> Any:
+    """past: rows are written past the caches, and begin at multiples of 64 bytes"""
     cell, kind = _C_FLOATS[dtype] * LANES, VECTORS[dtype].llvm
     align = 4 if dtype == "f32" else 8
 
@@ -33,7 +34,9 @@ def _square(dtype: str) -> Any:
         for distance in (8, 4, 2, 1):
             rows = _exchanged(builder, rows, distance)
         for i, row in enumerate(rows):
-            builder.store(row, place(to, to_step, i), align=align)
+            made = builder.store(row, place(to, to_step, i), align=64 if past else align)
+            if past:
+                past_caches(builder, made)
 
     return transpose
 
@@ -52,4 +55,5 @@ def _exchanged(builder: Any, rows: list[Any], distance: int) -> list[Any]:
     return made
 
 
-transpose_f32, transpose_f64 = (_square(dtype) for dtype in FLOATS)
+transpose_f32, transpose_f64 = (_square(dtype, past=False) for dtype in FLOATS)
+transpose_past_f32, transpose_past_f64 = (_square(dtype, past=True) for dtype in FLOATS)

@@ -15,7 +15,7 @@ from numba import types
 from numba.core.typing.templates import ConcreteTemplate, infer_global
 from numba.extending import lower_builtin, models, register_model
 
-from netlang.simd.emitted import INT32, constant, emits, extern, pointer
+from netlang.simd.emitted import INT32, constant, emits, extern, past_caches, pointer
 from netlang.simd.wire import FLOATS, LANES, Wire, splat
 
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -303,6 +303,23 @@ def _vector_memory(dtype: str) -> tuple[Any, ...]:
         return splat(builder, builder.load(pointer(builder, address, FLOATS[dtype]), align=align))
 
     return load, store, splat_, spread
+
+
+def _streamed(dtype: str) -> Any:
+    kind = VECTORS[dtype]
+
+    def stream(address: int, v: Any) -> None:
+        """Write 16 elements past the caches, at a multiple of 64 bytes: nobody reads them soon."""
+        np.frombuffer((_C_FLOATS[dtype] * LANES).from_address(address), DTYPES[dtype])[:] = v
+
+    @emits(stream, types.void(types.int64, kind))
+    def _(builder, address, v):
+        past_caches(builder, builder.store(v, pointer(builder, address, kind.llvm), align=64))
+
+    return stream
+
+
+stream_f32, stream_f64 = (_streamed(dtype) for dtype in FLOATS)
 
 
 def _lane_memory(dtype: str) -> tuple[Any, ...]:

@@ -225,16 +225,13 @@ def _laid(x: Operand, y: Operand, columns: int, *, turned: bool, row: int, colum
 
 
 def _rows(g: Geometry) -> list[str]:
-    """Vectors as they are, four of each row after another."""
+    """Vectors as they are, row after row; each fills a line of the cache, which nobody needs before."""
     return [
-        "rows = taps * c",
-        "start, stop = split((columns + 3) // 4 * rows, thread, threads(team))",
-        "for item in range(start, stop):",
-        "    block = item // rows",
-        "    row = item - block * rows",
-        "    for column in range(block * 4, min_i64(columns, block * 4 + 4)):",
+        "start, stop = split(taps * c, thread, threads(team))",
+        "for row in range(start, stop):",
+        "    for column in range(columns):",
         f"        whole = load_{g.dtype}(x + row * x_row + column * {g.vector})",
-        f"        store_{g.dtype}(y + row * y_row + column * y_column, whole)",
+        f"        stream_{g.dtype}(y + row * y_row + column * y_column, whole)",
     ]
 
 
@@ -256,7 +253,7 @@ def _turned(g: Geometry) -> list[str]:
         f"            at = x + ((taps - 1 - tap) * c + k0 * 16) * x_row + q0 * {g.size}",
         "            to = y + (tap * f + q0) * y_row + k0 * y_column",
         "            if q1 - q0 == 16 and k1 - k0 * 16 == 16:",
-        f"                transpose_{g.dtype}(to, y_row, at, x_row)",
+        f"                transpose_past_{g.dtype}(to, y_row, at, x_row)",
         "            else:",
         "                for q in range(q1 - q0):",
         "                    for k in range(k1 - k0 * 16):",

@@ -4,6 +4,8 @@ from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
 
+FAR = 8 << 20  # bytes of a result that is written past the caches, which would read its lines first
+
 
 @drafts("cpu", Map)
 @drafts("cpu", Standardise)
@@ -11,7 +13,7 @@ def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, targ
     """Write y = term(i0, i1, ...), threads over the positions."""
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
     formula = Formula((primitive.term,), operands, result.type, result.lanes)
-    return _draft(f"map_{result.lanes}", formula, {"y": Address(result.buffer)})
+    return _draft(f"map_{result.lanes}", formula, {"y": Address(result.buffer)}, batch)
 
 
 @drafts("cpu", Update)
@@ -24,7 +26,8 @@ def update_draft(primitive: Update, inputs: tuple[Operand, ...], result: Operand
     return _draft("update", formula, {f"y{k}": Address(inputs[k].buffer) for k in places})
 
 
-def _draft(name: str, formula: Formula, results: dict[str, Address]) -> Draft:
+def _draft(name: str, formula: Formula, results: dict[str, Address], batch: int = 0) -> Draft:
+    """The loop. batch: the largest, for results of their own: they may be too large to stay near"""
     geometry = formula.geometry
     arguments = Arguments()
     arguments.add(**results)
@@ -36,7 +39,13 @@ def _draft(name: str, formula: Formula, results: dict[str, Address]) -> Draft:
     into = tuple(f"new_{r}" for r in results)
     at = "position" if formula.flat else "(position * columns + column)"
     body = [f"at = {at} * {geometry.vector}", *formula.lines(into)]
-    body += [f"store_{geometry.dtype}({r} + at, new_{r})" for r in results]
+    stores = [f"store_{geometry.dtype}({r} + at, new_{r})" for r in results]
+    if batch and geometry.lanes == "c":
+        size = geometry.most_images(batch) * geometry.places * geometry.columns * geometry.vector
+        arguments.add(far=int(size >= FAR))
+        past = (each.replace("store", "stream", 1) for each in stores)
+        stores = ["if far != 0:", *indented([*past]), "else:", *indented(stores)]
+    body += stores
     if not formula.flat:
         body = ["for column in range(columns):", *indented(body)]
     lines = [
