@@ -123,7 +123,7 @@ def _row(name: str, drafts: list[Draft], found: dict[tuple[str, int], Use]) -> s
 def sections(page: str) -> dict[str, str]:
     """Those of a page, by title."""
     found = re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]
-    return {text.partition("\n")[0].removeprefix("## "): text for text in found}
+    return {text.partition("\n")[0].removeprefix("## "): text.rstrip("\n") + "\n" for text in found}
 
 
 def steps(names: Iterable[str]) -> Iterator[Step]:
