@@ -152,6 +152,19 @@ def test_rows_are_appended_to_a_table_and_what_was_there_stays(tmp_path: Path):
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
+def test_rows_come_behind_their_own_table_whatever_the_file_goes_on_with(tmp_path: Path):
+    path = tmp_path / "m.md"
+    compare.append(path, COMPARISON, "2026-01-01")
+    notes = "\n## What lost\n\n| tried | figure |\n|---|---|\n| larger tiles | 2 % |\n"
+    path.write_text(path.read_text() + notes)
+
+    compare.append(path, COMPARISON, "2026-01-02")
+
+    lines = path.read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[4:6]] == ["| 2026-01-01", "| 2026-01-02"]
+    assert path.read_text().endswith(notes)
+
+
 def test_only_a_row_that_is_worse_than_one_before_is_told(tmp_path: Path):
     path = tmp_path / "m.md"
     slower = replace(RESULT, netlang=Timing((2.3e-3,) * 3))

@@ -227,19 +227,29 @@ def table(comparison: Comparison) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
 
 
+HEAD = (
+    "| when | net, batch | mode | netlang ms | floor ms | fastest peer | its ms | ratio | spread | threads "
+    "| machine | versions |"
+)
+
+
 def append(path: Path, comparison: Comparison, when: str) -> None:
-    """Add a row per mode to a Markdown file of measurements, which is begun where there is none. Raises Problem."""
+    """Add a row per mode to a Markdown file of measurements, which is begun where there is none. Raises Problem.
+
+    They come behind the last row of the table that is there, whatever else the file says.
+    """
     from netlang.files import read, write
 
-    head = (
-        "| when | net, batch | mode | netlang ms | floor ms | fastest peer | its ms | ratio | spread | threads "
-        "| machine | versions |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
-    )
-    text = read(path).decode() if path.exists() else f"# Measurements: {comparison.net}\n\n{head}"
-    if not text.rstrip().endswith("|"):
-        text = f"{text.rstrip()}\n\n{head}"
-    rows = [_row(comparison, result, when) for result in comparison.results]
-    write(path, (text.rstrip() + "\n" + "".join(rows)).encode())
+    lines = read(path).decode().split("\n") if path.exists() else [f"# Measurements: {comparison.net}", ""]
+    if HEAD not in lines:
+        while lines and not lines[-1].strip():
+            lines.pop()
+        lines += ["", HEAD, "|" + "---|" * HEAD.count(" | ") + "---|", ""]
+    last = lines.index(HEAD)
+    while last + 1 < len(lines) and lines[last + 1].startswith("|"):
+        last += 1
+    lines[last + 1 : last + 1] = [_row(comparison, result, when) for result in comparison.results]
+    write(path, "\n".join(lines).encode())
 
 
 def _row(comparison: Comparison, result: Result, when: str) -> str:
@@ -260,7 +270,7 @@ def _row(comparison: Comparison, result: Result, when: str) -> str:
         comparison.machine + (f", {limits.gflops:.0f} GFLOP/s, {limits.gbs:.0f} GB/s" if limits else ""),
         " ".join(f"{name} {version}" for name, version in versions().items()),
     ]
-    return f"| {' | '.join(cells)} |\n"
+    return f"| {' | '.join(cells)} |"
 
 
 def processor() -> str:
