@@ -1,6 +1,6 @@
-"""Writes docs/measurements/cuda-kernels.md: what the kernels of the zoo's training steps take of a GPU.
+"""Writes docs/measurements/cuda-kernels.md: what the kernels of the zoo's steps and evaluations take of a GPU.
 
-    python docs/cuda_kernels.py                    all nets: some 20 minutes
+    python docs/cuda_kernels.py                    all nets: some 25 minutes
     python docs/cuda_kernels.py lenet resnet50     the sections of these anew, the others as they are
 
 It needs the extra `cuda`, and neither a GPU nor a driver: nothing runs. `netlang compile FILE --device cuda` shows the
@@ -53,16 +53,17 @@ NETS = {  # file and variant: batch, precisions
     "digits-resnet": (64, ONE),
     "others": (64, ONE),
 }
+EVALUATED = ("lenet", "alexnet", "vgg:D", "googlenet", "resnet50", "lstm512", "gru", "mobilenet-v2")  # too, fast
 FILES = {"lstm512": "docs/measurements/recurrent:LSTM512", "others": "docs/measurements/others"}
 OPEN = {"T": 64, "H": 256, "W": 256}  # sizes that nets leave open: steps, pixels
 ROW = re.compile(r"\| (\w+) \| ([\d,]+) \| (\d+) \| (\d+)(?: to (\d+))? \| (\d+) \| [\d,]+ \| (\d+) %")
 HEAD = """\
 # What kernels for CUDA take of a GPU
 
-**Nothing here has run on a GPU.** {count} training steps of {nets} nets, compiled for sm_90: registers, spilled bytes
-and shared memory by nvJitLink {linker} from what numba-cuda {numba} and NVVM {nvvm} make; occupancy computed from them
-and the threads of a block by the rules of the CUDA programming guide. Made by `python docs/cuda_kernels.py`, some 20
-minutes; `netlang compile FILE --device cuda` tells it kernel by kernel.
+**Nothing here has run on a GPU.** {count} training steps and {evaluated} evaluations of {nets} nets, compiled for
+sm_90: registers, spilled bytes and shared memory by nvJitLink {linker} from what numba-cuda {numba} and NVVM {nvvm}
+make; occupancy computed from them and the threads of a block by the rules of the CUDA programming guide.
+Made by `python docs/cuda_kernels.py`, some 25 minutes; `netlang compile FILE --device cuda` tells it kernel by kernel.
 
 - **{kinds} kinds of kernels in {launches:,} launches: {spilled} bytes are spilled in all.**
 - Occupancy is lowest, {lowest} %, of {worst}.
@@ -76,15 +77,17 @@ a thread, shared memory of the kernel that takes most, occupancy of the worst.
 
 @dataclass(frozen=True)
 class Step:
-    """A training step. name: of NETS"""
+    """A training step, or an evaluation. name: of NETS"""
 
     name: str
     precision: str
+    purpose: str = "train"
 
     @property
     def title(self) -> str:
         """Of its section."""
-        return f"{self.name}, batch {NETS[self.name][0]}, precision {self.precision}"
+        said = f"{self.name}, batch {NETS[self.name][0]}, precision {self.precision}"
+        return said if self.purpose == "train" else f"{said}, evaluation"
 
     def section(self, found: dict[tuple[str, int], Use]) -> str:
         """Its kernels, those of one name together. found: what others have taken, by text and threads"""
@@ -92,7 +95,8 @@ class Step:
         net = netlang.load(str(ROOT / f"{name}.net"), variant or None)
         net = net.sized({letter: OPEN[letter] for letter in letters(net.checked)})
         target = gpu_target(products=PRODUCTS[self.precision])
-        plan = compile_plan(net.checked, "train", target, NETS[self.name][0], strict=self.precision == "strict").plan
+        batch, strict = NETS[self.name][0], self.precision == "strict"
+        plan = compile_plan(net.checked, self.purpose, target, batch, strict=strict).plan
         kinds: dict[str, list[Draft]] = {}
         for part in plan.segments.values():
             for draft in (draft for launch in part for draft in chain(launch.draft)):
@@ -100,7 +104,7 @@ class Step:
         rows = (_row(name, drafts, found) for name, drafts in sorted(kinds.items()))
         head = ["kernel", "launches", "kernels", "registers", "spilled", "shared", "occupancy"]
         table = [f"| {' | '.join(head)} |", f"|---|{'---:|' * 6}", *rows]
-        memory = f"{plan.size:,} bytes of memory, {plan.moved:,} read and written in a step."
+        memory = f"{plan.size:,} bytes of memory, {plan.moved:,} read and written at a time."
         return "\n".join([f"## {self.title}", "", *table, "", memory, ""])
 
 
@@ -130,6 +134,7 @@ def steps(names: Iterable[str]) -> Iterator[Step]:
     """All that are listed of some nets."""
     for name in names:
         yield from (Step(name, precision) for precision in NETS[name][1])
+        yield from [Step(name, "fast", "evaluate")] * (name in EVALUATED)
 
 
 def page(made: dict[str, str]) -> str:
@@ -143,7 +148,8 @@ def page(made: dict[str, str]) -> str:
         most[name] = max(most.get(name, 0), int(largest or least))
     many = [f"`{name}` ({count})" for name, count in sorted(most.items()) if count > 128]
     head = HEAD.format(
-        count=len(order),
+        count=sum(", evaluation\n" not in text for text in order),
+        evaluated=sum(", evaluation\n" in text for text in order),
         nets=len({text.partition(",")[0] for text in order}),
         linker=version("nvidia-nvjitlink").rpartition(".")[0],
         numba=version("numba-cuda"),

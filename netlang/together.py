@@ -17,6 +17,9 @@ from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Squares, Sum
 
 Group = list[Node]
+MOST = (
+    8  # maps of a launch on CUDA: the norms of a whole net, as evaluation has them at once, took all registers and more
+)
 
 
 def together(graph: Graph, nodes: list[Node], root: Callable[[str], str], device: str) -> list[Group]:
@@ -59,7 +62,7 @@ def _channelwise(groups: list[Group], root: Callable[[str], str]) -> list[Group]
             continue
         for later in range(k + 1, len(groups)):
             node = groups[later][0]
-            if later not in taken and _small(node) and node.type == group[0].type:
+            if len(group) < MOST and later not in taken and _small(node) and node.type == group[0].type:
                 own = {each.id for each in group}
                 if all(i in own or when.get(root(i), -1) < k for i in node.inputs):
                     group.append(node)

@@ -81,6 +81,19 @@ def test_a_kernel_of_each_kind_in_lenets_training_step_compiles_for_hopper():
         assert_a_right_kernel(launch, (9, 0))
 
 
+def test_the_norms_of_a_whole_net_come_in_launches_that_do_not_spill():
+    """Evaluation has scale and shift of all of them at once."""
+    net = netlang.from_text("input 6x6x16\n" + "conv1-16, bn, relu\n" * 12 + "gap, FC-3, softmax\n")
+
+    plan = compile_plan(net.checked, "evaluate", gpu_target(), 4).plan
+
+    launches = [launch.draft for part in plan.segments.values() for launch in part]
+    maps = {each.kernel: each for each in launches if each.kernel.name.startswith("map")}
+    assert len(maps) < len(launches) / 2
+    for each in maps.values():
+        assert_a_right_kernel(each, (8, 0))
+
+
 def test_a_kernel_of_every_other_primitive_compiles_in_float32():
     lenets = {launch.kernel.name for launch in training_step("lenet")}
     kernels = {(d.kernel.name, "random" in d.kernel.text): d for d in of_every_kind("f32")}
