@@ -16,44 +16,31 @@ from netlang.primitives.scan.op import Scan
 from netlang.simd import fragments
 
 
+@pytest.mark.parametrize(("kind", "pair", "deep"), [("tf32", (), 8), ("bf16", (2,), 16)])
 @pytest.mark.parametrize("high", [1, 2])
-def test_a_value_in_tf32_lies_as_the_registers_of_a_hold_it(high):
-    memory = np.full((2 * high, 32, 4), np.nan)
+def test_a_value_lies_as_the_registers_of_a_hold_it(high, kind, pair, deep):
+    memory = np.full((2 * high, 32, 4, *pair), np.nan)
     for row in range(16 * high):
-        for u in range(16):
+        for u in range(2 * deep):
             place = {"row": row, "column": u // 8, "unit": u % 8}
-            memory.reshape(-1)[eval(spot_of_a("row", "column", "unit", "tf32", high), place)] = 100 * row + u
+            memory.reshape(-1)[eval(spot_of_a("row", "column", "unit", kind, high), place)] = 100 * row + u
 
-    rows, ks = fragments.A_TF32
+    rows, ks = getattr(fragments, f"A_{kind.upper()}")
     for product in range(2):
         for i in range(high):
-            wanted = 100 * (rows + 16 * i) + ks + 8 * product
+            wanted = 100 * (rows + 16 * i) + ks + deep * product
             np.testing.assert_array_equal(memory[product * high + i], wanted)
 
 
-@pytest.mark.parametrize("high", [1, 2])
-def test_a_value_in_bf16_lies_as_the_registers_of_a_hold_it(high):
-    memory = np.full((2 * high, 32, 4, 2), np.nan)
-    for row in range(16 * high):
-        for u in range(32):
-            place = {"row": row, "column": u // 8, "unit": u % 8}
-            memory.reshape(-1)[eval(spot_of_a("row", "column", "unit", "bf16", high), place)] = 100 * row + u
-
-    rows, ks = fragments.A_BF16
-    for product in range(2):
-        for i in range(high):
-            wanted = 100 * (rows + 16 * i) + ks + 16 * product
-            np.testing.assert_array_equal(memory[product * high + i], wanted)
-
-
-@pytest.mark.parametrize(("kind", "of", "deep"), [("tf32", "B_TF32", 8), ("bf16", "B_BF16", 16)])
-def test_a_matrix_lies_as_the_registers_of_b_hold_it(kind, of, deep):
-    rows = getattr(fragments, of)[0].reshape(32, 2, -1)[..., 0]  # of bf16 the lower half
+@pytest.mark.parametrize(("kind", "deep"), [("tf32", 8), ("bf16", 16)])
+def test_a_matrix_lies_as_the_registers_of_b_hold_it(kind, deep):
+    # of two bf16 in a register, the lower half
+    rows, columns = (held.reshape(32, 2, -1)[..., 0] for held in getattr(fragments, f"B_{kind.upper()}"))
     for lane in range(32):
         for e in range(4):
             found = eval(row_of_b("e", "lane", kind), {"e": e, "lane": lane})
             assert found == rows[lane, e % 2] + e // 2 * deep
-            assert getattr(fragments, of)[1].reshape(32, 2, -1)[lane, e % 2, 0] == lane // 4
+            assert columns[lane, e % 2] == lane // 4
 
 
 def scans(text, batch, products="tf32", purpose="train"):

@@ -115,7 +115,7 @@ def _pieces(text: str) -> Iterator[Piece]:
     """A text as what stays together, each with the index behind it."""
     at, free, comma = 0, False, False  # free: whether a sign here would stand between two things
     while at < len(text):
-        token = TOKEN.match(text, at)[0]  # type: ignore[index]
+        token: str = next(TOKEN.finditer(text, at))[0]
         piece, end, limits = _piece(text, at, token)
         scripts = 0.0
         while end < len(text) and text[end] in "_^":
