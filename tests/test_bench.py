@@ -105,6 +105,14 @@ def test_the_floor_counts_products_and_bytes():
     assert train.moved == 2 * weights + 2 * weights + 2 * 2 * weights + weights + 4 * activation
 
 
+def test_the_floor_counts_what_a_first_recurrent_layer_leads_back_through_time():
+    graph = netlang.from_text("input 10x6\nrnn-5\nlast, FC-1\n").graph
+    step, back, head = (6 + 5) * 5, 5 * 5, 5 * 1
+
+    assert floor.inference(graph, 3).flops == 2 * 3 * (10 * step + head)
+    assert floor.training(graph, 3, state=0).flops == 2 * 3 * (2 * 10 * step + 10 * back + 3 * head)
+
+
 def test_small_activations_stay_in_the_caches():
     graph = lenet_head()
 

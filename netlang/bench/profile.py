@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netlang.bench import compare, floor
+from netlang.bench import compare
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing, interleaved
-from netlang.check.counts import macs_of
+from netlang.check import counts
 from netlang.layer import Layer
 from netlang.loaded import Clock
 from netlang.passes.recompute import AGAIN
@@ -113,13 +113,13 @@ class _Stopwatch:
 
 
 def _counted(graph: Any, batch: int, lines: dict[tuple[Source, int], Spent]) -> None:
-    """Add the operations of direct products: once forward, and once for each gradient that training needs."""
+    """Add the operations of direct products: forward, and of each gradient that training needs."""
+    learned = counts.learned(graph)
     for node in graph.made_by(Layer):
         spent = lines.get((node.span.source, node.span.row))
         if spent is not None:
-            flops = 2.0 * batch * fixed(macs_of(graph, node), {})
-            spent.flops[FORWARD] += flops
-            spent.flops[BACKWARD] += flops * (floor.passes(graph, node) - 1)
+            spent.flops[FORWARD] += 2.0 * batch * fixed(counts.macs_of(graph, node), {})
+            spent.flops[BACKWARD] += 2.0 * batch * fixed(counts.backward_macs_of(graph, node, learned), {})
 
 
 def table(found: Profile) -> str:

@@ -24,6 +24,30 @@ def flops_of(graph: Graph, node: Node) -> Count:
     return node.made_by.flops(node.type, *(n.type for n in data(graph, node)))
 
 
+def learned(graph: Graph) -> set[NodeId]:
+    """The values that depend on a weight that is trained: only they need a gradient."""
+    found: set[NodeId] = set()
+    for node in graph:
+        trained = isinstance(node.made_by, Weight) and not node.made_by.frozen
+        if trained or any(i in found for i in node.inputs):
+            found.add(node.id)
+    return found
+
+
+def backward_macs_of(graph: Graph, node: Node, learned: Collection[NodeId]) -> Count:
+    """Multiply-adds of one layer per example, backward: once for the gradient of its weights, once for that of data.
+
+    Nothing needs the gradient of the net's input, nor of a frozen weight: a first layer has only the former, and of
+    the latter what leads back to its own weights, through time.
+    """
+    assert isinstance(node.made_by, Layer)
+    weights = (graph[i].made_by for i in node.inputs)
+    trained = any(isinstance(weight, Weight) and not weight.frozen for weight in weights)
+    passed_on = any(source.id in learned for source in data(graph, node))
+    within = node.made_by.carried(node.type, *(source.type for source in data(graph, node)))
+    return macs_of(graph, node) * (trained + passed_on) + within * (trained and not passed_on)
+
+
 def running(graph: Graph, outputs: Iterable[NodeId]) -> set[NodeId]:
     """What some outputs depend on."""
     found: set[NodeId] = set()

@@ -11,8 +11,8 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from netlang.check.counts import data, flops_of, macs_of, own, running
-from netlang.graph import Graph, Input, Net, Node, NodeId
+from netlang.check.counts import backward_macs_of, flops_of, learned, macs_of, own, running
+from netlang.graph import Input, Net, Node
 from netlang.layer import Layer, Weight
 from netlang.report.conventions import counted
 from netlang.report.fields import Field, Jump, receptive_fields
@@ -219,7 +219,7 @@ class _Rows:
     def __init__(self, net: Net, batch: int, convention: str) -> None:
         self.graph, self.batch, self.convention = net.graph, batch, convention
         self.fields = receptive_fields(net.graph)
-        self.learned = _learned(net.graph)
+        self.learned = learned(net.graph)
         self.used = running(net.graph, net.running())
 
     def rows(self) -> Iterator[Row]:
@@ -230,7 +230,7 @@ class _Rows:
         first, last = nodes[0], nodes[-1]
         activated = len(nodes) > 1 and last.made_by.activation
         macs = total(macs_of(self.graph, node) for node in nodes)
-        backward = total(self._backward(node) for node in nodes)
+        backward = total(backward_macs_of(self.graph, node, self.learned) for node in nodes)
         flops = total(flops_of(self.graph, node) for node in nodes)
         seen = self.fields[last.id]
         weights = [weight for node in nodes for weight in own(self.graph, node)]
@@ -254,19 +254,6 @@ class _Rows:
             side=last.id not in self.used,
         )
 
-    def _backward(self, node: Node) -> Count:
-        """A product costs its MACs once for the gradient of its weights and once for that of its data.
-
-        Nothing needs the gradient of the net's input, nor of a frozen weight: a first layer has only the former, and of
-        the latter what leads back to its own weights, through time.
-        """
-        weights = (self.graph[i].made_by for i in node.inputs)
-        trained = any(isinstance(weight, Weight) and not weight.frozen for weight in weights)
-        passed_on = any(source.id in self.learned for source in data(self.graph, node))
-        within: Count = node.made_by.carried(node.type, *(source.type for source in data(self.graph, node)))
-        through: Count = macs_of(self.graph, node) * (trained + passed_on)
-        return through + within * (trained and not passed_on)
-
 
 def _written(nodes: list[Node]) -> str:
     """A layer and its norm as a file writes them: under a norm that centres, no bias goes without saying."""
@@ -274,16 +261,6 @@ def _written(nodes: list[Node]) -> str:
     if any(norm.centred for norm in norms):
         layer = replace(layer, bias=True)
     return " ".join(map(str, (layer, *norms)))
-
-
-def _learned(graph: Graph) -> set[NodeId]:
-    """The values that depend on a weight that is trained: only they need a gradient."""
-    found: set[NodeId] = set()
-    for node in graph:
-        trained = isinstance(node.made_by, Weight) and not node.made_by.frozen
-        if trained or any(i in found for i in node.inputs):
-            found.add(node.id)
-    return found
 
 
 def _bytes(type_: Tensor) -> int:
