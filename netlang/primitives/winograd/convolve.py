@@ -10,13 +10,13 @@ Nothing is added across threads.
 
 from math import ceil
 
+from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
 from netlang.primitives.winograd.op import FORMS, SPAN, Form, Winograd
 from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, scattered, twice
 
 TILES, MANY = 36, 96  # of a block; the latter where given weights pass `LARGE` bytes: each block reads them
-ROWS, VECTORS = 6, 4  # of the product: tiles by vectors of 16 filters; 36 for 32 tiles cost less than rows of 4
 PART = 3  # columns of channels whose weights are transformed at a time: U of 48 by 64 filters is 443 KB; 4: 8 % slower
 
 
@@ -26,7 +26,7 @@ def convolve(
     """The launch: (x, w or U) -> y."""
     x, weights = inputs
     of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
-    rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
+    rows, vectors = tile_for(target, MANY, to.columns)
     high, wide = primitive.windows
     form = FORMS[primitive.window]
     tiles_h, tiles_w = -(-high // form.tile), -(-wide // form.tile)

@@ -6,6 +6,7 @@ large, they are not kept: a thread takes all points of some channels and filters
 are in its second cache. Nothing is added across threads.
 """
 
+from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 from netlang.primitives.winograd.op import FORMS, SPAN, Form, Matrix, WinogradGradient
@@ -14,7 +15,6 @@ from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, pl
 MOST = 400, 200  # tiles of a block, where all sums stay near and where not: each block reads and writes them
 FEW = 64  # tiles: sums of so few are not worth keeping; 128 tiles of 256 channels lose a tenth
 HIGH = 6  # rows of tiles of channels at a time: the sums of 36 channels by 64 filters are 332 KB
-ROWS, VECTORS = 6, 4  # of the product: channels by vectors of 16 filters
 
 
 def reduce(
@@ -23,7 +23,7 @@ def reduce(
     """The launch: (x, dy) -> dw, stored as rows (u, v, c) of filters."""
     x, dy = inputs
     of, by = Geometry(x.type, "c"), Geometry(dy.type, "c")
-    rows, vectors = (ROWS, VECTORS) if (ROWS, VECTORS) in target.tiles else target.tiles[0]
+    rows, vectors = tile_for(target, of.channels, by.columns)
     form = FORMS[primitive.window]
     _, high, wide, _ = dy.type.arrayed(0)
     tiles = batch * -(-high // form.tile) * -(-wide // form.tile)
