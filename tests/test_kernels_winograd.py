@@ -35,13 +35,22 @@ def types(dtype, *shapes):
     return tuple(Tensor(dtype, shape) for shape in shapes)
 
 
+def assert_it_agrees(n, size, pad, c, f, window, dtype):
+    """With given weights: random ones, transformed."""
+    x, w = types(dtype, ("n", *size, c), (window, window, c, f))
+    transform, rng = WinogradWeights(window), np.random.default_rng(0)
+    u = transform.infer(w)
+    values = rng.normal(size=x.arrayed(n)), reference(transform, (rng.normal(size=w.arrayed(n)),), u, Run(n))
+
+    form = Winograd(pad, size, f, window=window)
+    assert_kernel_agrees(form, (x, u), n=n, tolerance=TOLERANCE[dtype], values=values)
+
+
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_the_kernel_agrees_with_the_reference(n, size, pad, c, f, window, dtype):
-    x, u = types(dtype, ("n", *size, c), (SPAN, SPAN, c, f))
-
-    assert_kernel_agrees(Winograd(pad, size, window=window), (x, u), n=n, tolerance=TOLERANCE[dtype])
+    assert_it_agrees(n, size, pad, c, f, window, dtype)
 
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), [*SHAPES, (2, (5, 4), (1, 1, 1, 1), 150, 40)])
@@ -49,15 +58,14 @@ def test_the_kernel_agrees_with_the_reference(n, size, pad, c, f, window, dtype)
 def test_the_kernel_that_transforms_weights_on_the_way_agrees_with_the_reference(n, size, pad, c, f, dtype):
     x, w = types(dtype, ("n", *size, c), (3, 3, c, f))
 
-    assert_kernel_agrees(Winograd(pad, size, transformed=False), (x, w), n=n, tolerance=TOLERANCE[dtype])
+    assert_kernel_agrees(Winograd(pad, size), (x, w), n=n, tolerance=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), [*SHAPES, (2, (5, 4), (1, 1, 1, 1), 40, 150)])
 def test_threads_that_share_a_block_of_tiles_agree_with_the_reference(n, size, pad, c, f, monkeypatch):
     monkeypatch.setattr(convolve, "LARGE", 0)
-    x, u = types("f32", ("n", *size, c), (SPAN, SPAN, c, f))
 
-    assert_kernel_agrees(Winograd(pad, size), (x, u), n=n, tolerance=TOLERANCE["f32"])
+    assert_it_agrees(n, size, pad, c, f, 3, "f32")
 
 
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
@@ -83,7 +91,7 @@ def test_the_kernel_of_the_weights_agrees_with_the_reference(c, f, window):
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
 def test_it_is_the_direct_convolution(n, size, pad, c, f, window):
-    form = Winograd(pad, size, window=window)
+    form = Winograd(pad, size, f, window=window)
     x, w, y = types("f64", ("n", *size, c), (window, window, c, f), ("n", *form.windows, f))
     rng, run = np.random.default_rng(0), Run(n)
     image, weights, dy = (rng.normal(size=t.arrayed(n)) for t in (x, w, y))
@@ -94,9 +102,7 @@ def test_it_is_the_direct_convolution(n, size, pad, c, f, window):
     np.testing.assert_allclose(
         reference(form, (image, u), form.infer(x, Tensor("f64", u.shape)), run), wanted, atol=1e-11
     )
-    np.testing.assert_allclose(
-        reference(replace(form, transformed=False), (image, weights), y, run), wanted, atol=1e-11
-    )
+    np.testing.assert_allclose(reference(replace(form, filters=0), (image, weights), y, run), wanted, atol=1e-11)
     gradient, by = WinogradGradient(pad, size, window=window), directly_by("weight", window, size, pad)
     np.testing.assert_allclose(reference(gradient, (image, dy), w, run), directly(by, (image, dy), w, run), atol=1e-10)
 

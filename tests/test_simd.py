@@ -1,5 +1,6 @@
 import ctypes
 import re
+from itertools import product
 
 import numpy as np
 import pytest
@@ -118,7 +119,9 @@ def call(name, table, segments, k, a_step, b_step, out, first):
 SOME_PRODUCTS = [f"{a}_{t}" for a in ("spread", "dot") for t in ("f32_6x4", "f32_6x1", "f32_1x1", "f64_6x2", "f64_1x1")]
 
 
-@pytest.mark.parametrize("name", [*SOME_PRODUCTS, "spread_f32_14x1", "spread_f32_8x3"])
+@pytest.mark.parametrize(
+    "name", [*SOME_PRODUCTS, "spread_f32_14x1", "spread_f32_8x3", "spread_f32_6x4_ahead", "dot_f64_6x2_ahead"]
+)
 def test_products_sum_over_segments_and_add_to_what_is_there(name):
     tile, segments, k = PRODUCTS[name], 3, 7
     dtype, rng = DTYPES[tile.dtype], np.random.default_rng(2)
@@ -129,7 +132,8 @@ def test_products_sum_over_segments_and_add_to_what_is_there(name):
         [a[s, i].ctypes.data for i in range(tile.rows)] + [b[s, 0, v].ctypes.data for v in range(tile.vectors)]
         for s in range(segments)
     ]
-    table = np.array(rows, np.int64)
+    ahead = [a.ctypes.data, 24, b.ctypes.data, 64] * tile.ahead
+    table = np.array([*np.ravel(rows), *ahead], np.int64)
     wanted = np.einsum("srkl,skvl->rvl", np.broadcast_to(a, (*a.shape[:-1], 16)).astype(np.float64), b)
 
     call(name, table, segments, k, a.strides[2], b.strides[1], out, 1)
@@ -141,8 +145,8 @@ def test_products_sum_over_segments_and_add_to_what_is_there(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_wide_products_keep_their_sums_in_registers(dtype):
     """The K loop of every tile that this machine takes touches the stack for no vector."""
-    for rows, vectors in host_target(dtype).tiles:
-        name = f"spread_{dtype}_{rows}x{vectors}"
+    for (rows, vectors), ahead in product(host_target(dtype).tiles, ("", "_ahead")):
+        name = f"spread_{dtype}_{rows}x{vectors}{ahead}"
         assembly = compile_kernel(name, product_text(name), ARITY, name).assembly()
         loops = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)[^\n]*\n)*?)\s+j\w+\s+\1\b", assembly, re.MULTILINE)
         hot = [body for _, body in loops if "fmadd" in body]

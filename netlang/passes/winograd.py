@@ -1,8 +1,8 @@
 """Convolutions of 3x3 and 5x5 windows and their gradients take fewer products where that is faster.
 
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
-after:   u = WinogradWeights(w)     y = Winograd[pad=1](x, u)     dw = WinogradGradient[pad=1](x, dy)
-or, of few tiles:                   y = Winograd[pad=1, transformed=False](x, w)
+after:   u = WinogradWeights(w)     y = Winograd[pad=1, filters=64](x, u)     dw = WinogradGradient[pad=1](x, dy)
+or, of few tiles:                   y = Winograd[pad=1](x, w)
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ STREAM = (
 )  # those that reading a vector of transformed weights takes, and writing one: in training, each step; where
 # threads share a block of tiles, each vector is read by one of two
 SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
-DIRECT = "direct"
+DIRECT, PASSING_BY = "direct", "winograd passing"
 WAYS: Mapping[str, Mapping[str, Any]] = {  # that a convolution may go, and what they make of `Winograd`
     DIRECT: {},
     "winograd": {},
-    "winograd passing": {"transformed": False},
+    PASSING_BY: {},
     **{f"winograd {block}": {"block": block} for block in (24, 48, 96, 192)},
 }
 
@@ -68,7 +68,8 @@ def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxy
             continue
         form = replace(_form(node.made_by), **WAYS[way])
         x, other = node.inputs
-        if isinstance(form, Winograd) and form.transformed:
+        if isinstance(form, Winograd) and way != PASSING_BY:
+            form = replace(form, filters=node.type.channels)
             if other not in transformed:
                 weights = WinogradWeights(node.made_by.kernel[0])
                 type_ = weights.infer(graph[other].type)
@@ -99,7 +100,7 @@ def question(graph: Graph, node: Node, batch: int) -> str | None:
 
 def ways(name: str) -> list[str]:
     """Those that the convolution of a question may go."""
-    return [way for way in WAYS if "transformed" not in WAYS[way] or not name.startswith("gradient")]
+    return [way for way in WAYS if way != PASSING_BY or not name.startswith("gradient")]
 
 
 def _trains(graph: Graph) -> bool:
@@ -115,7 +116,7 @@ def _promising(graph: Graph, node: Node, batch: int) -> str:
         return "winograd" if work.worth(work.summing) else DIRECT
     if not work.worth(min(stream, work.passing)):
         return DIRECT
-    return "winograd passing" if work.passing <= stream else "winograd"
+    return PASSING_BY if work.passing <= stream else "winograd"
 
 
 def _form(of: Contraction) -> Winograd | WinogradGradient:

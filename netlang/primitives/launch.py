@@ -12,6 +12,7 @@ from netlang.primitives.primitive import Primitive
 from netlang.types import Tensor
 
 LANES = 16  # elements of a vector, of any dtype
+AHEAD = 4  # int64 behind the table of a product that asks for what the next one reads (`simd/products.py`)
 ROW = 256  # bytes that a product's tile reads of a row, 4 vectors in f32; caches fetch their lines in pairs
 PADS = {"cpu": LANES, "cuda": 8}  # numbers that a row is made of wholes of; eight are 16 bytes of bf16
 

@@ -8,6 +8,10 @@ table: int64[segments][MR + NV], the addresses a[s][0..MR), then b[s][0..NV)
 segments, k: at least 1; a_step, b_step: bytes
 out: MR*NV vectors in a row; first: 1 starts at zero, 0 adds to what `out` holds
 
+Meanwhile an `ahead` product asks for what the next one will read, a line or two a step, so that neither waits for
+memory. Behind the table's last segment stand int64[4]: where A's part of that begins and how many bytes of it each step
+asks for, then the same of B's.
+
 A reads one element into all lanes ("spread") or a vector ("dot"). Segments make one product serve dense layers,
 convolutions of any stride, padding and dilation, and all their gradients: the batch-reduce product of LIBXSMM
 (Georganas et al. 2019, arXiv:1906.06440), with addresses instead of offsets.
@@ -25,22 +29,29 @@ ARITY = 7  # int64 arguments of a product
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The shape of a product: what its A reads, element kind, rows and vectors."""
+    """The shape of a product: what its A reads, element kind, rows and vectors, whether it asks for what is next."""
 
     a: str
     dtype: str
     rows: int
     vectors: int
+    ahead: bool = False
 
     @property
     def name(self) -> str:
-        """As plans write it, e.g. spread_f32_6x4."""
-        return f"{self.a}_{self.dtype}_{self.rows}x{self.vectors}"
+        """As plans write it, e.g. spread_f32_6x4_ahead."""
+        return f"{self.a}_{self.dtype}_{self.rows}x{self.vectors}" + "_ahead" * self.ahead
 
 
 PRODUCTS = {
     tile.name: tile
-    for tile in (Tile(a, dtype, *shape) for a in ("spread", "dot") for dtype in SIZES for shape in TILES)
+    for tile in (
+        Tile(a, dtype, *shape, ahead)
+        for a in ("spread", "dot")
+        for dtype in SIZES
+        for shape in TILES
+        for ahead in (False, True)
+    )
 }
 
 
@@ -51,6 +62,7 @@ def product_text(name: str) -> str:
     each = [(i, v) for i in rows for v in columns]
     read = "spread" if tile.a == "spread" else "load"
     size, dtype = SIZES[tile.dtype] * LANES, tile.dtype
+    words = f"table + segments * {8 * (tile.rows + tile.vectors)}"
     at = {(i, v): f"out + {(i * tile.vectors + v) * size}" for i, v in each}
     lines = [
         "from netlang.simd import *",
@@ -59,11 +71,14 @@ def product_text(name: str) -> str:
         *(f"        c{i}_{v} = splat_{dtype}(0.0)" for i, v in each),
         "    else:",
         *(f"        c{i}_{v} = load_{dtype}({at[i, v]})" for i, v in each),
+        *(f"    n{w} = load_i64({words} + {8 * w})" for w in range(4 * tile.ahead)),
         "    for s in range(segments):",
         *(f"        a{i} = load_i64(table + {8 * i})" for i in rows),
         *(f"        b{v} = load_i64(table + {8 * (tile.rows + v)})" for v in columns),
         f"        table += {8 * (tile.rows + tile.vectors)}",
         "        for q in range(k):",
+        *(f"            prefetch(n{w})" for w in range(0, 4 * tile.ahead, 2)),
+        *(f"            n{w} += n{w + 1}" for w in range(0, 4 * tile.ahead, 2)),
         *(f"            y{v} = load_{dtype}(b{v} + q * b_step)" for v in columns),
     ]
     for i in rows:

@@ -52,7 +52,7 @@ def test_weights_for_few_tiles_are_transformed_on_the_way_in_training_and_once_i
 
     assert kinds(training, Winograd)
     assert not kinds(training, WinogradWeights)
-    assert not any(node.made_by.transformed for node in training.made_by(Winograd))
+    assert not any(node.made_by.filters for node in training.made_by(Winograd))
     assert kinds(evaluation, WinogradWeights) == ["conv1.w.winograd"]
 
 

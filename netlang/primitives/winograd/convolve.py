@@ -11,7 +11,7 @@ Nothing is added across threads.
 from math import ceil
 
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
+from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
 from netlang.primitives.winograd.op import FORMS, SPAN, Form, Winograd
 from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, scattered, twice
@@ -30,7 +30,7 @@ def convolve(
     high, wide = primitive.windows
     form = FORMS[primitive.window]
     tiles_h, tiles_w = -(-high // form.tile), -(-wide // form.tile)
-    tiles, passing = batch * tiles_h * tiles_w, not primitive.transformed
+    tiles, passing = batch * tiles_h * tiles_w, not primitive.filters
     block = -(-tiles // -(-tiles // (primitive.block or TILES)))
     many = POINTS * of.channels * to.columns * to.vector > LARGE
     sharing = passing or (tiles <= TILES and many)
@@ -41,7 +41,7 @@ def convolve(
     arguments.add(
         y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer),
         passing=int(passing), sharing=int(sharing),
-        product=Product(f"spread_{to.dtype}_{rows}x{vectors}"),
+        product=Product(f"spread_{to.dtype}_{rows}x{vectors}_ahead"),
         tile_rows=rows, tile_columns=vectors, columns=to.columns, parts=-(-to.columns // vectors),
         k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
         height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
@@ -50,8 +50,8 @@ def convolve(
     formula.add_arguments(arguments)
     transformed = -(-of.columns // part) * POINTS * (block * part * of.vector + APART)
     sizes = (
-        8 * (rows + vectors),
-        POINTS * (part * LANES * vectors * to.vector + APART) * passing,
+        8 * (rows + vectors + AHEAD),
+        vectors * POINTS * (part * LANES * to.vector + APART) * passing,
         POINTS * (-(-block // rows) * rows * vectors * to.vector + APART),
         POINTS * pixel,
         form.tile * form.tile * to.vector,
@@ -75,16 +75,14 @@ def _lines(formula: Formula, form: Form) -> list[str]:
         f"v_row = tiles_block * v_tile + {APART}",
         f"m_row = (tiles_block + tile_rows - 1) // tile_rows * tile_rows * row_bytes + {APART}",
         "table = own",
-        "m_at = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        f"m_at = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
         f"patch = m_at + {POINTS} * m_row",
         f"made_at = patch + {POINTS} * pixel",
         f"v_at = u_at = made_at + {form.tile * form.tile} * {g.vector}",
         "tiles = examples(team) * tiles_h * tiles_w",
         "block, stop = 0, (tiles + tiles_block - 1) // tiles_block",
-        f"u_step = columns * {g.vector}",
-        "u_row = k * u_step",
-        "if passing == 1:",
-        f"    u_step, u_row = row_bytes, most * 16 * row_bytes + {APART}",
+        f"u_row = most * 16 * {g.vector} + {APART} if passing == 1 else k * {g.vector}",
+        f"panel = {POINTS} * u_row",
         "if sharing == 1:",
         "    v_at = shared",
         "else:",
@@ -115,7 +113,7 @@ def _tiles(formula: Formula, form: Form) -> list[str]:
         "    done = 0",
         "    while done < x_columns:",
         "        some_k = min_i64(most * 16, k - done * 16)",
-        f"        u = weights + part * tile_columns * {g.vector}",
+        "        u = weights + part * tile_columns * panel",
         "        if passing == 1:",
         "            u = u_at",
         *indented(_weights(g, form), 3),
@@ -138,30 +136,42 @@ def _weights(g: Geometry, form: Form) -> list[str]:
     stores = [f"store_{g.dtype}(to + {a * SPAN + b} * u_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     return [
         f"tap = k * columns * {g.vector}",
-        "to = u",
         "for c in range(some_k):",
         "    for q in range(tile_columns):",
+        f"        to = u + q * panel + c * {g.vector}",
         "        column = min_i64(part * tile_columns + q, columns - 1)",
         f"        at = weights + ((done * 16 + c) * columns + column) * {g.vector}",
         *indented([*loads, *twice(form.g, g.dtype), *stores], 2),
-        f"        to += {g.vector}",
     ]
 
 
 def _products(g: Geometry) -> list[str]:
-    """The channels' share of M: at each of the 36 points, tiles by filters."""
+    """The channels' share of M: at each of the 36 points, tiles by filters.
+
+    Each product asks for the tiles of the next, and for its share of the next point's weights.
+    """
     return [
         "fresh = 1 if done == 0 else 0",
+        "many = (some + tile_rows - 1) // tile_rows",
+        f"store_i64(table + (tile_rows + tile_columns + 1) * 8, tile_rows * {g.size})",
+        f"store_i64(table + (tile_rows + tile_columns + 3) * 8, (tile_columns * {g.vector} + many - 1) // many)",
         f"for e in range({POINTS}):",
         "    for q in range(tile_columns):",
         "        column = min_i64(q, columns - 1 - part * tile_columns)",
-        f"        store_i64(table + (tile_rows + q) * 8, u + e * u_row + column * {g.vector})",
+        "        store_i64(table + (tile_rows + q) * 8, u + e * u_row + column * panel)",
         f"    v = v_at + (done // most * {POINTS} + e) * v_row",
-        "    row = 0",
-        "    while row < some:",
+        "    further_v, further_u = v + v_row, u + (e + 1) * u_row",
+        f"    if e + 1 == {POINTS}:",
+        "        further_v, further_u = v - e * v_row, u + tile_columns * panel",
+        "    for i in range(many):",
+        "        row = i * tile_rows",
         "        for r in range(tile_rows):",
         "            store_i64(table + r * 8, v + min_i64(row + r, some - 1) * v_tile)",
+        "        next_v = v + (row + tile_rows) * v_tile if i + 1 < many else further_v",
+        "        store_i64(table + (tile_rows + tile_columns) * 8, next_v)",
+        "        q = i * tile_columns // many",
+        f"        c = (i * tile_columns - q * many) * some_k // many * {g.vector}",
+        "        store_i64(table + (tile_rows + tile_columns + 2) * 8, further_u + q * panel + c)",
         "        m = m_at + e * m_row + row * row_bytes",
-        f"        call_product(product, table, 1, some_k, {g.size}, u_step, m, fresh)",
-        "        row += tile_rows",
+        f"        call_product(product, table, 1, some_k, {g.size}, {g.vector}, m, fresh)",
     ]

@@ -5,7 +5,7 @@ from netlang.primitives.text import Arguments, Formula, Geometry, drafted, inden
 from netlang.primitives.winograd.convolve import convolve
 from netlang.primitives.winograd.op import FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
-from netlang.primitives.winograd.tiles import twice
+from netlang.primitives.winograd.tiles import POINTS, twice
 
 
 @drafts("cpu", Winograd)
@@ -27,7 +27,7 @@ def winograd_draft(
 def weights_draft(
     primitive: WinogradWeights, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
 ) -> Draft:
-    """G w Gt, threads over the channels."""
+    """G w Gt, threads over the panels' channels."""
     (w,) = inputs
     g, form = Geometry(w.type, "w"), FORMS[primitive.window]
     arguments = Arguments()
@@ -37,13 +37,16 @@ def weights_draft(
         for a in range(form.window)
         for b in range(form.window)
     ]
-    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * rows, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
+    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * point, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     lines = [
         f"rows = channels * columns * {g.vector}",
+        f"point = channels * {g.vector}",
         "item, stop = split(channels * columns, thread, threads(team))",
         "while item < stop:",
-        f"    at = w + item * {g.vector}",
-        f"    to = u + item * {g.vector}",
+        "    column = item // channels",
+        "    c = item - column * channels",
+        f"    at = w + (c * columns + column) * {g.vector}",
+        f"    to = u + column * {POINTS} * point + c * {g.vector}",
         *indented([*loads, *twice(form.g, g.dtype), *stores]),
         "    item += 1",
     ]

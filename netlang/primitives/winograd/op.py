@@ -9,6 +9,7 @@ points below: exact in exact arithmetic.
 from dataclasses import dataclass
 from fractions import Fraction
 
+from netlang.primitives.launch import LANES
 from netlang.primitives.primitive import Primitive
 from netlang.types import BATCH, Tensor
 
@@ -34,15 +35,16 @@ class Form:
 
 @dataclass(frozen=True)
 class WinogradWeights(Primitive):
-    """u[a,b,c,f] = sum over u,v of G[a,u] * w[u,v,c,f] * G[b,v]
+    """u[f / 16, a, b, c, f % 16] = sum over u,v of G[a,u] * w[u,v,c,f] * G[b,v], zeros behind the last filter
 
+    In panels of 16 filters, whose numbers at a point stand side by side: so products read them.
     window: height and width of the windows, in pixels
     """
 
     window: int = 3
 
     def infer(self, w: Tensor) -> Tensor:
-        return w.with_shape(SPAN, SPAN, *w.shape[2:])
+        return w.with_shape(-(-w.channels // LANES), SPAN, SPAN, w.shape[2], LANES)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Winograd(Primitive):
 
     pad: rows above, columns left, rows below, columns right, of zeros around x
     size: height and width of x, in pixels
-    transformed: w is what `WinogradWeights` makes of it; else w itself
+    filters: how many there are where w is what `WinogradWeights` makes of them; 0 where it is w itself
     block: about how many tiles are transformed before their products; 0 for the usual number
     window: height and width of the windows, in pixels
 
@@ -60,12 +62,12 @@ class Winograd(Primitive):
 
     pad: tuple[int, int, int, int]
     size: tuple[int, int]
-    transformed: bool = True
+    filters: int = 0
     block: int = 0
     window: int = 3
 
     def infer(self, x: Tensor, w: Tensor) -> Tensor:
-        return x.with_shape(BATCH, *self.windows, w.channels)
+        return x.with_shape(BATCH, *self.windows, self.filters or w.channels)
 
     @property
     def windows(self) -> tuple[int, int]:

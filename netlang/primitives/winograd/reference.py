@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from netlang.primitives.launch import LANES
 from netlang.primitives.reference import Array, Run
 from netlang.primitives.winograd.op import BT, FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
 from netlang.types import Tensor
@@ -14,10 +15,11 @@ def compute(
     form = FORMS[primitive.window]
     g, bt, at = (np.array(matrix, dtype=inputs[0].dtype) for matrix in (form.g, BT, form.at))
     if isinstance(primitive, WinogradWeights):
-        return np.asarray(np.einsum("au,uvcf,bv->abcf", g, inputs[0], g))
+        return _panels(np.einsum("au,uvcf,bv->abcf", g, inputs[0], g))
     x, other = inputs
-    if isinstance(primitive, Winograd) and not primitive.transformed:
-        other = np.einsum("au,uvcf,bv->abcf", g, other, g)
+    if isinstance(primitive, Winograd):
+        given = primitive.filters
+        other = _rows(other, given) if given else np.einsum("au,uvcf,bv->abcf", g, other, g)
     high, wide = other.shape[1:3] if isinstance(primitive, WinogradGradient) else primitive.windows
     size = (-(-high // form.tile) * form.tile, -(-wide // form.tile) * form.tile)
     whole = _placed(x, (size[0] + SPAN - form.tile, size[1] + SPAN - form.tile), primitive.pad[:2])
@@ -33,6 +35,20 @@ def compute(
         m = np.einsum("nabc,abcf->nabf", gathered[at_], other)
         _cut(y, at_, form.tile)[:] = np.einsum("ia,nabf,jb->nijf", at, m, at)
     return y[:, :high, :wide]
+
+
+def _panels(u: Array) -> Array:
+    """[a,b,c,f] in panels of 16 filters, zeros behind the last."""
+    *points, filters = u.shape
+    whole = np.zeros((*points, -(-filters // LANES) * LANES), u.dtype)
+    whole[..., :filters] = u
+    return np.moveaxis(whole.reshape(*points, -1, LANES), 3, 0)
+
+
+def _rows(panels: Array, filters: int) -> Array:
+    """The way back."""
+    whole = np.moveaxis(panels, 0, 3)
+    return whole.reshape(*whole.shape[:3], -1)[..., :filters]
 
 
 def _placed(x: Array, size: tuple[int, int], at: tuple[int, ...]) -> Array:
