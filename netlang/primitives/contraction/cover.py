@@ -21,9 +21,10 @@ from netlang.primitives.contraction.sides import (
     axes,
     first_pixel,
     image_size,
+    next_product,
 )
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import Address, After, Draft, Operand, Product, Target
+from netlang.primitives.launch import AHEAD, Address, After, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
 
 NEAR = 1 << 19  # bytes of weights that stay in a second cache of 1 MB beside what is made of them
@@ -59,12 +60,12 @@ def cover(
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
-        product=Product(tile), tile_pixels=positions, tile_columns=columns,
+        product=Product(f"{tile}_ahead" if kernel.asks else tile), tile_pixels=positions, tile_columns=columns,
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **high.arguments("h"), **wide.arguments("w"),
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
-        **_turns(positions * pixel, weight.type.size * of.size if flat else 0, to.columns > columns),
+        **_turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns)),
     )  # fmt: skip
     shared = tight.add_arguments(arguments, inputs[0], of, batch, real) if few else 0
     formula.add_arguments(arguments)
@@ -72,13 +73,13 @@ def cover(
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
 
 
-def _turns(tile: int, weights: int, several: bool) -> dict[str, int]:
-    """Tiles that take turns at a column of weights: one, if all weights stay in the second cache.
+def _turns(tile: int, weights: int, blocks: int) -> dict[str, int]:
+    """Tiles that take turns at a block of columns of weights: one, if all weights stay in the second cache.
 
-    tile, weights: bytes; several: whether a tile has several columns of weights. Then there is time to ask for the next
+    tile, weights: bytes; blocks: of a tile. Where one takes all of them in turn, each asks for its share of the next
     """
     group = 1 if weights <= NEAR else max(1, SOURCE // tile)
-    return {"group_tiles": group, "several": int(group == 1 and several)}
+    return {"group_tiles": group, "turns": blocks if group == 1 else 1}
 
 
 def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
@@ -120,6 +121,11 @@ class Cover:
         return self.whole_lines and self.inside
 
     @property
+    def asks(self) -> bool:
+        """Whether products ask for what the next one reads."""
+        return self.flat and self.lanes == "c"
+
+    @property
     def entry(self) -> int:
         """Bytes of a segment's row of the table."""
         return 8 * (self.positions + self.columns)
@@ -133,7 +139,7 @@ class Cover:
         """Bytes per thread."""
         taps, tile = taps_h * taps_w, self.positions * self.columns * self.formula.geometry.vector
         copies = taps_h * self.positions * tap_line if self.whole_lines else 0
-        return spaced(self.spots, 8 * taps, self.entry * taps, tile, tap_line, copies)
+        return spaced(self.spots, 8 * taps, self.entry * taps + 8 * AHEAD, tile, tap_line, copies)
 
     def lines(self, shared: str) -> list[str]:
         """Everything behind the unpacking of the arguments. shared: the text of the shared scratch's address"""
@@ -148,7 +154,7 @@ class Cover:
             "lines = own + 32 * tile_pixels",
             "offsets = own + (40 * tile_pixels + 63) // 64 * 64",
             "table = offsets + (8 * taps_h * taps_w + 63) // 64 * 64",
-            "tile_at = table + (entry * taps_h * taps_w + 63) // 64 * 64",
+            f"tile_at = table + (entry * taps_h * taps_w + {8 * AHEAD} + 63) // 64 * 64",
             f"zero = tile_at + tile_pixels * tile_columns * {g.vector}",
             "for z in range(zeros):",
             f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
@@ -183,6 +189,7 @@ class Cover:
 
     def _groups(self, steps: str) -> list[str]:
         """Where weights are many, and come from far away, each column's for a group of tiles after another."""
+        g = self.formula.geometry
         return [
             "group = item // (group_tiles * blocks) * group_tiles",
             "some = min_i64(group_tiles, tiles - group)",
@@ -198,7 +205,7 @@ class Cover:
             "            store_i64(table + columns_at + q * 8, weights + at)",
             "        ready = block",
             *indented(self._ahead()),
-            *indented(self._source_ahead()),
+            *indented(next_product(g) if self.asks else []),
             f"    call_product(product, table, 1, k, {steps}, tile_at, 1)",
             *indented(self._scatter()),
             "    item += 1",
@@ -362,17 +369,6 @@ class Cover:
         """What the formula will read of a tile comes while its product is made. Few channels are near anyway."""
         asked = self.formula.ahead() if self.lanes == "c" else []
         return self._vectors([], asked) if asked else []
-
-    def _source_ahead(self) -> list[str]:
-        """The next tile's pixels come while the first columns of this one are made."""
-        return [
-            "if block == 0 and several != 0:",
-            "    next_at = source + min_i64((tile + 1) * tile_pixels, total_pixels) * pixel_bytes",
-            "    next_end = source + min_i64((tile + 2) * tile_pixels, total_pixels) * pixel_bytes",
-            "    while next_at < next_end:",
-            "        prefetch(next_at)",
-            "        next_at += 64",
-        ]
 
     def _scatter(self) -> list[str]:
         """The tile, through the formula, to where it belongs."""

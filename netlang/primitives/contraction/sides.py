@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.launch import Operand
-from netlang.primitives.text import SIZES, indented
+from netlang.primitives.text import SIZES, Geometry, indented
 
 
 @dataclass(frozen=True)
@@ -165,4 +165,25 @@ def first_pixel(divided: bool) -> list[str]:
         "    in_line = (width - phase_w + div_w - 1) // div_w",
         "i = phase_h + rest // max_i64(in_line, 1) * div_h",
         "j = phase_w + (rest - rest // max_i64(in_line, 1) * in_line) * div_w",
+    ]
+
+
+def next_product(g: Geometry) -> list[str]:
+    """What a product of whole pixels asks for meanwhile, in the words behind its table.
+
+    The pixels of the next tile, of which each block takes its share where a tile takes all blocks in turn; and where
+    tiles take turns and weights lie in panels, the tile's share of the next block's weights.
+    """
+    return [
+        "words = table + entry",
+        "turn = block - block // turns * turns",
+        "at = source + min_i64(tile + 1, tiles - 1) * tile_pixels * pixel_bytes",
+        f"store_i64(words, at + turn * k // turns * tile_pixels * {g.size})",
+        f"store_i64(words + 8, (tile_pixels * {g.size} + turns - 1) // turns)",
+        "q = (tile - group) * tile_columns // some",
+        f"c = ((tile - group) * tile_columns - q * some) * k // some * {g.vector}",
+        "at = weights + min_i64((block + 1) * tile_columns + q, columns - 1) * column_bytes + c",
+        "store_i64(words + 16, at)",
+        f"in_panels = 1 if some > 1 and weight_step == {g.vector} else 0",
+        f"store_i64(words + 24, (tile_columns * {g.vector} + some - 1) // some * in_panels)",
     ]
