@@ -11,18 +11,20 @@ from netlang.passes.layout import layout
 from netlang.passes.panels import panels
 from netlang.passes.pieces import pieces
 from netlang.passes.share import share
+from netlang.passes.single import single
 from netlang.passes.stepwise import stepwise
 from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, panels, stepwise, fuse, pieces, factor)
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, panels, stepwise, fuse, single, pieces, factor)
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
 CPU: tuple[Pass, ...] = (
     layout,
     winograd,
     panels,
     stepwise,
+    single,
     pieces,
     factor,
 )  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"

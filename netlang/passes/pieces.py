@@ -40,7 +40,7 @@ def pieces(graph: Graph, batch: int) -> Graph:
             _sliced(made, graph, node, *of)
         else:
             made.add(node)
-    return _without(made, {*parts, *(n.id for n in graph if isinstance(n.made_by, Reshape) and n.inputs[0] in parts)})
+    return without(made, {*parts, *(n.id for n in graph if isinstance(n.made_by, Reshape) and n.inputs[0] in parts)})
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _sliced(made: Graph, graph: Graph, node: Node, part: _Part, step: int) -> No
     made.add(replace(node, made_by=Slice(node.made_by.start + moved, node.made_by.stop + moved), inputs=(flat,)))
 
 
-def _without(graph: Graph, candidates: set[NodeId]) -> Graph:
+def without(graph: Graph, candidates: set[NodeId]) -> Graph:
     """The graph less those of some nodes that nobody reads."""
     kept: list[Node] = []
     wanted = set(graph.outputs.values())

@@ -30,6 +30,7 @@ from netlang.primitives.primitive import spread
 from netlang.types import Tensor
 
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
+FAR = 8 << 20  # bytes of a result that is written past the caches, which would read its lines first
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
 _ZERO = {

@@ -2,9 +2,8 @@
 
 from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
 from netlang.primitives.map.op import Map, Standardise, Update
-from netlang.primitives.text import Arguments, Formula, drafted, indented, over_positions
+from netlang.primitives.text import FAR, Arguments, Formula, drafted, indented, over_positions
 
-FAR = 8 << 20  # bytes of a result that is written past the caches, which would read its lines first
 
 
 @drafts("cpu", Map)

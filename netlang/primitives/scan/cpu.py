@@ -12,7 +12,7 @@ from netlang.primitives.launch import Product as Function
 from netlang.primitives.scan.op import Piece, Scan
 from netlang.primitives.scan.phases import Group, Tiling, groups, kept, near, tiling
 from netlang.primitives.scan.step import Places, group_text
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
+from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented, over_positions
 
 WAIT = ["barrier(team, thread)", "if stopped(team):", "    return"]
 TOGETHER = ["if alone == 0:", *indented(WAIT)]
@@ -32,10 +32,12 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     for k, operand in enumerate(inputs):
         arguments.add(**{f"i{k}": Address(operand.buffer)})
         arguments.add(**{f"row{k}": Geometry(operand.type, operand.lanes).columns})
+    arguments.add(**{f"only{given.operand}": given.only for given in primitive.given if given.only is not None})
     for k, start in enumerate(primitive.starts.values()):
         arguments.add(**{f"out{k}": start // LANES})
     memory = _Memory(primitive, parts, g, batch)
-    arguments.add(**memory.offsets, alone=int(alone))
+    far = batch * g.places * g.columns * g.vector >= FAR
+    arguments.add(**memory.offsets, alone=int(alone), far=int(far))
     packing, loop = [], list[str]()
     for k, (group, tiles) in enumerate(parts):
         arguments.add(**_sizes(k, group, tiles, g, primitive))

@@ -17,6 +17,7 @@ class Given:
 
     operand: which one; start, width: which of its channels
     shift: 0 for those of the same place, -1 of the place before it; zeros where there is none
+    only: the place at which the operand ("n", c), which has no others, is read; zeros everywhere else
     """
 
     name: str
@@ -24,6 +25,7 @@ class Given:
     start: int
     width: int
     shift: int = 0
+    only: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Line:
 class Scan(Primitive):
     """y[n,t] = the outputs, then what is saved, of the lines for x[n,t], one step t after the other
 
-    The first operand is a sequence ("n", t, c). All that is put out lies one behind the other in the channels of the
+    The first operand of three axes is a sequence ("n", t, c). All that is put out lies one behind the other in the channels of the
     result, each from a whole vector of 16 on, zeros between.
 
     lines: in the order in which they are computed
@@ -99,7 +101,8 @@ class Scan(Primitive):
     reverse: bool = False
     lengths: int | None = None
 
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+    def infer(self, *operands: Tensor) -> Tensor:
+        x = next(x for x in operands if x.batched and len(x.shape) == 3)
         last = (*self.outputs, *self.saved)[-1]
         return x.with_shape(BATCH, x.shape[1], self.starts[last] + self.widths[last])
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from netlang.formula import evaluate
 from netlang.primitives.reference import Array, Run
-from netlang.primitives.scan.op import Line, Piece, Scan
+from netlang.primitives.scan.op import Given, Line, Piece, Scan
 from netlang.types import Tensor
 
 
@@ -15,7 +15,7 @@ def compute(primitive: Scan | Piece, inputs: tuple[Array, ...], result: Tensor, 
     y = np.zeros(result.arrayed(run.examples), inputs[0].dtype)
     steps = range(y.shape[1])
     shape = (y.shape[0], 1)
-    given = {g.name: shifted(inputs[g.operand], g.start, g.width, g.shift) for g in primitive.given}
+    given = {g.name: _sequence(g, inputs[g.operand], len(steps)) for g in primitive.given}
     before = {s.name: np.zeros((y.shape[0], s.width), y.dtype) for s in primitive.states}
     fixed = {s.name: inputs[s.operand][s.start : s.start + s.width] for s in primitive.shared}
     for t in reversed(steps) if primitive.reverse else steps:
@@ -27,6 +27,14 @@ def compute(primitive: Scan | Piece, inputs: tuple[Array, ...], result: Tensor, 
         for name, start in primitive.starts.items():
             y[:, t, start : start + primitive.widths[name]] = values[name]
     return y
+
+
+def _sequence(given: Given, x: Array, steps: int) -> Array:
+    if given.only is None:
+        return shifted(x, given.start, given.width, given.shift)
+    found = np.zeros((len(x), steps, given.width), x.dtype)
+    found[:, given.only] = x[:, given.start : given.start + given.width]
+    return found
 
 
 def shifted(x: Array, start: int, width: int, shift: int) -> Array:

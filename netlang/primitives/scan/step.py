@@ -100,16 +100,15 @@ class _Group:
     def _sequence(self, given: Given) -> str:
         shift = f" + {given.shift}" if given.shift else ""
         k = given.operand
-        return f"i{k} + ((n * steps + t{shift}) * row{k} + {given.start // 16}) * {self.g.vector}"
+        place = f"(n * steps + t{shift})" if given.only is None else "n"
+        return f"i{k} + ({place} * row{k} + {given.start // 16}) * {self.g.vector}"
 
     def _masked(self) -> list[str]:
         """The formulas; behind the end of an example zeros in their place."""
         if self.scan.lengths is None:
             return self._formulas()
         g = self.g
-        zeros = [
-            f"store_{g.dtype}({to}, splat_{g.dtype}(0.0))" for line in self.group.lines for to in self._stored(line)
-        ]
+        zeros = [said for line in self.group.lines for said in self._stores(line, f"splat_{g.dtype}(0.0)")]
         ends = f"load_whole_{g.dtype}(i{self.scan.lengths} + n * {g.vector})"
         return [f"if t < {ends}:", *indented(self._formulas()), *(["else:", *indented(zeros)] if zeros else [])]
 
@@ -126,11 +125,18 @@ class _Group:
         terms, local = renamed(self.group.formulas, given, f"g{self.k}v")
         lines += text("vector", terms, *terms.values(), dtype=self.g.dtype) if terms else []
         for line in self.group.lines:
-            stores = self._stored(line)
-            if stores:
-                lines.append(f"value = {self._said(local[line.name])}")
-            lines += [f"store_{self.g.dtype}({to}, value)" for to in stores]
+            if self._stored(line):
+                lines += [f"value = {self._said(local[line.name])}", *self._stores(line, "value")]
         return lines
+
+    def _stores(self, line: Line, value: str) -> list[str]:
+        """A line's value to all its places; a large result past the caches."""
+        stores = {to: f"store_{self.g.dtype}({to}, {value})" for to in self._stored(line)}
+        put = [to for to in stores if to.startswith("y ")]
+        near = [said for to, said in stores.items() if to not in put]
+        past = [stores[to].replace("store", "stream", 1) for to in put]
+        beside = ["if far != 0:", *indented(past), "else:", *indented([stores[to] for to in put])]
+        return [*near, *(beside if put else [])]
 
     def _said(self, term: Term) -> str:
         """A value as it is stored: zero in the lanes behind its last unit."""
@@ -165,9 +171,11 @@ class _Group:
         if name in self.given:
             given = self.given[name]
             found = f"{load}({self._sequence(given)} + u * {g.vector})"
-            if not given.shift:
+            if not given.shift and given.only is None:
                 return [found]
             beyond = f"if t + {given.shift} < 0 or t + {given.shift} >= steps:"
+            if given.only is not None:
+                beyond = f"if t != only{given.operand}:"
             return [beyond, f"    {into} = splat_{g.dtype}(0.0)", "else:", f"    {found}"]
         where = f"{self.names[name]}_now" if name in self.states else self.names[name]
         return [f"{load}({where} + (n * wide{self.k} + u) * {g.vector})"]
