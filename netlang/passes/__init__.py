@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from netlang.graph import Graph
+from netlang.passes.assemble import assemble
 from netlang.passes.factor import factor
 from netlang.passes.fold import fold
 from netlang.passes.fuse import fuse
@@ -17,7 +18,7 @@ from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, panels, stepwise, fuse, single, pieces, factor)
+PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, panels, stepwise, fuse, single, assemble, pieces, factor)
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
 CPU: tuple[Pass, ...] = (
     layout,
@@ -25,6 +26,7 @@ CPU: tuple[Pass, ...] = (
     panels,
     stepwise,
     single,
+    assemble,
     pieces,
     factor,
 )  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"

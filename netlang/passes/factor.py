@@ -42,7 +42,7 @@ def _factors(graph: Graph, update: Node, batch: int) -> bool:
     made_by = gradient.made_by
     if not isinstance(made_by, Contraction) or made_by.role != "weight" or len(graph.readers(gradient.id)) > 1:
         return False
-    x, dy = (graph[i] for i in gradient.inputs)
+    x, *_, dy = (graph[i] for i in gradient.inputs)
     if len(x.type.shape) > 2 or batch > FEW or gradient.type.size < LARGE:
         return False
     lanes = lanes_of(graph)

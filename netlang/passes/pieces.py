@@ -25,7 +25,7 @@ WHOLE = Sum(Name("i0"), "batch")
 
 def pieces(graph: Graph, batch: int) -> Graph:
     """Pieces that nobody reads any more are left out."""
-    parts = {node.id: found for node in graph if (found := _parts(graph, node))}
+    parts = {node.id: found for node in graph if (found := parts_of(graph, node))}
     if not parts:
         return graph
     lanes = lanes_of(graph)
@@ -44,7 +44,7 @@ def pieces(graph: Graph, batch: int) -> Graph:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """Some channels of what a scan puts out."""
 
     scan: NodeId
@@ -52,16 +52,16 @@ class _Part:
     width: int
 
 
-def _parts(graph: Graph, node: Node) -> list[_Part]:
+def parts_of(graph: Graph, node: Node) -> list[Part]:
     """What a piece, or joined pieces, consist of; neighbours are one. Nothing where one is moved, or cuts a vector."""
     if isinstance(node.made_by, Piece):
         at = node.made_by
         whole = at.shift == 0 and at.start % LANES == 0 and at.width % LANES == 0
-        return [_Part(node.inputs[0], at.start, at.width)] if whole else []
+        return [Part(node.inputs[0], at.start, at.width)] if whole else []
     if not isinstance(node.made_by, Concat):
         return []
-    each = [_parts(graph, graph[source]) for source in node.inputs]
-    joined: list[_Part] = []
+    each = [parts_of(graph, graph[source]) for source in node.inputs]
+    joined: list[Part] = []
     for part in (part for found in each for part in found):
         last = joined[-1] if joined else None
         if last and (last.scan, last.start + last.width) == (part.scan, part.start):
@@ -71,7 +71,7 @@ def _parts(graph: Graph, node: Node) -> list[_Part]:
     return joined if all(each) else []
 
 
-def _step(graph: Graph, node: Node, parts: dict[NodeId, list[_Part]]) -> tuple[_Part, int] | None:
+def _step(graph: Graph, node: Node, parts: dict[NodeId, list[Part]]) -> tuple[Part, int] | None:
     """The piece, and the step of it, that a slice of all its steps side by side lies in."""
     flat = graph[node.inputs[0]] if isinstance(node.made_by, Slice) else node
     found = parts.get(flat.inputs[0], []) if isinstance(flat.made_by, Reshape) else []
@@ -81,7 +81,7 @@ def _step(graph: Graph, node: Node, parts: dict[NodeId, list[_Part]]) -> tuple[_
     return (found[0], step) if step == last and graph[found[0].scan].type.channels % LANES == 0 else None
 
 
-def _multiplied(made: Graph, graph: Graph, node: Node, parts: list[_Part]) -> None:
+def _multiplied(made: Graph, graph: Graph, node: Node, parts: list[Part]) -> None:
     products = []
     for k, part in enumerate(parts):
         form = replace(node.made_by, channels=(part.start, part.width))
@@ -93,7 +93,7 @@ def _multiplied(made: Graph, graph: Graph, node: Node, parts: list[_Part]) -> No
         made.add(replace(node, made_by=Concat(), inputs=tuple(products)))
 
 
-def _summed(made: Graph, graph: Graph, node: Node, part: _Part) -> None:
+def _summed(made: Graph, graph: Graph, node: Node, part: Part) -> None:
     """All sums of pieces of one scan are slices of one sum."""
     scan = graph[part.scan]
     sums = f"{part.scan}.sums"
@@ -102,7 +102,7 @@ def _summed(made: Graph, graph: Graph, node: Node, part: _Part) -> None:
     made.add(replace(node, made_by=Slice(part.start, part.start + part.width), inputs=(sums,)))
 
 
-def _sliced(made: Graph, graph: Graph, node: Node, part: _Part, step: int) -> None:
+def _sliced(made: Graph, graph: Graph, node: Node, part: Part, step: int) -> None:
     """All such slices of one scan are of one vector."""
     assert isinstance(node.made_by, Slice)
     scan = graph[part.scan]

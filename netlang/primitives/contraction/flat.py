@@ -9,30 +9,37 @@ from netlang.primitives.contraction.tiles import added, by_rows, tile_for
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
-HIGH, WIDE = 96, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB (6x4 in f32)
+HIGH, WIDE = 100, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB (6x4 in f32)
 CHUNK = 256  # pixels between two visits of a tile
+SIDE = ("x", "x_pixel", "rows", "above", "first", "behind")  # of an x: its first row in dw, and its lines of tiles
 
 
 def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """The launch of a weight gradient without windows: (x, dy) -> dw, stored as rows c of filters."""
-    x, dy = inputs
-    of, whole = Geometry(x.type, x.lanes), Geometry(dy.type, x.lanes)
+    """The launch of a weight gradient without windows: (x, ..., dy) -> dw, stored as rows c of filters."""
+    *sides, dy = inputs
+    of, whole = Geometry(sides[0].type, dy.lanes), Geometry(dy.type, dy.lanes)
+    heights = [side.type.channels for side in sides]
+    widths = [Geometry(side.type, dy.lanes).columns for side in sides]
     start, width = primitive.channels or (0, dy.type.channels)
-    assert primitive.channels is None or (x.lanes == "c" and start % LANES == 0), "passes/pieces.py sees to this"
-    by = Geometry(dy.type.with_shape(*dy.type.shape[:-1], width), x.lanes)
+    assert primitive.channels is None or (dy.lanes == "c" and start % LANES == 0), "passes/pieces.py sees to this"
+    by = Geometry(dy.type.with_shape(*dy.type.shape[:-1], width), dy.lanes)
     a = "spread" if of.lanes == "c" else "dot"
-    rows, vectors = tile_for(target, of.channels, by.columns, a=a)
-    row_blocks, blocks = -(-of.channels // rows), -(-by.columns // vectors)
+    rows, vectors = tile_for(target, sum(heights), by.columns, a=a)
+    lines_of, blocks = [-(-height // rows) for height in heights], -(-by.columns // vectors)
+    row_blocks = sum(lines_of)
     high, wide = (min(HIGH, row_blocks), min(WIDE, blocks)) if batch * of.places > CHUNK else (1, 1)
-    split_rows = by_rows(row_blocks, blocks, target.threads, of.columns > by.columns)
+    split_rows = by_rows(row_blocks, blocks, target.threads, sum(widths) > by.columns)
     table = spaced(8 * (rows + vectors))
     arguments = Arguments()
+    for k, side in enumerate(sides):
+        pixel = widths[k] * of.vector
+        each = (Address(side.buffer), pixel, heights[k], sum(heights[:k]), sum(lines_of[:k]), sum(lines_of[: k + 1]))
+        arguments.add(**{f"{name}_{k}": value for name, value in zip(SIDE, each, strict=True)})
     arguments.add(
-        dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
+        dw=Address(result.buffer), dy=Address(dy.buffer), sides=len(sides), row_blocks=row_blocks,
         product=Product(f"{a}_{of.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
-        rows=of.channels, row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places,
-        x_pixel=of.columns * of.vector, by_rows=int(split_rows), high_most=high, wide_most=wide, table=table,
-        y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
+        columns=by.columns, blocks=blocks, places=by.places, by_rows=int(split_rows),
+        high_most=high, wide_most=wide, table=table, y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", *_lines(of)]
     scratch = table + (1 + high * wide) * rows * vectors * of.vector
@@ -78,37 +85,46 @@ def _products(g: Geometry) -> list[str]:
         "    for q in range(tile_columns):",
         "        column = min_i64((block + b) * tile_columns + q, columns - 1)",
         f"        store_i64(own + (tile_rows + q) * 8, dy + begin * y_pixel + column * {g.vector})",
-        "    for r in range(high):",
-        "        for q in range(tile_rows):",
-        "            row = min_i64((line + r) * tile_rows + q, rows - 1)",
-        f"            store_i64(own + q * 8, x + begin * x_pixel + row * {row})",
-        "        sum_at = sums + (b * high + r) * tile_bytes",
-        "        call_product(product, own, 1, part, x_pixel, y_pixel, sum_at if begin == 0 else made_at, 1)",
-        "        if begin > 0:",
-        *indented(added(g.dtype, g.vector), 3),
+        *indented(_each_line(), 1),
+        "            for q in range(tile_rows):",
+        "                row = min_i64((r - first) * tile_rows + q, rows - 1)",
+        f"                store_i64(own + q * 8, x + begin * x_pixel + row * {row})",
+        "            sum_at = sums + (b * high + r - line) * tile_bytes",
+        "            call_product(product, own, 1, part, x_pixel, y_pixel, sum_at if begin == 0 else made_at, 1)",
+        "            if begin > 0:",
+        *indented(added(g.dtype, g.vector), 4),
     ]
+
+
+def _each_line() -> list[str]:
+    """A loop over the group's lines of tiles; x and what belongs to it are those of the line."""
+    read = [f"{name} = load_i64(args + {8 * k} + side * {8 * len(SIDE)})" for k, name in enumerate(SIDE)]
+    return ["for side in range(sides):", *indented(read), "    for r in range(max_i64(line, first), min_i64(line + high, behind)):"]
 
 
 def _scatter(g: Geometry) -> list[str]:
     """The sums to where they belong; in lanes "n" those over the examples, and zeros behind the last filter."""
     filters = "((columns + 15) // 16 * 16)"
-    store = [f"store_{g.dtype}(dw + ((row + r) * columns + column) * {g.vector}, made)"]
+    store = [f"store_{g.dtype}(dw + (row * columns + column) * {g.vector}, made)"]
     if g.lanes == "n":
-        at = f"dw + ((row + r) * {filters} + column) * {g.size}"
+        at = f"dw + (row * {filters} + column) * {g.size}"
         store = [f"store_scalar_{g.dtype}({at}, total(made))"]
     zeros = [
         "    if block + b == blocks - 1:",
         f"        for column in range(columns, {filters}):",
-        f"            store_scalar_{g.dtype}(dw + ((row + r) * {filters} + column) * {g.size}, 0.0)",
+        f"            store_scalar_{g.dtype}(dw + (row * {filters} + column) * {g.size}, 0.0)",
     ]
     return [
-        "row = line * tile_rows",
         "for b in range(wide):",
-        "    for r in range(min_i64(high * tile_rows, rows - row)):",
-        "        at = sums + (b * high * tile_rows + r) * tile_row",
-        "        for q in range(min_i64(tile_columns, columns - (block + b) * tile_columns)):",
-        "            column = (block + b) * tile_columns + q",
-        f"            made = load_{g.dtype}(at + q * {g.vector})",
-        *indented(store, 3),
-        *(indented(zeros) if g.lanes == "n" else []),
+        *indented(_each_line(), 1),
+        "            at = sums + (b * high + r - line) * tile_bytes",
+        "            row = above + (r - first) * tile_rows",
+        "            for z in range(min_i64(tile_rows, rows - (r - first) * tile_rows)):",
+        "                for q in range(min_i64(tile_columns, columns - (block + b) * tile_columns)):",
+        "                    column = (block + b) * tile_columns + q",
+        f"                    made = load_{g.dtype}(at + q * {g.vector})",
+        *indented(store, 5),
+        *(indented(zeros, 3) if g.lanes == "n" else []),
+        "                at += tile_row",
+        "                row += 1",
     ]

@@ -16,6 +16,7 @@ class Contraction(Primitive):
     role "out":    y[n,i,j,f] = sum over u,v,c x[n, i*sh + u*dh - top, j*sw + v*dw - left, c] * w[u,v,c,f] inputs x, w
     role "data":   x[n,h,w,c] = sum over i,j,u,v,f of the same pairs                                         inputs y, w
     role "weight": w[u,v,c,f] = sum over n,i,j     of the same pairs                                         inputs x, y
+        a flat one takes any number of x, whose channels lie one behind the other (set by `passes/assemble.py`)
 
     kernel, stride, dilation: height and width, in pixels
     pad: rows above, columns left, rows below, columns right, of zeros around x
@@ -40,11 +41,13 @@ class Contraction(Primitive):
     filters: int = 0
     channels: Pair | None = None
 
-    def infer(self, a: Tensor, b: Tensor) -> Tensor:
+    def infer(self, a: Tensor, *others: Tensor) -> Tensor:
+        b = others[-1]
         axes = 0 if self.rows else 4 - len(a.shape)  # that vectors and sequences lack
         if self.role == "weight":
             filters = self.channels[1] if self.channels else b.channels
-            return a.with_shape(*(() if axes else self.kernel), a.channels, filters)
+            channels = sum(x.channels for x in (a, *others[:-1]))
+            return a.with_shape(*(() if axes else self.kernel), channels, filters)
         if self.role == "data":
             return a.with_shape(BATCH, *self.size[axes:], self.filters or b.shape[-1 if self.transposed else -2])
         return a.with_shape(BATCH, *self.windows[axes:], self.filters or b.channels)

@@ -11,7 +11,8 @@ from netlang.types import Tensor
 
 def compute(primitive: Contraction, inputs: tuple[Array, ...], result: Tensor, run: Run) -> Array:
     """The side of the form that is not given."""
-    a, b = inputs
+    *sides, b = inputs
+    a = sides[0] if len(sides) == 1 else np.concatenate(sides, -1)
     if primitive.channels:
         start, width = primitive.channels
         b = b[..., start : start + width]
