@@ -65,7 +65,7 @@ def _blocks(graph: Graph, node: Node, known: dict[NodeId, Blocks], lanes: dict[N
             return tuple(_cut(read[0], start, stop))
         case Rows(start, rows):
             moved = tuple(replace(block, row=block.row - start) for block in read[0])
-            return moved if all(0 <= b.row and b.row + b.rows <= rows for b in moved) else ()
+            return moved if all(b.row >= 0 and b.row + b.rows <= rows for b in moved) else ()
         case Concat():
             return tuple(_beside(graph, node, read))
         case Map(term=term) if term == ADDED:

@@ -1,12 +1,10 @@
-"""Weight gradients, sums and slices of one step read what a scan puts out where it lies.
+"""Sums and slices of one step read what a scan puts out where it lies; so do weight gradients (`passes/assemble.py`).
 
-before:  p = Piece[start=0, width=384](scan)     dw = Contraction[role=weight](x, p)     db = Sum[over=batch](p)
-after:   dw = Contraction[role=weight, channels=0,384](x, scan)     s = Sum[over=batch](scan)     db = Slice[0, 384](s)
+before:  p = Piece[start=0, width=384](scan)     db = Sum[over=batch](p)
+after:   s = Sum[over=batch](scan)               db = Slice[0, 384](s)
 
 before:  f = Reshape[3840](p)     last = Slice[3456, 3840](f)
 after:   f = Reshape[10240](scan)     last = Slice[9216, 9600](f)
-
-A product of joined pieces is the products of each, joined: they are weights, and much smaller.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +12,6 @@ from dataclasses import dataclass, replace
 from netlang.formula import Name
 from netlang.graph import Graph, Node, NodeId
 from netlang.memory import lanes_of
-from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Concat, Reshape, Slice
 from netlang.primitives.launch import LANES
 from netlang.primitives.scan.op import Piece
@@ -32,9 +29,7 @@ def pieces(graph: Graph, batch: int) -> Graph:
     made = Graph(dict(graph.outputs))
     for node in graph:
         found = parts.get(node.inputs[-1], []) if node.inputs and lanes[node.inputs[-1]] == "c" else []
-        if found and isinstance(node.made_by, Contraction) and node.made_by.flat:
-            _multiplied(made, graph, node, found)
-        elif len(found) == 1 and node.made_by == WHOLE:
+        if len(found) == 1 and node.made_by == WHOLE:
             _summed(made, graph, node, found[0])
         elif of := _step(graph, node, parts):
             _sliced(made, graph, node, *of)
@@ -79,18 +74,6 @@ def _step(graph: Graph, node: Node, parts: dict[NodeId, list[Part]]) -> tuple[Pa
         return None
     step, last = node.made_by.start // found[0].width, (node.made_by.stop - 1) // found[0].width
     return (found[0], step) if step == last and graph[found[0].scan].type.channels % LANES == 0 else None
-
-
-def _multiplied(made: Graph, graph: Graph, node: Node, parts: list[Part]) -> None:
-    products = []
-    for k, part in enumerate(parts):
-        form = replace(node.made_by, channels=(part.start, part.width))
-        inputs = (node.inputs[0], part.scan)
-        type_ = form.infer(*(graph[i].type for i in inputs))
-        name = f"{node.id}.{k}" if len(parts) > 1 else node.id
-        products.append(made.add(replace(node, id=name, made_by=form, inputs=inputs, type=type_)).id)
-    if len(parts) > 1:
-        made.add(replace(node, made_by=Concat(), inputs=tuple(products)))
 
 
 def _summed(made: Graph, graph: Graph, node: Node, part: Part) -> None:

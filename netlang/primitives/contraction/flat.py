@@ -6,7 +6,7 @@ column of tiles after the other, whose part of dy stays near. Nothing is added a
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.tiles import added, by_rows, tile_for
-from netlang.primitives.launch import LANES, Address, Draft, Operand, Product, Target
+from netlang.primitives.launch import LANES, Address, Argument, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 HIGH, WIDE = 100, 4  # tiles of a group, whose sums stay in half of an L2 of 1 MB (6x4 in f32)
@@ -25,25 +25,34 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     by = Geometry(dy.type.with_shape(*dy.type.shape[:-1], width), dy.lanes)
     a = "spread" if of.lanes == "c" else "dot"
     rows, vectors = tile_for(target, sum(heights), by.columns, a=a)
-    lines_of, blocks = [-(-height // rows) for height in heights], -(-by.columns // vectors)
-    row_blocks = sum(lines_of)
+    row_blocks, blocks = sum(-(-height // rows) for height in heights), -(-by.columns // vectors)
     high, wide = (min(HIGH, row_blocks), min(WIDE, blocks)) if batch * of.places > CHUNK else (1, 1)
     split_rows = by_rows(row_blocks, blocks, target.threads, sum(widths) > by.columns)
     table = spaced(8 * (rows + vectors))
     arguments = Arguments()
-    for k, side in enumerate(sides):
-        pixel = widths[k] * of.vector
-        each = (Address(side.buffer), pixel, heights[k], sum(heights[:k]), sum(lines_of[:k]), sum(lines_of[: k + 1]))
-        arguments.add(**{f"{name}_{k}": value for name, value in zip(SIDE, each, strict=True)})
+    arguments.add(**_sides([Address(side.buffer) for side in sides], [w * of.vector for w in widths], heights, rows))
     arguments.add(
         dw=Address(result.buffer), dy=Address(dy.buffer), sides=len(sides), row_blocks=row_blocks,
         product=Product(f"{a}_{of.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
         columns=by.columns, blocks=blocks, places=by.places, by_rows=int(split_rows),
-        high_most=high, wide_most=wide, table=table, y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
+        high_most=high, wide_most=wide, table=table,
+        y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", *_lines(of)]
     scratch = table + (1 + high * wide) * rows * vectors * of.vector
     return drafted(f"contraction_weight_flat_{of.lanes}", arguments, lines, (scratch, 0))
+
+
+def _sides(at: list[Address], pixels: list[int], heights: list[int], rows: int) -> dict[str, Argument]:
+    """The arguments of each x: where it lies, bytes of a pixel, its channels, and its place in dw."""
+    found: dict[str, Argument] = {}
+    above = first = 0
+    for k, height in enumerate(heights):
+        behind = first - -height // rows
+        each = (at[k], pixels[k], height, above, first, behind)
+        found.update({f"{name}_{k}": value for name, value in zip(SIDE, each, strict=True)})
+        above, first = above + height, behind
+    return found
 
 
 def _lines(g: Geometry) -> list[str]:
@@ -99,7 +108,11 @@ def _products(g: Geometry) -> list[str]:
 def _each_line() -> list[str]:
     """A loop over the group's lines of tiles; x and what belongs to it are those of the line."""
     read = [f"{name} = load_i64(args + {8 * k} + side * {8 * len(SIDE)})" for k, name in enumerate(SIDE)]
-    return ["for side in range(sides):", *indented(read), "    for r in range(max_i64(line, first), min_i64(line + high, behind)):"]
+    return [
+        "for side in range(sides):",
+        *indented(read),
+        "    for r in range(max_i64(line, first), min_i64(line + high, behind)):",
+    ]
 
 
 def _scatter(g: Geometry) -> list[str]:

@@ -5,7 +5,6 @@ from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.text import FAR, Arguments, Formula, drafted, indented, over_positions
 
 
-
 @drafts("cpu", Map)
 @drafts("cpu", Standardise)
 def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:

@@ -82,8 +82,8 @@ class Line:
 class Scan(Primitive):
     """y[n,t] = the outputs, then what is saved, of the lines for x[n,t], one step t after the other
 
-    The first operand of three axes is a sequence ("n", t, c). All that is put out lies one behind the other in the channels of the
-    result, each from a whole vector of 16 on, zeros between.
+    The first operand of three axes is a sequence ("n", t, c). All that is put out lies one behind the other in the
+    channels of the result, each from a whole vector of 16 on, zeros between.
 
     lines: in the order in which they are computed
     outputs: the values that are put out and have a gradient; saved: those that gradients alone read
