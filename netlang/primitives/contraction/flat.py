@@ -21,7 +21,7 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     heights = [side.type.channels for side in sides]
     widths = [Geometry(side.type, dy.lanes).columns for side in sides]
     start, width = primitive.channels or (0, dy.type.channels)
-    assert primitive.channels is None or (dy.lanes == "c" and start % LANES == 0), "passes/pieces.py sees to this"
+    assert primitive.channels is None or (dy.lanes == "c" and start % LANES == 0), "passes/assemble.py sees to this"
     by = Geometry(dy.type.with_shape(*dy.type.shape[:-1], width), dy.lanes)
     a = "spread" if of.lanes == "c" else "dot"
     rows, vectors = tile_for(target, sum(heights), by.columns, a=a)
@@ -49,7 +49,7 @@ def _sides(at: list[Address], pixels: list[int], heights: list[int], rows: int) 
     above = first = 0
     for k, height in enumerate(heights):
         behind = first - -height // rows
-        each = (at[k], pixels[k], height, above, first, behind)
+        each: tuple[Argument, ...] = (at[k], pixels[k], height, above, first, behind)
         found.update({f"{name}_{k}": value for name, value in zip(SIDE, each, strict=True)})
         above, first = above + height, behind
     return found

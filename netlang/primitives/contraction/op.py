@@ -24,7 +24,7 @@ class Contraction(Primitive):
     transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
     rows: role "out" reads x as rows x[n, h*w*c], as callers have them (set by `passes/layout.py`)
     filters: of the weights, where they are given as Panels (`passes/panels.py`); channels, where role "data" is
-    channels: the first of y's channels that a flat role "weight" reads, and how many; all if None (`passes/pieces.py`)
+    channels: the first of y's channels that a flat role "weight" reads, and how many; all if None (set there too)
 
     Vectors x[n,c], w[c,f], y[n,f] are the case with no u, v, i, j and a kernel of (1, 1); so are sequences x[n,t,c],
     y[n,t,f], with j as t.

@@ -7,7 +7,7 @@ the shared scratch, without the other values of the joined result between them; 
 one to write.
 """
 
-from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
+from netlang.primitives.launch import LANES, Address, Argument, Draft, Operand, Target, drafts
 from netlang.primitives.launch import Product as Function
 from netlang.primitives.scan.op import Piece, Scan
 from netlang.primitives.scan.phases import Group, Tiling, groups, kept, near, tiling
@@ -29,15 +29,9 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     parts = tuple((group, tiling(group, target, count, alone=alone)) for group in groups(primitive))
     arguments = Arguments()
     arguments.add(y=Address(result.buffer), steps=g.places, columns=g.columns)
-    for k, operand in enumerate(inputs):
-        arguments.add(**{f"i{k}": Address(operand.buffer)})
-        arguments.add(**{f"row{k}": Geometry(operand.type, operand.lanes).columns})
-    arguments.add(**{f"only{given.operand}": given.only for given in primitive.given if given.only is not None})
-    for k, start in enumerate(primitive.starts.values()):
-        arguments.add(**{f"out{k}": start // LANES})
+    arguments.add(**_operands(primitive, inputs))
     memory = _Memory(primitive, parts, g, batch)
-    far = batch * g.places * g.columns * g.vector >= FAR
-    arguments.add(**memory.offsets, alone=int(alone), far=int(far))
+    arguments.add(**memory.offsets, alone=int(alone), far=int(memory.result >= FAR))
     packing, loop = [], list[str]()
     for k, (group, tiles) in enumerate(parts):
         arguments.add(**_sizes(k, group, tiles, g, primitive))
@@ -62,6 +56,15 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
         *(indented(TOGETHER) if products else []),
     ]
     return drafted("scan", arguments, lines, (max(memory.own, default=0), memory.bytes))
+
+
+def _operands(scan: Scan, inputs: tuple[Operand, ...]) -> dict[str, Argument]:
+    """Where operands lie, the vectors of a row, the only place at which one is read; and what is put out where."""
+    found: dict[str, Argument] = {}
+    for k, operand in enumerate(inputs):
+        found |= {f"i{k}": Address(operand.buffer), f"row{k}": Geometry(operand.type, operand.lanes).columns}
+    found |= {f"only{given.operand}": given.only for given in scan.given if given.only is not None}
+    return found | {f"out{k}": start // LANES for k, start in enumerate(scan.starts.values())}
 
 
 def _alone(scan: Scan, batch: int, g: Geometry, target: Target) -> bool:
@@ -90,11 +93,13 @@ class _Memory:
 
     offsets: arguments, bytes from the start of the shared scratch: states, values that are kept, packed matrices
     names: what the text calls the place of a state or a value
+    result: bytes of all that is put out
     tables, own: of each group, the bytes of its table of addresses, and of all of its own scratch
     """
 
     def __init__(self, scan: Scan, parts: tuple[tuple[Group, Tiling], ...], g: Geometry, batch: int) -> None:
         self.scan, self.g = scan, g
+        self.result = batch * g.places * g.columns * g.vector
         self.offsets: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.tables: list[int] = []
