@@ -61,6 +61,13 @@ def test_the_kernel_that_transforms_weights_on_the_way_agrees_with_the_reference
     assert_kernel_agrees(Winograd(pad, size), (x, w), n=n, tolerance=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(("n", "size", "pad", "c", "f"), SHAPES)
+def test_large_results_go_past_the_caches(n, size, pad, c, f, monkeypatch):
+    monkeypatch.setattr(convolve, "FAR", 0)
+
+    assert_it_agrees(n, size, pad, c, f, 3, "f32")
+
+
 @pytest.mark.parametrize(("n", "size", "pad", "c", "f"), [*SHAPES, (2, (5, 4), (1, 1, 1, 1), 40, 150)])
 def test_threads_that_share_a_block_of_tiles_agree_with_the_reference(n, size, pad, c, f, monkeypatch):
     monkeypatch.setattr(convolve, "LARGE", 0)

@@ -12,7 +12,7 @@ from math import ceil
 
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
+from netlang.primitives.text import FAR, Arguments, Formula, Geometry, drafted, indented, spaced
 from netlang.primitives.winograd.op import FORMS, SPAN, Form, Winograd
 from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, scattered, twice
 
@@ -46,6 +46,7 @@ def convolve(
         k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
         height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
         high=high, wide=wide, places=to.places, tiles_h=tiles_h, tiles_w=tiles_w, tiles_block=block,
+        far=int(batch * to.places * to.columns * to.vector >= FAR),
     )  # fmt: skip
     formula.add_arguments(arguments)
     transformed = -(-of.columns // part) * POINTS * (block * part * of.vector + APART)

@@ -71,7 +71,10 @@ def scattered(formula: Formula, form: Form) -> list[str]:
         f"at = (position * columns + column) * {g.vector}",
         f"v_y = load_{g.dtype}(made_at + (a * {form.tile} + b) * {g.vector})",
         *formula.lines(("made",)),
-        f"store_{g.dtype}(y + at, made)",
+        "if far != 0:",
+        f"    stream_{g.dtype}(y + at, made)",
+        "else:",
+        f"    store_{g.dtype}(y + at, made)",
     ]
     return [
         "for t in range(some):",
