@@ -24,7 +24,7 @@ def team(threads):
 
 def target(dtype):
     """Few tiles, so that few kernels are compiled; right on every machine, if not fast."""
-    return Target("test", dtype, ((6, 4), (6, 1)) if dtype == "f32" else ((6, 2),), 2)
+    return Target("test", dtype, ((6, 4), (6, 1), (1, 1)) if dtype == "f32" else ((6, 2), (1, 1)), 2)
 
 
 class Store:

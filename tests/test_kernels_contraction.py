@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from kernels import assert_kernel_agrees
 
-from netlang.primitives.contraction import cover
+from netlang.primitives.contraction import cover, flat
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Panels
 from netlang.primitives.reference import Run, reference
@@ -90,6 +90,22 @@ def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monk
 
     types = operands(primitive, "f32", ("n", 3, 3, 48), (1, 1, 48, 150), ("n", 3, 3, 150))
     assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", "cn")
+@pytest.mark.parametrize(
+    ("sums", "chunk"),
+    [(192, 196), (192, 16), (8, 16), (1, 7)],
+    ids=["one visit", "a group", "groups", "tile by tile"],
+)
+@pytest.mark.parametrize(("n", "size", "c", "f"), [(3, (3, 5), 23, 150), (1, (2, 1), 70, 20), (8, (4, 3), 5, 67)])
+def test_weight_gradients_of_single_taps_agree_with_the_reference(n, size, c, f, sums, chunk, lanes, monkeypatch):
+    for name, value in {"SUMS": sums, "CHUNK": chunk, "SHORT": chunk, "NEAREST": 1}.items():
+        monkeypatch.setattr(flat, name, value)
+    monkeypatch.setattr(flat, "WIDE", min(2, sums))
+
+    types = Tensor("f32", ("n", *size, c)), Tensor("f32", ("n", *size, f))
+    assert_kernel_agrees(Contraction("weight", size=size), types, n=n, lanes=lanes)
 
 
 @pytest.mark.parametrize("role", ["out", "data"])

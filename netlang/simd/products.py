@@ -12,12 +12,21 @@ Meanwhile an `ahead` product asks for what the next one will read, a line or two
 memory. Behind the table's last segment stand int64[4]: where A's part of that begins and how many bytes of it each step
 asks for, then the same of B's.
 
+The rows of a product "beside" lie side by side, and so do its vectors: it has one segment, and its table is the
+addresses of both and a walk through runs of memory, one ask a step. What it adds to `out` is a sum of its own.
+
+    out[i][v][0:16]  (+)=  sum over q < k    A(a + i*element + q*a_step) * load(b + v*vector + q*b_step)
+
+table: int64[7], a and b; the address asked for next and the last one of its run, which go on from call to call; the
+       bytes from one ask to the next, from run to run, and from behind a run to the next
+
 A reads one element into all lanes ("spread") or a vector ("dot"). Segments make one product serve dense layers,
 convolutions of any stride, padding and dilation, and all their gradients: the batch-reduce product of LIBXSMM
 (Georganas et al. 2019, arXiv:1906.06440), with addresses instead of offsets.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 LANES = 16  # elements of a vector, of any dtype
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
@@ -29,28 +38,31 @@ ARITY = 7  # int64 arguments of a product
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The shape of a product: what its A reads, element kind, rows and vectors, whether it asks for what is next."""
+    """The shape of a product: what its A reads, element kind, rows and vectors, "ahead", "beside" or neither."""
 
     a: str
     dtype: str
     rows: int
     vectors: int
-    ahead: bool = False
+    form: str = ""
 
     @property
     def name(self) -> str:
         """As plans write it, e.g. spread_f32_6x4_ahead."""
-        return f"{self.a}_{self.dtype}_{self.rows}x{self.vectors}" + "_ahead" * self.ahead
+        return f"{self.a}_{self.dtype}_{self.rows}x{self.vectors}" + f"_{self.form}" * bool(self.form)
+
+    @property
+    def sums(self) -> dict[str, str]:
+        """The names of the accumulators, and where each belongs."""
+        each = [(i, v) for i in range(self.rows) for v in range(self.vectors)]
+        return {f"c{i}_{v}": f"out + {(i * self.vectors + v) * SIZES[self.dtype] * LANES}" for i, v in each}
 
 
 PRODUCTS = {
     tile.name: tile
     for tile in (
-        Tile(a, dtype, *shape, ahead)
-        for a in ("spread", "dot")
-        for dtype in SIZES
-        for shape in TILES
-        for ahead in (False, True)
+        Tile(a, dtype, *shape, form)
+        for a, dtype, shape, form in product(("spread", "dot"), SIZES, TILES, ("", "ahead", "beside"))
     )
 }
 
@@ -58,31 +70,66 @@ PRODUCTS = {
 def product_text(name: str) -> str:
     """The kernel module of a product. Raises KeyError for a name that is not in PRODUCTS."""
     tile = PRODUCTS[name]
-    rows, columns = range(tile.rows), range(tile.vectors)
-    each = [(i, v) for i in rows for v in columns]
-    read = "spread" if tile.a == "spread" else "load"
-    size, dtype = SIZES[tile.dtype] * LANES, tile.dtype
+    lines = _beside(tile) if tile.form == "beside" else _segments(tile)
+    head = ["from netlang.simd import *", "def kernel(table, segments, k, a_step, b_step, out, first):"]
+    return "\n".join([*head, *("    " + line for line in lines)]) + "\n"
+
+
+def _segments(tile: Tile) -> list[str]:
+    rows, columns, dtype = range(tile.rows), range(tile.vectors), tile.dtype
     words = f"table + segments * {8 * (tile.rows + tile.vectors)}"
-    at = {(i, v): f"out + {(i * tile.vectors + v) * size}" for i, v in each}
-    lines = [
-        "from netlang.simd import *",
-        "def kernel(table, segments, k, a_step, b_step, out, first):",
-        "    if first != 0:",
-        *(f"        c{i}_{v} = splat_{dtype}(0.0)" for i, v in each),
-        "    else:",
-        *(f"        c{i}_{v} = load_{dtype}({at[i, v]})" for i, v in each),
-        *(f"    n{w} = load_i64({words} + {8 * w})" for w in range(4 * tile.ahead)),
-        "    for s in range(segments):",
-        *(f"        a{i} = load_i64(table + {8 * i})" for i in rows),
-        *(f"        b{v} = load_i64(table + {8 * (tile.rows + v)})" for v in columns),
-        f"        table += {8 * (tile.rows + tile.vectors)}",
-        "        for q in range(k):",
-        *(f"            prefetch(n{w})" for w in range(0, 4 * tile.ahead, 2)),
-        *(f"            n{w} += n{w + 1}" for w in range(0, 4 * tile.ahead, 2)),
-        *(f"            y{v} = load_{dtype}(b{v} + q * b_step)" for v in columns),
+    asked = range(0, 4 if tile.form == "ahead" else 0, 2)
+    return [
+        "if first != 0:",
+        *(f"    {c} = splat_{dtype}(0.0)" for c in tile.sums),
+        "else:",
+        *(f"    {c} = load_{dtype}({at})" for c, at in tile.sums.items()),
+        *(f"n{w} = load_i64({words} + {8 * w})" for n in asked for w in (n, n + 1)),
+        "for s in range(segments):",
+        *(f"    a{i} = load_i64(table + {8 * i})" for i in rows),
+        *(f"    b{v} = load_i64(table + {8 * (tile.rows + v)})" for v in columns),
+        f"    table += {8 * (tile.rows + tile.vectors)}",
+        "    for q in range(k):",
+        *(f"        prefetch(n{n})" for n in asked),
+        *(f"        n{n} += n{n + 1}" for n in asked),
+        *_step(tile, [f"a{i} + q * a_step" for i in rows], [f"b{v} + q * b_step" for v in columns], " " * 8),
+        *(f"store_{dtype}({at}, {c})" for c, at in tile.sums.items()),
     ]
-    for i in rows:
-        lines.append(f"            x = {read}_{dtype}(a{i} + q * a_step)")
-        lines += [f"            c{i}_{v} = fma(x, y{v}, c{i}_{v})" for v in columns]
-    lines += [f"    store_{dtype}({at[i, v]}, c{i}_{v})" for i, v in each]
-    return "\n".join(lines) + "\n"
+
+
+def _beside(tile: Tile) -> list[str]:
+    size, dtype = SIZES[tile.dtype], tile.dtype
+    element = size if tile.a == "spread" else size * LANES
+    walk = ("ask", "last", "ask_step", "pitch", "back")
+    return [
+        *(f"{c} = splat_{dtype}(0.0)" for c in tile.sums),
+        *(f"{name} = load_i64(table + {8 * at})" for at, name in enumerate(("a", "b", *walk))),
+        "for q in range(k):",
+        "    prefetch(ask)",
+        "    ask += ask_step",
+        "    behind = (last - ask) >> 63",  # all bits where the run is over, else none: no branch
+        "    ask += behind & back",
+        "    last += behind & pitch",
+        *_step(
+            tile,
+            [f"a + q * a_step + {i * element}" for i in range(tile.rows)],
+            [f"b + q * b_step + {v * size * LANES}" for v in range(tile.vectors)],
+            " " * 4,
+        ),
+        "store_i64(table + 16, ask)",
+        "store_i64(table + 24, last)",
+        "if first != 0:",
+        *(f"    store_{dtype}({at}, {c})" for c, at in tile.sums.items()),
+        "else:",
+        *(f"    store_{dtype}({at}, load_{dtype}({at}) + {c})" for c, at in tile.sums.items()),
+    ]
+
+
+def _step(tile: Tile, a: list[str], b: list[str], indent: str) -> list[str]:
+    """One step of k, from the addresses of the rows and of the vectors."""
+    read = "spread" if tile.a == "spread" else "load"
+    lines = [f"y{v} = load_{tile.dtype}({at})" for v, at in enumerate(b)]
+    for i, at in enumerate(a):
+        lines.append(f"x = {read}_{tile.dtype}({at})")
+        lines += [f"c{i}_{v} = fma(x, y{v}, c{i}_{v})" for v in range(tile.vectors)]
+    return [indent + line for line in lines]

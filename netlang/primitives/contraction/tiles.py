@@ -1,11 +1,18 @@
 """Which product tile wastes least on a shape, and how the sums of its chunks are joined."""
 
+from dataclasses import replace
+
 from netlang.primitives.launch import Target
 
 
 def tile_for(target: Target, rows: int, vectors: int, *, a: str = "spread") -> tuple[int, int]:
     """The (rows, vectors) of `target.tiles` that covers rows x vectors in the fewest cycles; ties: the better tile."""
     return min(target.tiles, key=lambda tile: -(-rows // tile[0]) * -(-vectors // tile[1]) * cycles(tile, a))
+
+
+def within(target: Target, rows: int, vectors: int) -> Target:
+    """The target with those tiles that reach behind no shape of so many rows and vectors: all targets have 1x1."""
+    return replace(target, tiles=tuple(tile for tile in target.tiles if tile[0] <= rows and tile[1] <= vectors))
 
 
 def cycles(tile: tuple[int, int], a: str = "spread") -> float:
