@@ -98,13 +98,18 @@ def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monk
     [(192, 196), (192, 16), (8, 16), (1, 7)],
     ids=["one visit", "a group", "groups", "tile by tile"],
 )
-@pytest.mark.parametrize(("n", "size", "c", "f"), [(3, (3, 5), 23, 150), (1, (2, 1), 70, 20), (8, (4, 3), 5, 67)])
-def test_weight_gradients_of_single_taps_agree_with_the_reference(n, size, c, f, sums, chunk, lanes, monkeypatch):
+@pytest.mark.parametrize(
+    ("n", "size", "channels", "f"),
+    [(3, (3, 5), [23], 150), (1, (2, 1), [70], 20), (8, (4, 3), [5], 67), (5, (1, 9), [40, 7, 20], 70)],
+)
+def test_weight_gradients_of_single_taps_agree_with_the_reference(
+    n, size, channels, f, sums, chunk, lanes, monkeypatch
+):
     for name, value in {"SUMS": sums, "CHUNK": chunk, "SHORT": chunk, "NEAREST": 1}.items():
         monkeypatch.setattr(flat, name, value)
     monkeypatch.setattr(flat, "WIDE", min(2, sums))
 
-    types = Tensor("f32", ("n", *size, c)), Tensor("f32", ("n", *size, f))
+    types = [Tensor("f32", ("n", *size, each)) for each in (*channels, f)]
     assert_kernel_agrees(Contraction("weight", size=size), types, n=n, lanes=lanes)
 
 
