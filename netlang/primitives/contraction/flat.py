@@ -45,11 +45,10 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
         dw=Address(result.buffer), dy=Address(dy.buffer), sides=len(sides), all_rows=sum(heights),
         product=Product(f"{_reads(of.lanes)}_{of.dtype}_{rows}x{vectors}_beside"), tile_rows=rows, tile_columns=vectors,
         row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places, by_rows=int(split_rows),
-        high_most=high, wide_most=wide, chunk=chunk,
+        high_most=high, wide_most=wide, chunk=chunk, parts=2 if cut else 1,
         y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
-    halves = arguments.shared() if cut else None
-    lines = [f"own = {arguments.own()}", *_lines(of, halves)]
+    lines = [f"own = {arguments.own()}", f"halves = {arguments.shared()}", *_lines(of)]
     shared = 2 * sum(heights) * by.columns * by.vector if cut else 0
     scratch = spaced(TABLE, high * wide * rows * vectors * of.vector)
     return drafted(f"contraction_weight_flat_{of.lanes}", arguments, lines, (scratch, shared))
@@ -78,39 +77,39 @@ def _sides(at: list[Address], pixels: list[int], heights: list[int], rows: int) 
     return found
 
 
-def _lines(g: Geometry, halves: str | None) -> list[str]:
-    """Everything behind the unpacking of the arguments. halves: where the sums of both halves lie, if they are cut"""
-    parts, to = (1, "dw") if halves is None else (2, f"{halves} + half * all_rows * columns * {g.vector}")
+def _lines(g: Geometry) -> list[str]:
+    """Everything behind the unpacking of the arguments."""
     return [
         f"tile_bytes = tile_rows * tile_columns * {g.vector}",
         "dy += y_first",
         f"sums = own + {TABLE}",
         f"count = ({g.images}) * places",
         "turns = row_blocks if by_rows != 0 else blocks",
-        f"item, last_item = split({parts} * turns, thread, threads(team))",
+        "item, last_item = split(parts * turns, thread, threads(team))",
         "while item < last_item:",
         "    half = item // turns",
-        f"    start, stop = count * half // {parts}, count * (half + 1) // {parts}",
+        "    start, stop = count * half // parts, count * (half + 1) // parts",
         "    turn = item - half * turns",
         "    last_turn = min_i64(turns, turn + last_item - item)",
         "    item += last_turn - turn",
         "    first_block, last_block, first_line, last_line = 0, blocks, turn, last_turn",
         "    if by_rows == 0:",
         "        first_block, last_block, first_line, last_line = turn, last_turn, 0, row_blocks",
-        f"    to = {to}",
+        f"    to = dw if parts == 1 else halves + half * all_rows * columns * {g.vector}",
         *indented(_groups(g)),
-        *(_joined(g, halves) if halves is not None else []),
+        "if parts == 2:",
+        *indented(_joined(g)),
     ]
 
 
-def _joined(g: Geometry, halves: str) -> list[str]:
+def _joined(g: Geometry) -> list[str]:
     """The sum of both halves."""
     return [
         "barrier(team, thread)",
-        f"at, to = {halves}, {halves} + all_rows * columns * {g.vector}",
+        f"other = halves + all_rows * columns * {g.vector}",
         "vector, stop = split(all_rows * columns, thread, threads(team))",
         "while vector < stop:",
-        f"    made = load_{g.dtype}(at + vector * {g.vector}) + load_{g.dtype}(to + vector * {g.vector})",
+        f"    made = load_{g.dtype}(halves + vector * {g.vector}) + load_{g.dtype}(other + vector * {g.vector})",
         f"    store_{g.dtype}(dw + vector * {g.vector}, made)",
         "    vector += 1",
     ]
