@@ -249,7 +249,7 @@ FORMED = (  # behind differentiation: they have no gradient
     Case(WinogradWeights(), ((3, 3, 5, 18),)),
     Case(Panels(), ((3, 2, 5, 18),)),
     Case(Panels(turned=True), ((3, 2, 5, 18),)),
-    Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (6, 6, 16, 18))),
+    Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (3, 3, 16, 18))),
     Case(WinogradGradient((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (N, 6, 5, 18))),
 )
 PRIMITIVES = (*PRIMITIVES, *FORMED)

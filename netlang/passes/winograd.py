@@ -1,4 +1,4 @@
-"""Convolutions of 3x3 and 5x5 windows and their gradients take fewer products where that is faster.
+"""Convolutions of 3x3 and 5x5 windows and of lines, and their gradients, take fewer products where that is faster.
 
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
 after:   u = WinogradWeights(w)     y = Winograd[pad=1, filters=64](x, u)     dw = WinogradGradient[pad=1](x, dy)
@@ -18,15 +18,16 @@ from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Update
 from netlang.primitives.region.op import Region
 from netlang.primitives.text import SIZES
-from netlang.primitives.winograd.convolve import TILES
+from netlang.primitives.winograd.convolve import TILES, block_of
 from netlang.primitives.winograd.op import FORMS, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import at_once
-from netlang.primitives.winograd.tiles import LARGE, POINTS
+from netlang.primitives.winograd.tiles import LARGE, tiled
 
 GAIN = 1.1  # how much faster it must promise to be: the promise is rough
 NARROWEST = 16  # channels and filters
-FEWEST = {3: 16 * 16, 5: 48 * 128}  # channels times filters by window: a form is five more kernels to compile
-TRANSFORMS = 500, 400  # vector operations of a tile for 16 channels, and for 16 filters
+FEWEST = {(3, 3): 16 * 16}  # channels times filters by window
+FEWER = 48 * 128  # those of the others: a form is five more kernels to compile
+TRANSFORMS = 14, 11  # vector operations of a tile's point for 16 channels, and for 16 filters
 READ = 25  # those that reading a vector of weights takes, which are read from memory
 PASSING = (
     12,
@@ -71,7 +72,7 @@ def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxy
         if isinstance(form, Winograd) and way != PASSING_BY:
             form = replace(form, filters=node.type.channels)
             if other not in transformed:
-                weights = WinogradWeights(node.made_by.kernel[0])
+                weights = WinogradWeights(node.made_by.kernel)
                 type_ = weights.infer(graph[other].type)
                 new = Node(f"{other}.winograd", weights, (other,), type_, node.span, node.path)
                 transformed[other] = made.add(new).id
@@ -90,12 +91,13 @@ def question(graph: Graph, node: Node, batch: int) -> str | None:
     if not isinstance(form, Winograd | WinogradGradient):
         return None
     channels, filters = graph[node.inputs[0]].type.channels, node.type.channels
-    if min(channels, filters) < NARROWEST or channels * filters < FEWEST[form.window]:
+    if min(channels, filters) < NARROWEST or channels * filters < FEWEST.get(form.window, FEWER):
         return None
     kind = "gradient" if isinstance(form, WinogradGradient) else "training" if _trains(graph) else "evaluation"
     pad = ".".join(map(str, form.pad))
     size = f"{batch}x{form.size[0]}x{form.size[1]}x{channels}"
-    return f"{kind} {form.window}x{form.window} {size} to {filters} pad {pad}"
+    window = f"{form.window[0]}x{form.window[1]}"
+    return f"{kind} {window} {size} to {filters} pad {pad}"
 
 
 def ways(name: str) -> list[str]:
@@ -122,19 +124,19 @@ def _promising(graph: Graph, node: Node, batch: int) -> str:
 def _form(of: Contraction) -> Winograd | WinogradGradient:
     """The gradient by the data is a convolution too: of dy, with the weights turned by half a turn."""
     if of.role == "weight":
-        return WinogradGradient(of.pad, of.size, window=of.kernel[0])
+        return WinogradGradient(of.pad, of.size, window=of.kernel)
     if of.role == "out":
-        return Winograd(of.pad, of.size, window=of.kernel[0])
-    top, left, bottom, right = (of.kernel[0] - 1 - side for side in of.pad)
-    return Winograd((top, left, bottom, right), of.windows, window=of.kernel[0])
+        return Winograd(of.pad, of.size, window=of.kernel)
+    top, left, bottom, right = (side - 1 - pad for side, pad in zip(of.kernel * 2, of.pad, strict=True))
+    return Winograd((top, left, bottom, right), of.windows, window=of.kernel)
 
 
 def _shaped(of: object) -> bool:
     """Whether it has windows of a size that there is a form for, pixels side by side."""
     if not isinstance(of, Contraction) or of.rows:
         return False
-    high, wide = of.kernel
-    return of.stride == (1, 1) == of.dilation and high == wide and high in FORMS and max(of.pad) < high
+    inside = all(pad < side for pad, side in zip(of.pad, of.kernel * 2, strict=True))
+    return of.stride == (1, 1) == of.dilation and of.kernel in FORMS and inside
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ class _Work:
     """
 
     window: int
+    points: int
     pixels: int
     tiles: int
     channels: int
@@ -155,18 +158,19 @@ class _Work:
         products = self.channels * self.vectors
         transforms = TRANSFORMS[0] * -(-self.channels // LANES) + TRANSFORMS[1] * self.vectors
         direct = (self.pixels + READ) * self.window * products
-        return direct > GAIN * (self.tiles * (POINTS * products + transforms) + stream * POINTS * products)
+        return direct > GAIN * self.points * (self.tiles * (products + transforms) + stream * products)
 
     @property
     def shared(self) -> bool:
         """Whether threads share a block of tiles, and so read the weights once (`primitives/winograd/convolve.py`)."""
-        return self.tiles <= TILES and self._weights > LARGE
+        return self.tiles <= block_of(TILES, self.points) and self._weights > LARGE
 
     @property
     def passing(self) -> float:
         """The stream where weights are transformed on the way, if they are so many that they do not stay near."""
         first, further = PASSING
-        return first + further * ((self.tiles - 1) // TILES) if self._weights > LARGE else inf
+        blocks = (self.tiles - 1) // block_of(TILES, self.points)
+        return first + further * blocks if self._weights > LARGE else inf
 
     @property
     def summing(self) -> int:
@@ -175,14 +179,15 @@ class _Work:
 
     @property
     def _weights(self) -> int:
-        return POINTS * self.channels * self.vectors * LANES * SIZES["f32"]
+        return self.points * self.channels * self.vectors * LANES * SIZES["f32"]
 
 
 def _work(graph: Graph, node: Node, batch: int) -> _Work:
     x, other = (graph[i].type for i in node.inputs)
     y = other if node.made_by.role == "weight" else node.type
     _, high, wide, filters = y.arrayed(batch)
-    taps, tile = prod(node.made_by.kernel), FORMS[node.made_by.kernel[0]].tile
-    tiles = prod(-(-side // tile) for side in (high, wide))
+    made = _form(node.made_by)
+    sides, points = tiled(made, (high, wide)), FORMS[made.window].points
+    tiles = batch * sides["tiles_h"] * sides["tiles_w"]
     pixels = batch * min(x.positions, high * wide)
-    return _Work(taps, pixels, batch * tiles, x.channels, -(-filters // 16))
+    return _Work(prod(made.window), points, pixels, tiles, x.channels, -(-filters // LANES))

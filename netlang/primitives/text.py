@@ -5,9 +5,10 @@ A buffer of any layout is [images, places, columns, 16]: lanes "c" one example a
 names `image`, `place`, `position` (image*places + place), `column` and `at`, the byte offset of the result's vector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from math import prod
+from struct import pack, unpack
 from typing import ClassVar
 
 from netlang.formula import (
@@ -31,6 +32,7 @@ from netlang.types import Tensor
 
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 FAR = 8 << 20  # bytes of a result that is written past the caches, which would read its lines first
+_NUMBERS = {"f32": "=f4x", "f64": "=d"}  # as the first bytes of 8
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
 _ZERO = {
@@ -66,14 +68,24 @@ class Arguments:
 
     def __init__(self) -> None:
         self.values: dict[str, Argument] = {}
+        self.tables: dict[str, int] = {}  # which argument each begins with
 
     def add(self, **values: Argument) -> None:
         """More arguments, under the names the text gives them."""
         self.values.update(values)
 
+    def table(self, name: str, numbers: Iterable[float], dtype: str) -> None:
+        """Numbers, 8 bytes apart, under the name of where they begin: each the first bytes of an argument."""
+        self.tables[name] = len(self.values)
+        for k, number in enumerate(numbers):
+            (self.values[f"{name}[{k}]"],) = unpack("=q", pack(_NUMBERS[dtype], number))
+
     def lines(self) -> list[str]:
         """`x = load_i64(args + 8)` and so on."""
-        return [f"{name} = load_i64(args + {8 * k})" for k, name in enumerate(self.values)]
+        return [
+            *(f"{name} = load_i64(args + {8 * k})" for k, name in enumerate(self.values) if "[" not in name),
+            *(f"{name} = args + {8 * start}" for name, start in self.tables.items()),
+        ]
 
     def shared(self) -> str:
         """The address of the scratch shared by the team."""

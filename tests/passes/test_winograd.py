@@ -26,7 +26,7 @@ def test_wide_convolutions_of_large_images_change_their_form_in_all_roles():
     assert len(kinds(after, WinogradWeights)) == 3
 
 
-@pytest.mark.parametrize("window", [3, 5])
+@pytest.mark.parametrize("window", [3, 5, "1x7", "7x1", "3x1"])
 def test_the_net_computes_what_it_did(window):
     before = layout(trained(WIDE.replace("conv3", f"conv{window}").replace("x32", "x96")), 8)
 
@@ -60,6 +60,25 @@ def test_one_image_of_few_pixels_is_not_worth_it_in_the_gradient_by_the_weights(
     after = winograd(layout(trained("input 7x7x512\nconv3-512\ngap, FC-3, soft-max"), 1), 1)
 
     assert not kinds(after, WinogradGradient)
+
+
+@pytest.mark.parametrize("window", ["1x7", "7x1", "1x3"])
+def test_lines_of_many_channels_change_their_form_in_all_roles(window):
+    after = winograd(layout(trained(f"input 17x17x128\nconv{window}-128, conv{window}-128\ngap, FC-3, soft-max"), 8), 8)
+
+    assert kinds(after, Winograd) == ["conv1.0", "conv2.0", "d:conv2.0.0"]
+    assert kinds(after, WinogradGradient) == ["d:conv2.w", "d:conv1.w"]
+    assert {node.made_by.window for node in after.made_by(Winograd)} == {tuple(map(int, window.split("x")))}
+
+
+def test_lines_across_an_image_and_down_it_share_their_kernels():
+    def kernels(window):
+        plan = from_text(f"input 17x17x128\nconv{window}-128\n").compile(batch=8).stages("evaluate").plan
+        made = {launch.draft.kernel for launches in plan.segments.values() for launch in launches}
+        return {kernel for kernel in made if kernel.name.startswith("winograd")}
+
+    assert len(kernels("1x7")) == 2
+    assert kernels("1x7") == kernels("7x1") == kernels("1x3") == kernels("5x1")
 
 
 def test_formulas_run_where_the_pixels_leave_it():

@@ -1,10 +1,10 @@
 """The kernel of Winograd's convolution, a block of tiles at a time: transformed input and products stay in the cache.
 
-For each block: gather (pixels -> V[part of the channels][36][tile][c]), then for each group of columns 36 products
+For each block: gather (pixels -> V[part of the channels][points][tile][c]), then for each group of columns products
 (V x U -> M[36][tile][f]) and scatter (M -> pixels, through the formula). A tile that crosses the border is copied
 first, zeros included. Either each thread has blocks of its own; or, where tiles are few and weights many, the threads
 share each block, so that each weight is read once. U is given, or weights of some channels and columns are transformed
-on the way, 9 numbers read for 36.
+on the way, 9 numbers read for 36 or 7 for 10.
 Nothing is added across threads.
 """
 
@@ -13,10 +13,11 @@ from math import ceil
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import FAR, Arguments, Formula, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd.op import FORMS, SPAN, Form, Winograd
-from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, scattered, twice
+from netlang.primitives.winograd.op import Form, Winograd
+from netlang.primitives.winograd.tiles import APART, LARGE, form_of, gathered, place, scattered, tables, tiled, weights
 
-TILES, MANY = 36, 96  # of a block; the latter where given weights pass `LARGE` bytes: each block reads them
+TILES = 36  # of a block, of 36 points
+MANY = 96  # those where given weights pass `LARGE` bytes: each block reads them
 PART = 3  # columns of channels whose weights are transformed at a time: U of 48 by 64 filters is 443 KB; 4: 8 % slower
 
 
@@ -27,15 +28,15 @@ def convolve(
     x, weights = inputs
     of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
     rows, vectors = tile_for(target, MANY, to.columns)
-    high, wide = primitive.windows
-    form = FORMS[primitive.window]
-    tiles_h, tiles_w = -(-high // form.tile), -(-wide // form.tile)
-    tiles, passing = batch * tiles_h * tiles_w, not primitive.filters
-    block = -(-tiles // -(-tiles // (primitive.block or TILES)))
-    many = POINTS * of.channels * to.columns * to.vector > LARGE
-    sharing = passing or (tiles <= TILES and many)
+    form, sides = form_of(primitive.window), tiled(primitive, primitive.windows)
+    tiles, passing = batch * sides["tiles_h"] * sides["tiles_w"], not primitive.filters
+    points = form.points
+    usual, most = block_of(TILES, points), block_of(MANY, points)
+    block = -(-tiles // -(-tiles // (primitive.block or usual)))
+    many = points * of.channels * to.columns * to.vector > LARGE
+    sharing = passing or (tiles <= usual and many)
     if not sharing:
-        block = _block(target, tiles, primitive.block or (MANY if many else TILES), rows)
+        block = _block(target, tiles, primitive.block or (most if many else usual), rows)
     part, pixel = min(PART, of.columns) if passing else of.columns, of.columns * of.vector
     arguments = Arguments()
     arguments.add(
@@ -44,22 +45,27 @@ def convolve(
         product=Product(f"spread_{to.dtype}_{rows}x{vectors}_ahead"),
         tile_rows=rows, tile_columns=vectors, columns=to.columns, parts=-(-to.columns // vectors),
         k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
-        height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
-        high=high, wide=wide, places=to.places, tiles_h=tiles_h, tiles_w=tiles_w, tiles_block=block,
+        places=to.places, tiles_block=block, **sides,
         far=int(batch * to.places * to.columns * to.vector >= FAR),
     )  # fmt: skip
+    tables(arguments, form, to.dtype)
     formula.add_arguments(arguments)
-    transformed = -(-of.columns // part) * POINTS * (block * part * of.vector + APART)
+    transformed = -(-of.columns // part) * points * (block * part * of.vector + APART)
     sizes = (
         8 * (rows + vectors + AHEAD),
-        vectors * POINTS * (part * LANES * to.vector + APART) * passing,
-        POINTS * (-(-block // rows) * rows * vectors * to.vector + APART),
-        POINTS * pixel,
-        form.tile * form.tile * to.vector,
+        vectors * points * (part * LANES * to.vector + APART) * passing,
+        points * (-(-block // rows) * rows * vectors * to.vector + APART),
+        points * pixel,
+        points * to.vector,
         transformed * (not sharing),
     )
     lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(formula, form)]
     return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * sharing))
+
+
+def block_of(tiles: int, points: int) -> int:
+    """How many tiles of so many points take the room of these, of 36."""
+    return tiles * 36 // points
 
 
 def _block(target: Target, tiles: int, wanted: int, rows: int) -> int:
@@ -77,13 +83,13 @@ def _lines(formula: Formula, form: Form) -> list[str]:
         f"m_row = (tiles_block + tile_rows - 1) // tile_rows * tile_rows * row_bytes + {APART}",
         "table = own",
         f"m_at = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
-        f"patch = m_at + {POINTS} * m_row",
-        f"made_at = patch + {POINTS} * pixel",
-        f"v_at = u_at = made_at + {form.tile * form.tile} * {g.vector}",
+        f"patch = m_at + {form.points} * m_row",
+        f"half = patch + {form.points} * pixel",
+        f"v_at = u_at = half + {form.points} * {g.vector}",
         "tiles = examples(team) * tiles_h * tiles_w",
         "block, stop = 0, (tiles + tiles_block - 1) // tiles_block",
         f"u_row = most * 16 * {g.vector} + {APART} if passing == 1 else k * {g.vector}",
-        f"panel = {POINTS} * u_row",
+        f"panel = {form.points} * u_row",
         "if sharing == 1:",
         "    v_at = shared",
         "else:",
@@ -97,7 +103,7 @@ def _lines(formula: Formula, form: Form) -> list[str]:
 def _tiles(formula: Formula, form: Form) -> list[str]:
     """A block: the thread's share of its tiles is gathered, and its groups of columns are made."""
     g = formula.geometry
-    to = f"v_at + c // most * {POINTS} * v_row + t * v_tile + (c - c // most * most) * {g.vector}"
+    to = f"v_at + c // most * {form.points} * v_row + t * v_tile + (c - c // most * most) * {g.vector}"
     return [
         "start = block * tiles_block",
         "some = min_i64(tiles_block, tiles - start)",
@@ -118,7 +124,7 @@ def _tiles(formula: Formula, form: Form) -> list[str]:
         "        if passing == 1:",
         "            u = u_at",
         *indented(_weights(g, form), 3),
-        *indented(_products(g), 2),
+        *indented(_products(g, form), 2),
         "        done += most",
         *indented(scattered(formula, form)),
         "    part += 1",
@@ -129,12 +135,6 @@ def _tiles(formula: Formula, form: Form) -> list[str]:
 
 def _weights(g: Geometry, form: Form) -> list[str]:
     """U of some channels and one group of columns: G w Gt."""
-    loads = [
-        f"d{a}_{b} = load_{g.dtype}(at + {a * form.window + b} * tap)"
-        for a in range(form.window)
-        for b in range(form.window)
-    ]
-    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * u_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
     return [
         f"tap = k * columns * {g.vector}",
         "for c in range(some_k):",
@@ -142,12 +142,12 @@ def _weights(g: Geometry, form: Form) -> list[str]:
         f"        to = u + q * panel + c * {g.vector}",
         "        column = min_i64(part * tile_columns + q, columns - 1)",
         f"        at = weights + ((done * 16 + c) * columns + column) * {g.vector}",
-        *indented([*loads, *twice(form.g, g.dtype), *stores], 2),
+        *indented(weights(g, form, "tap", "u_row"), 2),
     ]
 
 
-def _products(g: Geometry) -> list[str]:
-    """The channels' share of M: at each of the 36 points, tiles by filters.
+def _products(g: Geometry, form: Form) -> list[str]:
+    """The channels' share of M: at each of the points, tiles by filters.
 
     Each product asks for the tiles of the next, and for its share of the next point's weights.
     """
@@ -156,13 +156,13 @@ def _products(g: Geometry) -> list[str]:
         "many = (some + tile_rows - 1) // tile_rows",
         f"store_i64(table + (tile_rows + tile_columns + 1) * 8, tile_rows * {g.size})",
         f"store_i64(table + (tile_rows + tile_columns + 3) * 8, (tile_columns * {g.vector} + many - 1) // many)",
-        f"for e in range({POINTS}):",
+        f"for e in range({form.points}):",
         "    for q in range(tile_columns):",
         "        column = min_i64(q, columns - 1 - part * tile_columns)",
         "        store_i64(table + (tile_rows + q) * 8, u + e * u_row + column * panel)",
-        f"    v = v_at + (done // most * {POINTS} + e) * v_row",
+        f"    v = v_at + (done // most * {form.points} + e) * v_row",
         "    further_v, further_u = v + v_row, u + (e + 1) * u_row",
-        f"    if e + 1 == {POINTS}:",
+        f"    if e + 1 == {form.points}:",
         "        further_v, further_u = v - e * v_row, u + tile_columns * panel",
         "    for i in range(many):",
         "        row = i * tile_rows",

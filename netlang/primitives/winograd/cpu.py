@@ -3,9 +3,9 @@
 from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
 from netlang.primitives.winograd.convolve import convolve
-from netlang.primitives.winograd.op import FORMS, SPAN, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
-from netlang.primitives.winograd.tiles import POINTS, twice
+from netlang.primitives.winograd.tiles import form_of, tables, weights
 
 
 @drafts("cpu", Winograd)
@@ -29,16 +29,12 @@ def weights_draft(
 ) -> Draft:
     """G w Gt, threads over the panels' channels."""
     (w,) = inputs
-    g, form = Geometry(w.type, "w"), FORMS[primitive.window]
+    g, form = Geometry(w.type, "w"), form_of(primitive.window)
     arguments = Arguments()
     arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=w.type.arrayed(0)[2], columns=g.columns)
-    loads = [
-        f"d{a}_{b} = load_{g.dtype}(at + {a * form.window + b} * rows)"
-        for a in range(form.window)
-        for b in range(form.window)
-    ]
-    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * point, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
+    tables(arguments, form, g.dtype)
     lines = [
+        f"half = {arguments.own()}",
         f"rows = channels * columns * {g.vector}",
         f"point = channels * {g.vector}",
         "item, stop = split(channels * columns, thread, threads(team))",
@@ -46,11 +42,11 @@ def weights_draft(
         "    column = item // channels",
         "    c = item - column * channels",
         f"    at = w + (c * columns + column) * {g.vector}",
-        f"    to = u + column * {POINTS} * point + c * {g.vector}",
-        *indented([*loads, *twice(form.g, g.dtype), *stores]),
+        f"    to = u + column * {form.points} * point + c * {g.vector}",
+        *indented(weights(g, form, "rows", "point")),
         "    item += 1",
     ]
-    return drafted("winograd_weights", arguments, lines)
+    return drafted("winograd_weights", arguments, lines, (form.points * g.vector, 0))
 
 
 @drafts("cpu", WinogradGradient)

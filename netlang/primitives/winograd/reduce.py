@@ -1,4 +1,4 @@
-"""The weight gradient by Winograd: sums over tiles of V[36][c] by Z[36][f], then back to windows.
+"""The weight gradient by Winograd: sums over tiles of V[points][c] by Z[points][f], then back to windows.
 
 A block of tiles is transformed by all threads together; behind a barrier each thread adds products of its own
 (point, channels, filters) to the sums, which lie as the product writes them. Where one block is all and the sums are
@@ -9,8 +9,19 @@ are in its second cache. Nothing is added across threads.
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd.op import FORMS, SPAN, Form, Matrix, WinogradGradient
-from netlang.primitives.winograd.tiles import APART, LARGE, POINTS, gathered, place, twice
+from netlang.primitives.winograd.op import Form, WinogradGradient
+from netlang.primitives.winograd.tiles import (
+    APART,
+    LARGE,
+    form_of,
+    gathered,
+    narrowed,
+    place,
+    tables,
+    tiled,
+    twice,
+    widened,
+)
 
 MOST = 400, 200  # tiles of a block, where all sums stay near and where not: each block reads and writes them
 FEW = 64  # tiles: sums of so few are not worth keeping; 128 tiles of 256 channels lose a tenth
@@ -24,10 +35,10 @@ def reduce(
     x, dy = inputs
     of, by = Geometry(x.type, "c"), Geometry(dy.type, "c")
     rows, vectors = tile_for(target, of.channels, by.columns)
-    form = FORMS[primitive.window]
     _, high, wide, _ = dy.type.arrayed(0)
-    tiles = batch * -(-high // form.tile) * -(-wide // form.tile)
-    weights = POINTS * of.channels * by.columns * of.vector
+    form, sides = form_of(primitive.window), tiled(primitive, (high, wide))
+    tiles, points = batch * sides["tiles_h"] * sides["tiles_w"], form.points
+    weights = points * of.channels * by.columns * of.vector
     once = not primitive.block and at_once(tiles, weights)
     most = primitive.block or MOST[weights > LARGE]
     block = tiles | 1 if once else -(-tiles // -(-tiles // most))  # odd: panels begin in different sets of a cache
@@ -40,14 +51,14 @@ def reduce(
         row_blocks=row_blocks, column_blocks=column_blocks, tile_bytes=tile,
         channels=of.channels, x_columns=of.columns, columns=by.columns,
         pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
-        height=primitive.size[0], width=primitive.size[1], top=primitive.pad[0], left=primitive.pad[1],
-        high=high, wide=wide, tiles_h=-(-high // form.tile), tiles_w=-(-wide // form.tile), tiles_block=block,
+        tiles_block=block, **sides,
     )  # fmt: skip
     groups = -(-row_blocks // HIGH) if once else row_blocks
     point = (-(-row_blocks // groups) if once else row_blocks * column_blocks) * tile + APART
     arguments.add(once=int(once), groups=groups, point=point)
-    own = (8 * (rows + vectors), POINTS * of.columns * of.vector, POINTS * point * once)
-    shared = POINTS * (block * (of.columns + by.columns) * of.vector + 2 * APART), POINTS * point * (not once)
+    tables(arguments, form, of.dtype)
+    own = (8 * (rows + vectors), points * of.vector, points * of.columns * of.vector, points * point * once)
+    shared = points * (block * (of.columns + by.columns) * of.vector + 2 * APART), points * point * (not once)
     lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of, form)]
     return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
 
@@ -60,10 +71,11 @@ def at_once(tiles: int, sums: int) -> bool:
 def _lines(g: Geometry, form: Form) -> list[str]:
     return [
         "table = own",
-        "patch = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        "half = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        f"patch = half + {form.points} * {g.vector}",
         f"v_row, z_row = tiles_block * pixel + {APART}, tiles_block * y_pixel + {APART}",
-        f"z_at = v_at + {POINTS} * v_row",
-        f"sums = patch + {POINTS} * pixel if once == 1 else z_at + {POINTS} * z_row",
+        f"z_at = v_at + {form.points} * v_row",
+        f"sums = patch + {form.points} * pixel if once == 1 else z_at + {form.points} * z_row",
         f"column_step = tiles_block * {g.vector}",
         "tiles = examples(team) * tiles_h * tiles_w",
         "some = start = 0",
@@ -76,7 +88,7 @@ def _lines(g: Geometry, form: Form) -> list[str]:
         *indented(_spread(g, form), 2),
         "    barrier(team, thread)",
         "    if once == 0:",
-        *indented(_added(g), 2),
+        *indented(_added(g, form), 2),
         "        barrier(team, thread)",
         "    start += tiles_block",
         "item, stop = split(groups * column_blocks, thread, threads(team))",
@@ -85,7 +97,7 @@ def _lines(g: Geometry, form: Form) -> list[str]:
         "    row, row_stop = split(row_blocks, item - part * groups, groups)",
         "    sum_at, across = sums + part * tile_bytes, column_blocks * tile_bytes",
         "    if once == 1:",
-        *indented(_group(g), 2),
+        *indented(_group(g, form), 2),
         "        sum_at, across = sums - row * tile_bytes, tile_bytes",
         "    for c in range(row * tile_rows, min_i64(row_stop * tile_rows, channels)):",
         "        for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
@@ -98,30 +110,24 @@ def _lines(g: Geometry, form: Form) -> list[str]:
 
 
 def _spread(g: Geometry, form: Form) -> list[str]:
-    """Z of one tile: A dy At, zeros for pixels behind the border."""
-    loads = []
-    for a in range(form.tile):
-        for b in range(form.tile):
-            loads += [
-                f"d{a}_{b} = splat_{g.dtype}(0.0)",
-                f"if i * {form.tile} + {a} < high and j * {form.tile} + {b} < wide:",
-                f"    d{a}_{b} = load_{g.dtype}(at + ({a} * wide + {b}) * y_pixel)",
-            ]
-    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * z_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
+    """Z of one tile: A dy At, of the pixels that there are."""
+    pixel = [f"d = load_{g.dtype}(at + a * down + b * right)"]
     return [
-        f"at = dy + ((image * high + i * {form.tile}) * wide + j * {form.tile}) * y_pixel",
+        "down, right = y_line * y_pixel, y_step * y_pixel",
+        "at = dy + image * high * wide * y_pixel + i * side_h * down + j * side_w * right",
+        "rows, across = min_i64(side_h, high - i * side_h), min_i64(side_w, wide - j * side_w)",
         f"to = z_at + t * {g.vector}",
         "for c in range(columns):",
-        *indented([*loads, *twice(_turned(form.at), g.dtype), *stores]),
+        *indented(widened(g, form, "to_pixels", "rows", "across", pixel, "z_row")),
         f"    at += {g.vector}",
         "    to += column_step",
     ]
 
 
-def _added(g: Geometry) -> list[str]:
+def _added(g: Geometry, form: Form) -> list[str]:
     """What the block's tiles add to a thread's share of all sums: of each point, some channels by some filters."""
     return [
-        f"item, stop = split({POINTS} * row_blocks * column_blocks, thread, threads(team))",
+        f"item, stop = split({form.points} * row_blocks * column_blocks, thread, threads(team))",
         "while item < stop:",
         "    e = item // (row_blocks * column_blocks)",
         "    rest = item - e * row_blocks * column_blocks",
@@ -136,10 +142,10 @@ def _added(g: Geometry) -> list[str]:
     ]
 
 
-def _group(g: Geometry) -> list[str]:
+def _group(g: Geometry, form: Form) -> list[str]:
     """All sums of some channels and filters."""
     return [
-        f"for e in range({POINTS}):",
+        f"for e in range({form.points}):",
         *indented(_filters()),
         "    sum_at = sums + e * point",
         "    for line in range(row, row_stop):",
@@ -170,14 +176,9 @@ def _channels(g: Geometry) -> list[str]:
 
 def _windows(g: Geometry, form: Form) -> list[str]:
     """Gt S G: the sums of channel `c` and 16 filters at `at` as a window."""
-    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a * SPAN + b} * point)" for a in range(SPAN) for b in range(SPAN)]
-    stores = [
-        f"store_{g.dtype}(to + {a * form.window + b} * channels * y_pixel, r{a}_{b})"
-        for a in range(form.window)
-        for b in range(form.window)
-    ]
-    return [f"to = dw + c * y_pixel + column * {g.vector}", *loads, *twice(_turned(form.g), g.dtype), *stores]
-
-
-def _turned(matrix: Matrix) -> Matrix:
-    return tuple(zip(*matrix, strict=True))
+    to = f"to = dw + c * y_pixel + column * {g.vector}"
+    if form.high.span == 1:
+        store = [f"store_{g.dtype}(to + b * channels * y_pixel, z)"]
+        return [to, *narrowed(g, form, "to_window", "taps_w", "at", "point", store)]
+    high, wide = (tuple(zip(*axis.g, strict=True)) for axis in (form.high, form.wide))
+    return [to, *twice(g, high, wide, "at + {k} * point", "to + {k} * channels * y_pixel")]

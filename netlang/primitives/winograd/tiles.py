@@ -1,14 +1,54 @@
-"""Texts that the kernels share: tiles cut out of images, and their transforms, 16 channels at a time."""
+"""Texts that the kernels share: tiles cut out of images, and their transforms, 16 channels at a time.
+
+Lines of any length have 10 points, and what depends on the length is data: one kernel does for all of them, across an
+image or down it. In two dimensions all factors stand in the text, but for those that make Z of pixels that may be
+missing (`widened`).
+"""
 
 from collections.abc import Iterator
 from fractions import Fraction
 
-from netlang.primitives.text import Formula, Geometry, indented
-from netlang.primitives.winograd.op import BT, SPAN, Form, Matrix
+from netlang.primitives.text import Arguments, Formula, Geometry, indented
+from netlang.primitives.winograd.op import FORMS, Form, Matrix, Winograd, WinogradGradient
 
-POINTS = SPAN * SPAN  # products of a tile
 LARGE = 4 << 20  # bytes of a layer's weights at all points: more does not stay near
 APART = 64  # bytes more from point to point: a transform's 36 lines would else share a set or two of the first cache
+
+
+def axes(window: tuple[int, int]) -> tuple[int, int]:
+    """Which axes of an image its tiles lie along; lines down the image share their kernels with those across it."""
+    return (1, 0) if window[1] == 1 else (0, 1)
+
+
+def form_of(window: tuple[int, int]) -> Form:
+    """The form along these axes."""
+    first, second = axes(window)
+    return FORMS[window[first], window[second]]
+
+
+def tiled(primitive: Winograd | WinogradGradient, windows: tuple[int, int]) -> dict[str, int]:
+    """Arguments that say where tiles lie, along their axes. windows: height and width of y
+
+    x_line, x_step: from a pixel of x to the next along the first and the second axis, in pixels; y_line, y_step: of y
+    """
+    first, second = axes(primitive.window)
+    form, size = form_of(primitive.window), primitive.size
+    high, wide = windows[first], windows[second]
+    x, y = (size[1], 1), (windows[1], 1)
+    return {
+        "height": size[first], "width": size[second], "top": primitive.pad[first], "left": primitive.pad[second],
+        "high": high, "wide": wide, "tiles_h": -(-high // form.high.tile), "tiles_w": -(-wide // form.wide.tile),
+        "x_line": x[first], "x_step": x[second], "y_line": y[first], "y_step": y[second],
+    }  # fmt: skip
+
+
+def tables(arguments: Arguments, form: Form, dtype: str) -> None:
+    """A as `to_pixels`, G as `to_window`, both a row of points for each pixel, and how many pixels there are."""
+    axis, span = form.wide, form.wide.span
+    arguments.add(side_h=form.high.tile, side_w=axis.tile, taps_h=form.high.window, taps_w=axis.window)
+    for name, matrix in (("to_pixels", axis.at), ("to_window", tuple(zip(*axis.g, strict=True)))):
+        rows = [float(factor) for row in matrix for factor in row]
+        arguments.table(name, rows + [0.0] * (span * span - len(rows)), dtype)  # what follows has one place in all
 
 
 def place() -> list[str]:
@@ -23,81 +63,159 @@ def place() -> list[str]:
 
 def gathered(g: Geometry, form: Form, to: str) -> list[str]:
     """V of one tile, Bt x B, its points `v_row` apart. to: the text of where column c of it goes"""
-    loads = [f"d{a}_{b} = load_{g.dtype}(at + {a} * line + {b} * pixel)" for a in range(SPAN) for b in range(SPAN)]
-    stores = [f"store_{g.dtype}(to + {a * SPAN + b} * v_row, r{a}_{b})" for a in range(SPAN) for b in range(SPAN)]
+    high, wide = form.high.span, form.wide.span
+    made = twice(g, form.high.bt, form.wide.bt, "at + {a} * down + {b} * right", "to + {k} * v_row")
     return [
-        f"h = i * {form.tile} - top",
-        f"w = j * {form.tile} - left",
-        "line = width * pixel",
-        "at = x + ((image * height + h) * width + w) * pixel",
-        f"if h < 0 or w < 0 or h + {SPAN} > height or w + {SPAN} > width:",
-        *indented(_copied(g)),
+        "h = i * side_h - top",
+        "w = j * side_w - left",
+        "down, right = x_line * pixel, x_step * pixel",
+        "at = x + image * height * width * pixel + h * down + w * right",
+        f"if h < 0 or w < 0 or h + {high} > height or w + {wide} > width:",
+        *indented(_copied(g, form)),
         "    at = patch",
-        f"    line = {SPAN} * pixel",
+        f"    down, right = {wide} * pixel, pixel",
         "for c in range(x_columns):",
         f"    to = {to}",
-        *indented([*loads, *twice(BT, g.dtype), *stores]),
+        *indented(made),
         f"    at += {g.vector}",
     ]
 
 
-def _copied(g: Geometry) -> list[str]:
-    """The 6x6 pixels of a tile at the border, with zeros outside."""
+def _copied(g: Geometry, form: Form) -> list[str]:
+    """The pixels of a tile at the border, with zeros outside."""
     return [
-        f"for a in range({SPAN}):",
-        f"    for b in range({SPAN}):",
-        f"        put = patch + (a * {SPAN} + b) * pixel",
+        f"for a in range({form.high.span}):",
+        f"    for b in range({form.wide.span}):",
+        f"        put = patch + (a * {form.wide.span} + b) * pixel",
         "        real = h + a >= 0 and h + a < height and w + b >= 0 and w + b < width",
         "        for c in range(x_columns):",
         f"            seen = splat_{g.dtype}(0.0)",
         "            if real:",
-        f"                seen = load_{g.dtype}(at + a * line + b * pixel + c * {g.vector})",
+        f"                seen = load_{g.dtype}(at + a * down + b * right + c * {g.vector})",
         f"            store_{g.dtype}(put + c * {g.vector}, seen)",
     ]
+
+
+def weights(g: Geometry, form: Form, tap: str, row: str) -> list[str]:
+    """U of a channel and 16 filters, G w Gt, from taps at `at` to points at `to`. tap, row: bytes between them"""
+    if form.high.span == 1:
+        return widened(g, form, "to_window", "1", "taps_w", [f"d = load_{g.dtype}(at + b * {tap})"], row)
+    return twice(g, form.high.g, form.wide.g, f"at + {{k}} * {tap}", f"to + {{k}} * {row}")
 
 
 def scattered(formula: Formula, form: Form) -> list[str]:
     """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
     g = formula.geometry
-    loads = [f"d{a}_{b} = load_{g.dtype}(m + {a * SPAN + b} * m_row)" for a in range(SPAN) for b in range(SPAN)]
-    stores = [
-        f"store_{g.dtype}(made_at + {(a * form.tile + b) * g.vector}, r{a}_{b})"
-        for a in range(form.tile)
-        for b in range(form.tile)
-    ]
     pixel = [
-        f"place = (i * {form.tile} + a) * wide + j * {form.tile} + b",
+        "place = (i * side_h + a) * y_line + (j * side_w + b) * y_step",
         "position = image * places + place",
         f"at = (position * columns + column) * {g.vector}",
-        f"v_y = load_{g.dtype}(made_at + (a * {form.tile} + b) * {g.vector})",
         *formula.lines(("made",)),
         "if far != 0:",
         f"    stream_{g.dtype}(y + at, made)",
         "else:",
         f"    store_{g.dtype}(y + at, made)",
     ]
+    if form.high.span == 1:
+        made = narrowed(g, form, "to_pixels", "across", "m", "m_row", ["v_y = z", *pixel])
+    else:
+        made = [
+            *twice(g, form.high.at, form.wide.at, "m + {k} * m_row", f"half + {{k}} * {g.vector}"),
+            "for a in range(rows):",
+            "    for b in range(across):",
+            f"        v_y = load_{g.dtype}(half + (a * side_w + b) * {g.vector})",
+            *indented(pixel, 2),
+        ]
     return [
         "for t in range(some):",
         *indented(place()),
+        "    rows, across = min_i64(side_h, high - i * side_h), min_i64(side_w, wide - j * side_w)",
         "    for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
         f"        m = m_at + (t * tile_columns + q) * {g.vector}",
-        *indented([*loads, *twice(form.at, g.dtype), *stores], 2),
         "        column = part * tile_columns + q",
-        f"        for a in range(min_i64({form.tile}, high - i * {form.tile})):",
-        f"            for b in range(min_i64({form.tile}, wide - j * {form.tile})):",
-        *indented(pixel, 4),
+        *indented(made, 2),
     ]
 
 
-def twice(matrix: Matrix, dtype: str) -> Iterator[str]:
-    """R = matrix d matrix^T: along the columns, then along the rows."""
-    across = len(matrix[0])
+def narrowed(g: Geometry, form: Form, table: str, some: str, points: str, apart: str, pixel: list[str]) -> list[str]:
+    """T d, of a line's points to some pixels: `z` of pixel b (and a = 0), each followed by `pixel`.
+
+    T: what `table` says; points, apart: texts of where the points lie, in bytes
+    """
+    span = form.wide.span
+    return [
+        "a = 0",
+        *(f"d{k} = load_{g.dtype}({points} + {k} * {apart})" for k in range(span)),
+        f"for b in range({some}):",
+        f"    row_at = {table} + b * {8 * span}",
+        f"    z = d0 * spread_{g.dtype}(row_at)",
+        *(f"    z = fma(d{k}, spread_{g.dtype}(row_at + {8 * k}), z)" for k in range(1, span)),
+        *indented(pixel),
+    ]
+
+
+def widened(g: Geometry, form: Form, table: str, rows: str, across: str, pixel: list[str], apart: str) -> list[str]:
+    """Tt d T, of `rows` times `across` pixels to the form's points at `to`, so many bytes apart.
+
+    pixel: lines that make `d` of row a and column b. Uses `half`
+    """
+    high, wide = form.high.span, form.wide.span
+    if high == 1:
+        stores = [f"store_{g.dtype}(to + {k} * {apart}, z{k})" for k in range(wide)]
+        return ["a = 0", *_terms(g, table, "b", across, wide, pixel), *stores]
+    kept = [f"store_{g.dtype}(half + ({k * wide} + b) * {g.vector}, z{k})" for k in range(high)]
+    stores = [f"store_{g.dtype}(to + (a * {wide} + {k}) * {apart}, z{k})" for k in range(wide)]
+    again = [f"d = load_{g.dtype}(half + (a * {wide} + b) * {g.vector})"]
+    return [
+        f"for b in range({across}):",
+        *indented([*_terms(g, table, "a", rows, high, pixel), *kept]),
+        f"for a in range({high}):",
+        *indented([*_terms(g, table, "b", across, wide, again), *stores]),
+    ]
+
+
+def _terms(g: Geometry, table: str, of: str, some: str, span: int, pixel: list[str]) -> list[str]:
+    """z0, z1...: the sums over some rows `of` the table of them times `d`."""
+    return [
+        *(f"z{k} = splat_{g.dtype}(0.0)" for k in range(span)),
+        f"for {of} in range({some}):",
+        *indented(pixel),
+        f"    row_at = {table} + {of} * {8 * span}",
+        *(f"    z{k} = fma(d, spread_{g.dtype}(row_at + {8 * k}), z{k})" for k in range(span)),
+    ]
+
+
+def twice(g: Geometry, high: Matrix, wide: Matrix, read: str, write: str) -> list[str]:
+    """R = high d wide^T: along the columns, then along the rows.
+
+    read, write: texts of where d and R lie at row a and column b, as {a} and {b}, the k-th in a row, {k}
+    """
+    down, across = len(high[0]), len(wide[0])
+    places = [(a, b, a * across + b) for a in range(down) for b in range(across)]
+    lines = [f"d{a}_{b} = load_{g.dtype}({read.format(a=a, b=b, k=k)})" for a, b, k in places]
     for b in range(across):
-        for a, row in enumerate(matrix):
-            yield from _combined(f"t{a}_{b}", row, [f"d{k}_{b}" for k in range(across)], dtype)
-    for a in range(len(matrix)):
-        for b, row in enumerate(matrix):
-            yield from _combined(f"r{a}_{b}", row, [f"t{a}_{k}" for k in range(across)], dtype)
+        lines += _times(high, [f"t{a}_{b}" for a in range(len(high))], [f"d{k}_{b}" for k in range(down)], g.dtype)
+    for a in range(len(high)):
+        made = [f"r{a}_{b}" for b in range(len(wide))]
+        lines += _times(wide, made, [f"t{a}_{k}" for k in range(across)], g.dtype)
+        lines += [
+            f"store_{g.dtype}({write.format(a=a, b=b, k=a * len(wide) + b)}, {name})" for b, name in enumerate(made)
+        ]
+    return lines
+
+
+def _times(matrix: Matrix, into: list[str], read: list[str], dtype: str) -> Iterator[str]:
+    """A matrix times a vector; two rows whose odd columns differ in sign share their sums of even and odd columns."""
+    named = dict(zip(matrix, into, strict=True))
+    for row, name in zip(matrix, into, strict=True):
+        mirrored = tuple(-f if k % 2 else f for k, f in enumerate(row))
+        if mirrored == row or mirrored not in named:
+            yield from _combined(name, row, read, dtype)
+        elif name < named[mirrored]:
+            yield from _combined("even", tuple(Fraction(0) if k % 2 else f for k, f in enumerate(row)), read, dtype)
+            yield from _combined("odd", tuple(f if k % 2 else Fraction(0) for k, f in enumerate(row)), read, dtype)
+            yield f"{name} = even + odd"
+            yield f"{named[mirrored]} = even - odd"
 
 
 def _combined(into: str, factors: tuple[Fraction, ...], read: list[str], dtype: str) -> Iterator[str]:
