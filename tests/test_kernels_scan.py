@@ -10,7 +10,7 @@ from netlang.primitives.gather.op import Rows
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.scan.gradient import Backward
 from netlang.primitives.scan.op import Piece
-from netlang.primitives.scan.phases import groups, kept
+from netlang.primitives.scan.phases import Tiling, blocks, groups, kept
 from netlang.types import Tensor
 
 
@@ -31,6 +31,29 @@ def test_units_that_fill_vectors_and_a_part_of_one_agree_with_the_reference(scan
     values = [random.normal(size=t.arrayed(7)) / 6 for t in types(scan)]  # larger matrices multiply what is rounded
 
     assert_kernel_agrees(scan, types(scan), n=7, values=values)
+
+
+def mixed(group, target, batch, *, alone=False):
+    return Tiling(6, 4, 2, 4) if group.bundles else Tiling(1, 1, group.columns)
+
+
+@pytest.mark.parametrize("scan", [recurrences.elman(width=37), recurrences.lstm(), recurrences.two_phases()], ids=str)
+@pytest.mark.parametrize("n", [1, 2, 5, 6, 7, 8, 9, 32])
+def test_lower_tiles_behind_the_others_cover_every_number_of_examples(scan, n, monkeypatch):
+    monkeypatch.setattr("netlang.primitives.scan.cpu.tiling", mixed)
+    values = [np.random.default_rng(n).normal(size=t.arrayed(n)) / 6 for t in types(scan)]
+
+    assert_kernel_agrees(scan, types(scan), n=n, values=values)
+
+
+@pytest.mark.parametrize("tiles", [Tiling(6, 4, 1), Tiling(8, 3, 1), Tiling(6, 4, 1, 4)])
+def test_tiles_cover_all_examples_and_no_tile_stands_behind_the_last(tiles):
+    for examples in range(1, 50):
+        tall, short = blocks(examples, tiles)
+        rows = tall * tiles.rows + short * tiles.short
+        assert examples <= rows < examples + tiles.rows
+        if tiles.short and examples > 2:
+            assert rows <= examples + 1
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -48,7 +48,7 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
         *packing,
         *memory.zeroed(),
         *WAIT,
-        *_share(max(tiles.rows for _, tiles in parts)),
+        *_share(max(tiles.short or tiles.rows for _, tiles in parts)),
         "for k in range(steps):",
         f"    t = {'steps - 1 - k' if primitive.reverse else 'k'}",
         *indented(memory.turned()),
@@ -155,6 +155,8 @@ def _sizes(k: int, group: Group, tiles: Tiling, g: Geometry, scan: Scan) -> dict
     found: dict[str, int | Function] = {f"width{k}": group.width, f"wide{k}": group.columns}
     if group.bundles:
         found[f"product{k}"] = Function(f"spread_{g.dtype}_{tiles.rows}x{tiles.vectors}")
+        if tiles.short:
+            found[f"short{k}"] = Function(f"spread_{g.dtype}_{tiles.short}x{tiles.vectors}")
     for b, bundle in enumerate(group.bundles):
         for s, value in enumerate(bundle.values):
             found[f"rows{k}_{b}_{s}"] = scan.widths[value]

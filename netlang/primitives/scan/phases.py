@@ -52,11 +52,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Tiling:
-    """A product tile of rows x vectors, and how many columns of units one task has."""
+    """A product tile of rows x vectors, and how many columns of units one task has.
+
+    short: the rows of a lower tile, for the last one or two of a column where that leaves fewer rows over; 0 for none
+    """
 
     rows: int
     vectors: int
     units: int
+    short: int = 0
 
     def tiles(self, bundle: Bundle) -> int:
         """Tiles for the vectors of a task: a bundle's lines times units."""
@@ -96,14 +100,27 @@ def tiling(group: Group, target: Target, batch: int, *, alone: bool = False) -> 
     if not group.bundles:
         many = alone or batch >= MANY * target.threads
         return Tiling(1, 1, group.columns if many else -(-group.columns // target.threads))
-    shapes = (*target.tiles, SQUARE) if alone and target.tiles[0] == WIDEST else target.tiles
+    most = max(vectors for _, vectors in target.tiles)
+    found = [Tiling(*shape, units) for shape in target.tiles for units in range(1, most + 1)]
+    if target.tiles[0] == WIDEST:
+        also = SQUARE if alone else (*WIDEST, SQUARE[0])
+        found += [Tiling(also[0], also[1], units, *also[2:]) for units in range(1, most + 1)]
 
     def cost(t: Tiling) -> float:
-        tasks = -(-batch // t.rows) * -(-group.columns // t.units)
-        return tasks * sum(t.tiles(b) for b in group.bundles) * cycles((t.rows, t.vectors))
+        tall, short = blocks(batch, t)
+        each = tall * cycles((t.rows, t.vectors)) + short * cycles((t.short, t.vectors))
+        return each * -(-group.columns // t.units) * sum(t.tiles(b) for b in group.bundles)
 
-    most = max(vectors for _, vectors in target.tiles)
-    return min((Tiling(r, v, u) for r, v in shapes for u in range(1, most + 1)), key=cost)
+    return min(found, key=cost)
+
+
+def blocks(examples: int, tiles: Tiling) -> tuple[int, int]:
+    """How many tiles, and lower tiles behind them, cover so many examples; `step.py` says it again for the kernel."""
+    rest = examples % tiles.rows
+    short = 0
+    if tiles.short and 0 < rest <= tiles.short:
+        short = 2 if examples > tiles.rows and rest <= 2 * tiles.short - tiles.rows else 1
+    return -(-max(0, examples - short * tiles.short) // tiles.rows), short
 
 
 def near(scan: Scan, dtype: str) -> bool:

@@ -39,22 +39,50 @@ class _Group:
 
     def lines(self) -> list[str]:
         """One task after the other: the columns of units first, so that packed columns are read again while near."""
-        k, rows, units = self.k, self.tiles.rows, self.tiles.units
-        body = ["task = item // blocks", f"top = low + (item - task * blocks) * {rows}"]
+        k, units = self.k, self.tiles.units
+        body = ["task = item // blocks", *self._block()]
         for b, bundle in enumerate(self.group.bundles):
             body += self._products(b, bundle)
         body += [
-            f"for q in range(min_i64({rows}, high - top)):",
+            "for q in range(min_i64(rows, high - top)):",
             "    n = top + q",
             f"    for unit in range(min_i64({units}, wide{k} - task * {units})):",
             f"        u = task * {units} + unit",
             *indented(self._masked(), 2),
         ]
         return [
-            f"blocks = (high - low + {rows - 1}) // {rows}",
+            *self._blocks(),
             f"start, stop = split((wide{k} + {units - 1}) // {units} * blocks, part, parts)",
             "for item in range(start, stop):",
             *indented(body),
+        ]
+
+    def _blocks(self) -> list[str]:
+        """The tiles of a column, as `phases.blocks` counts them."""
+        rows, short = self.tiles.rows, self.tiles.short
+        if not short:
+            return [f"blocks = (high - low + {rows - 1}) // {rows}", f"rows = {rows}"]
+        return [
+            f"rest = high - low - (high - low) // {rows} * {rows}",
+            f"lower = 1 if rest > 0 and rest <= {short} else 0",
+            f"if lower == 1 and high - low > {rows} and rest <= {2 * short - rows}:",
+            "    lower = 2",
+            f"tall = (max_i64(0, high - low - lower * {short}) + {rows - 1}) // {rows}",
+            "blocks = tall + lower",
+        ]
+
+    def _block(self) -> list[str]:
+        """Where a tile begins, how many rows it has, and who multiplies it."""
+        k, rows, short = self.k, self.tiles.rows, self.tiles.short
+        lines = [f"top = low + (item - task * blocks) * {rows}"]
+        if not short:
+            return [*lines, *([f"product = product{k}"] if self.group.bundles else [])]
+        return [
+            *lines,
+            f"rows, product = {rows}, product{k}",
+            "if item - task * blocks >= tall:",
+            f"    top -= (item - task * blocks - tall) * {rows - short}",
+            f"    rows, product = {short}, short{k}",
         ]
 
     def _products(self, b: int, bundle: Bundle) -> list[str]:
@@ -74,21 +102,21 @@ class _Group:
 
     def _call(self, b: int, bundle: Bundle, run: list[int], c: int, vectors: int) -> list[str]:
         k, tiles, g = self.k, self.tiles, self.g
-        entry = tiles.rows + tiles.vectors
+        entry = f"(rows + {tiles.vectors})"
         lines = []
         for at, s in enumerate(run):
             lines += [
-                f"for q in range({tiles.rows}):",
+                "for q in range(rows):",
                 "    n = min_i64(top + q, high - 1)",
-                f"    store_i64(own + {8 * at * entry} + 8 * q, {self._row(bundle.values[s])})",
+                f"    store_i64(own + 8 * ({at} * {entry} + q), {self._row(bundle.values[s])})",
             ]
             first = f"pack + {at} * rows{k}_{b}_{s} * {vectors * g.vector}"
             for v in range(tiles.vectors):
                 which = min(c * tiles.vectors + v, vectors - 1)
-                lines.append(f"store_i64(own + {8 * (at * entry + tiles.rows + v)}, {first} + {which * g.vector})")
+                lines.append(f"store_i64(own + 8 * ({at} * {entry} + rows + {v}), {first} + {which * g.vector})")
         out = f"{self.out[bundle]} + {c * tiles.rows * tiles.vectors * g.vector}"
         sizes = f"{len(run)}, rows{k}_{b}_{run[0]}, {g.size}, {vectors * g.vector}"
-        return [*lines, f"call_product(product{k}, own, {sizes}, {out}, {int(run[0] == 0)})"]
+        return [*lines, f"call_product(product, own, {sizes}, {out}, {int(run[0] == 0)})"]
 
     def _row(self, value: str) -> str:
         """The address of a value that products multiply, of the example n."""
