@@ -119,7 +119,7 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     kept = halves(graph) if rounded else frozenset()
     memory = Memory(graph, batch, hold=hold, halves=kept, pad=target.pad)
     nodes = memory.launched()
-    groups = together.together(graph, nodes, memory.root, target.device)
+    groups = together.together(graph, nodes, memory.root, memory.lanes, target.device)
     drafts: dict[Hashable, Draft] = {}
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
     factored = _factored(graph)

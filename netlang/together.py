@@ -1,7 +1,7 @@
-"""What is computed in one launch: sums over the batch that read the same numbers; on CUDA, where these are made.
+"""What is computed in one launch: sums over the batch that read the same numbers, and the product that makes these.
 
-before, on CUDA:  z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)    v = Map(q)
-after:            z, s, q = Region(x, w)            m, v = Map(s, q)
+before:           z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)    v = Map(q)
+after:            z, s, q = Region(x, w)            m, v = Map(s, q)     (the maps on CUDA)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +15,7 @@ from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Squares, Sum
+from netlang.primitives.winograd.op import Winograd
 
 Group = list[Node]
 MOST = (
@@ -22,12 +23,14 @@ MOST = (
 )
 
 
-def together(graph: Graph, nodes: list[Node], root: Callable[[str], str], device: str) -> list[Group]:
+def together(
+    graph: Graph, nodes: list[Node], root: Callable[[str], str], lanes: Mapping[str, str], device: str
+) -> list[Group]:
     """The nodes in an order in which each input is ready, those of a list in one launch.
 
-    On the CPU the last of them reads all that the others read. On CUDA the first may be a product, and the others its
-    sums; squares are taken with the sum that their mean is made of.
-    root: the node whose buffer another one's is
+    The first may be a product, and the others its sums; squares are taken with the sum that their mean is made of. Of
+    sums alone, on the CPU the last of them reads all that the others read.
+    root: the node whose buffer another one's is; lanes: of each node
     """
     when = {node.id: k for k, node in enumerate(nodes)}
     joined: dict[str, Group] = {}
@@ -38,14 +41,17 @@ def together(graph: Graph, nodes: list[Node], root: Callable[[str], str], device
         return node.id not in taken and all(when.get(root(i), -1) < when[first.id] for i in early)
 
     for node in nodes:
-        if node.id in taken or not (_summed(node) or (device == "cuda" and made(node))):
+        product = made(node) and (device == "cuda" or _sums_leave(node, lanes[node.id]))
+        if node.id in taken or not (summed(node) or product):
             continue
         group = [node]
-        for other in _alike(graph, node):
-            last = device == "cuda" or set(group[-1].inputs) <= set(other.inputs)
-            if last and ready(other, node):
+        found = [other for other in _alike(graph, node) if ready(other, node)]
+        if product and device == "cpu" and not _read_anyway(graph, node, found):
+            continue
+        for other in found:
+            if product or device == "cuda" or set(group[-1].inputs) <= set(other.inputs):
                 group.append(other)
-        if device == "cuda":
+        if product or device == "cuda":
             group += [q for q in _squares(graph, group) if q.id not in taken]
         joined[node.id] = group
         taken.update(each.id for each in group[1:])
@@ -74,21 +80,36 @@ def _small(node: Node) -> bool:
     return type(node.made_by) is Map and not node.type.batched and len(node.type.shape) == 1
 
 
-def _summed(node: Node) -> bool:
+def summed(node: Node) -> bool:
+    """Whether a node is a sum over the batch."""
     return isinstance(node.made_by, Sum) and node.made_by.over == "batch" and node.made_by.how == "sum"
 
 
 def made(node: Node) -> bool:
     """Whether a node is a product whose results leave it one by one."""
     anchor = node.made_by.anchor if isinstance(node.made_by, Region) else node.made_by
-    return isinstance(anchor, Contraction) and anchor.role != "weight"
+    return isinstance(anchor, Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
+
+
+def _sums_leave(node: Node, lanes: str) -> bool:
+    """Whether a product's kernel on the CPU takes sums: those of images and sequences, channels in the lanes."""
+    return lanes == "c" and len(node.type.shape) > 2
+
+
+def _read_anyway(graph: Graph, product: Node, sums: list[Node]) -> bool:
+    """Whether sums read no further numbers of full size than the product's formula does.
+
+    A pass of its own reads those twice as fast as a product, which asks for a tile's at a time.
+    """
+    full = {i for s in sums for i in s.inputs if graph[i].type == product.type}
+    return full <= {product.id, *product.inputs}
 
 
 def _alike(graph: Graph, node: Node) -> Iterator[Node]:
     """Sums of as many numbers that read the product; or one of the operands of this sum."""
     full = node.type if made(node) else _full(graph, node)
     sources = (node.id,) if made(node) else node.inputs
-    found = {r.id: r for i in sources for r in graph.readers(i) if r.id != node.id and _summed(r)}
+    found = {r.id: r for i in sources for r in graph.readers(i) if r.id != node.id and summed(r)}
     return (r for r in found.values() if _full(graph, r) == full)
 
 
@@ -113,7 +134,7 @@ def read(group: Group) -> tuple[str, ...]:
     if len(group) == 1:
         return first.inputs
     inputs = [n.inputs[:1] if with_sum(n, group) else n.inputs for n in group]
-    order = reversed(inputs) if _summed(first) else inputs
+    order = reversed(inputs) if summed(first) else inputs
     own = {node.id for node in group}
     return tuple(i for i in dict.fromkeys(i for each in order for i in each) if i not in own)
 
@@ -127,7 +148,7 @@ def with_sum(node: Node, group: Group) -> bool:
 def first_of(group: Group) -> Any:
     """The primitive of a launch, in the names of what it reads."""
     node = group[0]
-    if isinstance(node.made_by, Contraction) and len(group) > 1:
+    if isinstance(node.made_by, Contraction | Winograd) and len(group) > 1:
         return Region(node.made_by, (Name("i0"), Name("i1")), Name("y"))
     if made(node) or node.inputs == read(group):
         return node.made_by

@@ -8,7 +8,7 @@ from netlang.backend import cpu
 from netlang.backend.executor import Team
 from netlang.border import pack, unpack
 from netlang.memory import Buffer, elements
-from netlang.primitives.launch import Operand, Target, draft
+from netlang.primitives.launch import Also, Operand, Target, draft
 from netlang.primitives.reference import Run, reference
 from netlang.simd.block import EXAMPLES, team_block
 
@@ -53,19 +53,22 @@ def lanes_of(type_, lanes):
     return lanes if type_.batched else "w"
 
 
-def launched(primitive, inputs, result, n, batch, threads, run):
-    """Launch once; `inputs` keep what the kernel wrote into them."""
-    made = draft(primitive, tuple(s.operand for s in inputs), result.operand, target(result.operand.type.dtype), batch)
+def launched(primitive, inputs, result, n, batch, threads, run, sums=()):
+    """Launch once; `inputs` keep what the kernel wrote into them. sums: (term, store, squares) each"""
+    further = [Also(term, store.operand, squares) for term, store, squares in sums]
+    operands = tuple(s.operand for s in inputs)
+    made = draft(primitive, operands, result.operand, target(result.operand.type.dtype), batch, *further)
     own, shared = made.scratch
     scratch = aligned(2 * PAD + (own * threads + shared) // 4, np.float32)
     scratch[:] = np.nan
     scratch[-PAD:] = GUARD
-    addresses = {s.operand.buffer: s.memory.ctypes.data for s in (*inputs, result)}
+    stores = (*inputs, result, *(store for _, store, _ in sums))
+    addresses = {s.operand.buffer: s.memory.ctypes.data for s in stores}
     start = scratch.ctypes.data
     table = cpu.bind([(made, True)], addresses, start, start + own * threads)
     team(threads).run(table, n, first=run.first, step=run.step, seed=run.seed, rate=run.rate)
     assert (scratch[-PAD:] == GUARD).all(), "the kernel wrote behind its scratch"
-    assert all(s.guarded() for s in (*inputs, result)), "the kernel wrote outside its buffers"
+    assert all(s.guarded() for s in stores), "the kernel wrote outside its buffers"
 
 
 def assert_padding_zero(store, n):

@@ -9,6 +9,7 @@ from netlang.passes.factor import factor
 from netlang.passes.fold import fold
 from netlang.passes.fuse import fuse
 from netlang.passes.layout import layout
+from netlang.passes.masks import masks
 from netlang.passes.panels import panels
 from netlang.passes.pieces import pieces
 from netlang.passes.share import share
@@ -18,13 +19,27 @@ from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
 
 Pass = Callable[[Graph, int], Graph]
-PIPELINE: tuple[Pass, ...] = (fold, share, layout, winograd, panels, stepwise, fuse, single, assemble, pieces, factor)
+PIPELINE: tuple[Pass, ...] = (
+    fold,
+    share,
+    layout,
+    winograd,
+    panels,
+    stepwise,
+    fuse,
+    masks,
+    single,
+    assemble,
+    pieces,
+    factor,
+)
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
 CPU: tuple[Pass, ...] = (
     layout,
     winograd,
     panels,
     stepwise,
+    masks,
     single,
     assemble,
     pieces,

@@ -99,7 +99,7 @@ class Forward:
     def bytes(self, graph: Graph) -> int:
         """What the arena of values takes."""
         memory = Memory(graph, self.batch, hold=self.hold)
-        groups = together(graph, memory.launched(), memory.root, "cpu")
+        groups = together(graph, memory.launched(), memory.root, memory.lanes, "cpu")
         dtype = next(iter(graph)).type.dtype
         memory.place(groups, {"norm": Tensor(dtype, ())}, share=True)
         return memory.arenas["values"]

@@ -177,11 +177,22 @@ class Formula:
             lines += ["key = seed(team)", "draw = step(team)", "origin = first(team)"]
         return [*lines, "count = examples(team)"] if self.masked and self.geometry.lanes == "n" else lines
 
+    def of_column(self) -> list[str]:
+        """Lines of a loop over columns that load what is the same at every position."""
+        return [f"v_{n} = {self._load(n, kind)}" for n, kind in self.kinds.items() if kind == "channel"]
+
     def lines(self, into: tuple[str, ...]) -> list[str]:
         """Lines inside the loops that assign the terms to the names `into`, padding lanes zero."""
+        return self._assigned(into, ("scalar",))
+
+    def inside(self, into: tuple[str, ...]) -> list[str]:
+        """The same inside a loop over positions, behind the lines `of_column`."""
+        return self._assigned(into, ("scalar", "channel"))
+
+    def _assigned(self, into: tuple[str, ...], loaded: tuple[str, ...]) -> list[str]:
         dtype = self.geometry.dtype
         renamed = {n: Name(f"v_{n}") for n in (*self.kinds, *self.given)}
-        lines = [f"v_{n} = {self._load(n, kind)}" for n, kind in self.kinds.items() if kind != "scalar"]
+        lines = [f"v_{n} = {self._load(n, kind)}" for n, kind in self.kinds.items() if kind not in loaded]
         lines += [f"channel = {self._channel}"] if "channel" in self.needs else []
         lines += [f"v_{name} = uniform_{dtype}(key, draw, {name}, {self._index})" for name in self.draws.values()]
         terms = [reduce(self._as_data, self.data, term) for term in self.terms]

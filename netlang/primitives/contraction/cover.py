@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.scatter import Scatter, most_parts
 from netlang.primitives.contraction.sides import (
     FIRST_ADDRESS,
     NEXT,
@@ -24,28 +25,24 @@ from netlang.primitives.contraction.sides import (
     next_product,
 )
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import AHEAD, Address, After, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented, spaced
+from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.way_out import WayOut
 
 NEAR = 1 << 19  # bytes of weights that stay in a second cache of 1 MB beside what is made of them
 SOURCE = 1 << 19  # bytes of the source that stay there too
 
 
 def cover(
-    primitive: Contraction,
-    inputs: tuple[Operand, ...],
-    result: Operand,
-    target: Target,
-    batch: int,
-    after: After,
+    primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, out: WayOut
 ) -> Draft:
     """The launch of a contraction that makes a value: (x, w) -> y, or (dy, w or its transposed copy) -> dx."""
     source, weight = replace(inputs[0], type=tight.image(primitive, inputs[0].type)), inputs[1]
     lanes = result.lanes
     real = axes(primitive, image_size(source), image_size(result))
     of, to = Geometry(source.type, lanes), Geometry(result.type, lanes)
-    formula = Formula((after.term,), after.operands, result.type, lanes, given=("y",))
-    positions, columns, tile = _tile(target, to, to.most_images(batch) * to.places)
+    pixels = to.most_images(batch) * to.places
+    positions, columns, tile = _tile(target, to, pixels)
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
     few = of if tight.suits(of, *real) else None
     high, wide = (tight.padded(axis) if few else axis for axis in real)
@@ -54,7 +51,9 @@ def cover(
     inside = high.inside and wide.inside
     flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and inside
     divided = high.div * wide.div > 1
-    kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, formula, few, primitive.rows)
+    turns = _turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns))
+    scatter = Scatter(out, divided)
+    kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, scatter, few, primitive.rows)
     tap_line = pixel * (wide.taps if whole_lines else 1)
     scratch = kernel.scratch(high.taps, wide.taps, 0 if inside else tap_line)
     arguments = Arguments()
@@ -64,11 +63,10 @@ def cover(
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **high.arguments("h"), **wide.arguments("w"),
-        pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector,
-        **_turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns)),
+        pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector, **turns,
     )  # fmt: skip
-    shared = tight.add_arguments(arguments, inputs[0], of, batch, real) if few else 0
-    formula.add_arguments(arguments)
+    shared = spaced(tight.add_arguments(arguments, inputs[0], of, batch, real)) if few else 0
+    shared += out.add_arguments(arguments, shared, most_parts(-(-pixels // positions), turns["group_tiles"]))
     lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
     return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
 
@@ -111,7 +109,7 @@ class Cover:
     inside: bool
     divided: bool
     flat: bool
-    formula: Formula
+    scatter: Scatter
     few: Geometry | None = None
     rows: bool = False
 
@@ -137,18 +135,18 @@ class Cover:
 
     def scratch(self, taps_h: int, taps_w: int, tap_line: int) -> int:
         """Bytes per thread."""
-        taps, tile = taps_h * taps_w, self.positions * self.columns * self.formula.geometry.vector
+        taps, tile = taps_h * taps_w, self.positions * self.columns * self.scatter.formula.geometry.vector
         copies = taps_h * self.positions * tap_line if self.whole_lines else 0
         return spaced(self.spots, 8 * taps, self.entry * taps + 8 * AHEAD, tile, tap_line, copies)
 
     def lines(self, shared: str) -> list[str]:
         """Everything behind the unpacking of the arguments. shared: the text of the shared scratch's address"""
-        g, few = self.formula.geometry, self.few
+        g, few = self.scatter.formula.geometry, self.few
         step = g.size if self.lanes == "c" else g.vector
         steps = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
         first_in_row = "0, 8 * tile_pixels" if self.lanes == "c" else "8 * tile_columns, 0"
         return [
-            *self.formula.prologue(),
+            *self.scatter.out.prologue(shared),
             "entry = 8 * (tile_pixels + tile_columns)",
             f"pixels_at, columns_at = {first_in_row}",
             "lines = own + 32 * tile_pixels",
@@ -163,9 +161,10 @@ class Cover:
             *(tight.lines(few, shared, rows=self.rows) if few else []),
             f"total_pixels = ({g.images}) * places",
             "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
-            "item, stop = split(tiles * blocks, thread, threads(team))",
+            *self.scatter.share(),
             "ready = -1",
             *(self._groups(steps) if self.flat else self._tiles(steps)),
+            *self.scatter.finish(),
         ]
 
     def _tiles(self, steps: str) -> list[str]:
@@ -181,18 +180,19 @@ class Cover:
             "    item += last - block",
             "    while block < last:",
             *indented(self._columns(), 2),
-            *indented(self._ahead(), 2),
+            *indented(self.scatter.ahead(), 2),
             f"        call_product(product, table, segments, length, {steps}, tile_at, 1)",
-            *indented([*self._scatter(), "block += 1"], 2),
+            *indented([*self.scatter.lines(), "block += 1"], 2),
             "    tile += 1",
         ]
 
     def _groups(self, steps: str) -> list[str]:
         """Where weights are many, and come from far away, each column's for a group of tiles after another."""
-        g = self.formula.geometry
+        g = self.scatter.formula.geometry
         return [
-            "group = item // (group_tiles * blocks) * group_tiles",
-            "some = min_i64(group_tiles, tiles - group)",
+            "nth = ((item // blocks + 1) * groups - 1) // tiles",
+            "group, group_end = split(tiles, nth, groups)",
+            "some = group_end - group",
             "block = (item - group * blocks) // some",
             "tile = group + item - group * blocks - block * some",
             "while item < stop:",
@@ -204,18 +204,19 @@ class Cover:
             "            at = min_i64(block * tile_columns + q, columns - 1) * column_bytes",
             "            store_i64(table + columns_at + q * 8, weights + at)",
             "        ready = block",
-            *indented(self._ahead()),
+            *indented(self.scatter.ahead()),
             *indented(next_product(g) if self.asks else []),
             f"    call_product(product, table, 1, k, {steps}, tile_at, 1)",
-            *indented(self._scatter()),
+            *indented(self.scatter.lines()),
             "    item += 1",
             "    tile += 1",
             "    if tile == group + some:",
             "        block += 1",
             "        if block == blocks:",
             "            block = 0",
-            "            group += some",
-            "            some = min_i64(group_tiles, tiles - group)",
+            "            nth += 1",
+            "            group, group_end = split(tiles, nth, groups)",
+            "            some = group_end - group",
             "        tile = group",
         ]
 
@@ -262,7 +263,7 @@ class Cover:
         ]
         lines = ["segments = taps_h", "length = k * taps_w"]
         crossing = [
-            f"copy = zero + zeros * {self.formula.geometry.vector}",
+            f"copy = zero + zeros * {self.scatter.formula.geometry.vector}",
             "for u in range(taps_h):",
             "    for r in range(tile_pixels):",
             "        h = load_i64(own + r * 32 + 8) + u * step_h",
@@ -278,7 +279,7 @@ class Cover:
 
     def _copy_line(self) -> list[str]:
         """A line of taps with zeros where they are outside: `at` becomes its address."""
-        g = self.formula.geometry
+        g = self.scatter.formula.geometry
         return [
             "real = at",
             "at = copy",
@@ -364,32 +365,3 @@ class Cover:
         if self.whole_lines:  # all tiles have the same segments: with one block, this is done once
             return ["if ready != block:", *indented([*fill, "ready = block"])]
         return fill
-
-    def _ahead(self) -> list[str]:
-        """What the formula will read of a tile comes while its product is made. Few channels are near anyway."""
-        asked = self.formula.ahead() if self.lanes == "c" else []
-        return self._vectors([], asked) if asked else []
-
-    def _scatter(self) -> list[str]:
-        """The tile, through the formula, to where it belongs."""
-        g = self.formula.geometry
-        slot = "r * tile_columns + q" if self.lanes == "c" else "q * tile_pixels + r"
-        place = ["image = position // places", "place = position - image * places"] if self.formula.needs_image else []
-        made = [
-            f"v_y = load_{g.dtype}(tile_at + ({slot}) * {g.vector})",
-            *self.formula.lines(("made",)),
-            f"store_{g.dtype}(y + at, made)",
-        ]
-        return self._vectors(place, made)
-
-    def _vectors(self, of_pixel: list[str], body: list[str]) -> list[str]:
-        """A loop over the vectors of a tile, `at` bytes into the result."""
-        return [
-            "for r in range(min_i64(tile_pixels, total_pixels - tile * tile_pixels)):",
-            f"    position = {'load_i64(own + r * 32 + 24)' if self.divided else 'tile * tile_pixels + r'}",
-            *indented(of_pixel),
-            "    for q in range(min_i64(tile_columns, columns - block * tile_columns)):",
-            "        column = block * tile_columns + q",
-            f"        at = (position * columns + column) * {self.formula.geometry.vector}",
-            *indented(body, 2),
-        ]

@@ -11,7 +11,8 @@ from netlang.primitives.contraction.flat import flat
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.packed import packed, suits
 from netlang.primitives.contraction.reduce import reduce
-from netlang.primitives.launch import AS_IT_IS, After, Draft, Operand, Target, drafts
+from netlang.primitives.launch import AS_IT_IS, After, Also, Draft, Operand, Target, drafts
+from netlang.primitives.way_out import WayOut
 
 
 @drafts("cpu", Contraction)
@@ -22,8 +23,12 @@ def contraction_draft(
     target: Target,
     batch: int,
     after: After = AS_IT_IS,
+    *sums: Also,
 ) -> Draft:
-    """The launch of a contraction whose result `y` passes through the formula `after` on its way out."""
+    """The launch of a contraction whose result `y` passes through the formula `after` on its way out.
+
+    sums: over the batch, of what has passed through
+    """
     if primitive.role == "weight":
         assert after == AS_IT_IS, "a weight gradient is written as it is"
         if primitive.flat:
@@ -33,8 +38,8 @@ def contraction_draft(
             return packed(primitive, inputs, result, target, batch)
         return reduce(primitive, inputs, result, target)
     source, weight = (o.type for o in inputs)
-    as_written = not primitive.rows and not primitive.filters
+    as_written = not sums and not primitive.rows and not primitive.filters
     if result.lanes == "c" and as_written and dense.suits(source, weight, batch):
         return dense.dense(primitive, inputs, result, target, batch, after)
     assert primitive.role == "out" or primitive.transposed == (result.lanes == "c"), "passes/layout.py sees to this"
-    return cover(primitive, inputs, result, target, batch, after)
+    return cover(primitive, inputs, result, target, batch, WayOut(sums, after, result.type, result.lanes))

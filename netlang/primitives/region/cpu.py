@@ -11,7 +11,7 @@ def region_draft(
 ) -> Draft:
     """The launch of a region whose anchor reads inputs as they are, and whose result passes through a formula.
 
-    sums: on CUDA, what a product sums on its way out
+    sums: what a product sums on its way out
     """
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
     read = []

@@ -12,46 +12,46 @@ from math import ceil
 
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import FAR, Arguments, Formula, Geometry, drafted, indented, spaced
+from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.op import Form, Winograd
 from netlang.primitives.winograd.tiles import APART, LARGE, form_of, gathered, place, scattered, tables, tiled, weights
 
 TILES = 36  # of a block, of 36 points
 MANY = 96  # those where given weights pass `LARGE` bytes: each block reads them
+PARTS = 96  # about, of the tiles, where sums of them are taken
 PART = 3  # columns of channels whose weights are transformed at a time: U of 48 by 64 filters is 443 KB; 4: 8 % slower
 
 
 def convolve(
-    primitive: Winograd, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, formula: Formula
+    primitive: Winograd, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, out: WayOut
 ) -> Draft:
-    """The launch: (x, w or U) -> y."""
+    """The launch: (x, w or U) -> y, and sums of it."""
     x, weights = inputs
     of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
     rows, vectors = tile_for(target, MANY, to.columns)
     form, sides = form_of(primitive.window), tiled(primitive, primitive.windows)
     tiles, passing = batch * sides["tiles_h"] * sides["tiles_w"], not primitive.filters
-    points = form.points
-    usual, most = block_of(TILES, points), block_of(MANY, points)
-    block = -(-tiles // -(-tiles // (primitive.block or usual)))
+    points, usual = form.points, block_of(TILES, form.points)
     many = points * of.channels * to.columns * to.vector > LARGE
     sharing = passing or (tiles <= usual and many)
-    if not sharing:
-        block = _block(target, tiles, primitive.block or (most if many else usual), rows)
+    wanted = primitive.block or (block_of(MANY, points) if many and not sharing else usual)
+    block = -(-tiles // -(-tiles // wanted)) if sharing else _block(target, tiles, wanted, rows)
+    stretch = rows * min(usual // rows, -(-tiles // (rows * PARTS)))
+    block = -(-block // stretch) * stretch if out.sums else block  # whole parts, whatever the threads
     part, pixel = min(PART, of.columns) if passing else of.columns, of.columns * of.vector
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer),
-        passing=int(passing), sharing=int(sharing),
-        product=Product(f"spread_{to.dtype}_{rows}x{vectors}_ahead"),
+        passing=int(passing), sharing=int(sharing), product=Product(f"spread_{to.dtype}_{rows}x{vectors}_ahead"),
         tile_rows=rows, tile_columns=vectors, columns=to.columns, parts=-(-to.columns // vectors),
         k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
-        places=to.places, tiles_block=block, **sides,
+        places=to.places, tiles_block=block, stretch_tiles=stretch, **sides,
         far=int(batch * to.places * to.columns * to.vector >= FAR),
     )  # fmt: skip
     tables(arguments, form, to.dtype)
-    formula.add_arguments(arguments)
     transformed = -(-of.columns // part) * points * (block * part * of.vector + APART)
-    sizes = (
+    own = spaced(
         8 * (rows + vectors + AHEAD),
         vectors * points * (part * LANES * to.vector + APART) * passing,
         points * (-(-block // rows) * rows * vectors * to.vector + APART),
@@ -59,8 +59,10 @@ def convolve(
         points * to.vector,
         transformed * (not sharing),
     )
-    lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(formula, form)]
-    return drafted("winograd_c", arguments, lines, (spaced(*sizes), transformed * sharing))
+    shared = spaced(transformed * sharing)
+    shared += out.add_arguments(arguments, shared, -(-tiles // stretch))
+    lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(out, form)]
+    return drafted("winograd_c", arguments, lines, (own, shared))
 
 
 def block_of(tiles: int, points: int) -> int:
@@ -74,10 +76,10 @@ def _block(target: Target, tiles: int, wanted: int, rows: int) -> int:
     return ceil(tiles / blocks / rows) * rows
 
 
-def _lines(formula: Formula, form: Form) -> list[str]:
-    g = formula.geometry
+def _lines(out: WayOut, form: Form) -> list[str]:
+    g = out.formula.geometry
     return [
-        *formula.prologue(),
+        *out.prologue("shared"),
         f"row_bytes, v_tile = tile_columns * {g.vector}, most * {g.vector}",
         f"v_row = tiles_block * v_tile + {APART}",
         f"m_row = (tiles_block + tile_rows - 1) // tile_rows * tile_rows * row_bytes + {APART}",
@@ -95,14 +97,15 @@ def _lines(formula: Formula, form: Form) -> list[str]:
         "else:",
         "    block, stop = split(stop, thread, threads(team))",
         "while block < stop:",
-        *indented(_tiles(formula, form)),
+        *indented(_tiles(out, form)),
         "    block += 1",
+        *out.finish("(tiles + stretch_tiles - 1) // stretch_tiles"),
     ]
 
 
-def _tiles(formula: Formula, form: Form) -> list[str]:
+def _tiles(out: WayOut, form: Form) -> list[str]:
     """A block: the thread's share of its tiles is gathered, and its groups of columns are made."""
-    g = formula.geometry
+    g = out.formula.geometry
     to = f"v_at + c // most * {form.points} * v_row + t * v_tile + (c - c // most * most) * {g.vector}"
     return [
         "start = block * tiles_block",
@@ -126,7 +129,7 @@ def _tiles(formula: Formula, form: Form) -> list[str]:
         *indented(_weights(g, form), 3),
         *indented(_products(g, form), 2),
         "        done += most",
-        *indented(scattered(formula, form)),
+        *indented(scattered(out, form)),
         "    part += 1",
         "if sharing == 1:",
         "    barrier(team, thread)",

@@ -1,7 +1,8 @@
 """Winograd's convolution on the CPU: the launches of its three primitives."""
 
-from netlang.primitives.launch import AS_IT_IS, Address, After, Draft, Operand, Target, drafts
-from netlang.primitives.text import Arguments, Formula, Geometry, drafted, indented
+from netlang.primitives.launch import AS_IT_IS, Address, After, Also, Draft, Operand, Target, drafts
+from netlang.primitives.text import Arguments, Geometry, drafted, indented
+from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.convolve import convolve
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
@@ -16,11 +17,14 @@ def winograd_draft(
     target: Target,
     batch: int,
     after: After = AS_IT_IS,
+    *sums: Also,
 ) -> Draft:
-    """The launch of a convolution whose result `y` passes through the formula `after` on its way out."""
+    """The launch of a convolution whose result `y` passes through the formula `after` on its way out.
+
+    sums: over the batch, of what has passed through
+    """
     assert result.lanes == inputs[0].lanes == "c", "passes/winograd.py sees to this"
-    formula = Formula((after.term,), after.operands, result.type, "c", given=("y",))
-    return convolve(primitive, inputs, result, target, batch, formula)
+    return convolve(primitive, inputs, result, target, batch, WayOut(sums, after, result.type, "c"))
 
 
 @drafts("cpu", WinogradWeights)

@@ -7,8 +7,10 @@ missing (`widened`).
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 
-from netlang.primitives.text import Arguments, Formula, Geometry, indented
+from netlang.primitives.text import Arguments, Geometry, indented
+from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.op import FORMS, Form, Matrix, Winograd, WinogradGradient
 
 LARGE = 4 << 20  # bytes of a layer's weights at all points: more does not stay near
@@ -103,37 +105,45 @@ def weights(g: Geometry, form: Form, tap: str, row: str) -> list[str]:
     return twice(g, form.high.g, form.wide.g, f"at + {{k}} * {tap}", f"to + {{k}} * {row}")
 
 
-def scattered(formula: Formula, form: Form) -> list[str]:
+def scattered(out: WayOut, form: Form) -> list[str]:
     """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
-    g = formula.geometry
+    g = out.formula.geometry
+    made = list[str]()
+    if form.high.span > 1:
+        made = twice(g, form.high.at, form.wide.at, "m + {k} * m_row", f"half + {{k}} * {g.vector}")
+    past = ["if far != 0:", f"    stream_{g.dtype}(y + at, made)", "else:", f"    store_{g.dtype}(y + at, made)"]
+    return [
+        "already = 0",
+        "for t in range(some):",
+        *indented(place()),
+        "    stretch = (start + t) // stretch_tiles",
+        "    if stretch * stretch_tiles == start + t:",
+        "        already = 0",
+        "    rows, across = min_i64(side_h, high - i * side_h), min_i64(side_w, wide - j * side_w)",
+        "    more = rows * across",
+        "    for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
+        f"        m = m_at + (t * tile_columns + q) * {g.vector}",
+        "        column = part * tile_columns + q",
+        *indented([*made, *out.stored(partial(_pixels, g, form), past)], 2),
+        "    already += more",
+    ]
+
+
+def _pixels(g: Geometry, form: Form, body: list[str]) -> list[str]:
+    """A loop over the pixels of a tile, `v_y` each, `at` bytes into the result. Two-dimensional ones lie in `half`."""
     pixel = [
         "place = (i * side_h + a) * y_line + (j * side_w + b) * y_step",
         "position = image * places + place",
         f"at = (position * columns + column) * {g.vector}",
-        *formula.lines(("made",)),
-        "if far != 0:",
-        f"    stream_{g.dtype}(y + at, made)",
-        "else:",
-        f"    store_{g.dtype}(y + at, made)",
+        *body,
     ]
     if form.high.span == 1:
-        made = narrowed(g, form, "to_pixels", "across", "m", "m_row", ["v_y = z", *pixel])
-    else:
-        made = [
-            *twice(g, form.high.at, form.wide.at, "m + {k} * m_row", f"half + {{k}} * {g.vector}"),
-            "for a in range(rows):",
-            "    for b in range(across):",
-            f"        v_y = load_{g.dtype}(half + (a * side_w + b) * {g.vector})",
-            *indented(pixel, 2),
-        ]
+        return narrowed(g, form, "to_pixels", "across", "m", "m_row", ["v_y = z", *pixel])
     return [
-        "for t in range(some):",
-        *indented(place()),
-        "    rows, across = min_i64(side_h, high - i * side_h), min_i64(side_w, wide - j * side_w)",
-        "    for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
-        f"        m = m_at + (t * tile_columns + q) * {g.vector}",
-        "        column = part * tile_columns + q",
-        *indented(made, 2),
+        "for a in range(rows):",
+        "    for b in range(across):",
+        f"        v_y = load_{g.dtype}(half + (a * side_w + b) * {g.vector})",
+        *indented(pixel, 2),
     ]
 
 
