@@ -7,9 +7,9 @@ are in its second cache. Nothing is added across threads.
 """
 
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import Address, Draft, Operand, Product, Target
+from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd.op import Form, WinogradGradient
+from netlang.primitives.winograd.op import Form, Matrix, WinogradGradient
 from netlang.primitives.winograd.tiles import (
     APART,
     LARGE,
@@ -47,7 +47,7 @@ def reduce(
     arguments = Arguments()
     arguments.add(
         dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
-        product=Product(f"spread_{of.dtype}_{rows}x{vectors}"), tile_rows=rows, tile_columns=vectors,
+        product=Product(f"spread_{of.dtype}_{rows}x{vectors}_ahead"), tile_rows=rows, tile_columns=vectors,
         row_blocks=row_blocks, column_blocks=column_blocks, tile_bytes=tile,
         channels=of.channels, x_columns=of.columns, columns=by.columns,
         pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
@@ -57,7 +57,7 @@ def reduce(
     point = (-(-row_blocks // groups) if once else row_blocks * column_blocks) * tile + APART
     arguments.add(once=int(once), groups=groups, point=point)
     tables(arguments, form, of.dtype)
-    own = (8 * (rows + vectors), points * of.vector, points * of.columns * of.vector, points * point * once)
+    own = (8 * (rows + vectors + AHEAD), points * of.vector, points * of.columns * of.vector, points * point * once)
     shared = points * (block * (of.columns + by.columns) * of.vector + 2 * APART), points * point * (not once)
     lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of, form)]
     return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
@@ -71,7 +71,7 @@ def at_once(tiles: int, sums: int) -> bool:
 def _lines(g: Geometry, form: Form) -> list[str]:
     return [
         "table = own",
-        "half = table + (8 * (tile_rows + tile_columns) + 63) // 64 * 64",
+        f"half = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
         f"patch = half + {form.points} * {g.vector}",
         f"v_row, z_row = tiles_block * pixel + {APART}, tiles_block * y_pixel + {APART}",
         f"z_at = v_at + {form.points} * v_row",
@@ -95,14 +95,14 @@ def _lines(g: Geometry, form: Form) -> list[str]:
         "while item < stop:",
         "    part = item // groups",
         "    row, row_stop = split(row_blocks, item - part * groups, groups)",
-        "    sum_at, across = sums + part * tile_bytes, column_blocks * tile_bytes",
+        "    sum_at = sums + part * row_blocks * tile_bytes",
         "    if once == 1:",
         *indented(_group(g, form), 2),
-        "        sum_at, across = sums - row * tile_bytes, tile_bytes",
+        "        sum_at = sums - row * tile_bytes",
         "    for c in range(row * tile_rows, min_i64(row_stop * tile_rows, channels)):",
         "        for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
         "            line = c // tile_rows",
-        f"            at = sum_at + line * across + ((c - line * tile_rows) * tile_columns + q) * {g.vector}",
+        f"            at = sum_at + line * tile_bytes + ((c - line * tile_rows) * tile_columns + q) * {g.vector}",
         "            column = part * tile_columns + q",
         *indented(_windows(g, form), 3),
         "    item += 1",
@@ -112,30 +112,43 @@ def _lines(g: Geometry, form: Form) -> list[str]:
 def _spread(g: Geometry, form: Form) -> list[str]:
     """Z of one tile: A dy At, of the pixels that there are."""
     pixel = [f"d = load_{g.dtype}(at + a * down + b * right)"]
+    made = widened(g, form, "to_pixels", "rows", "across", pixel, "z_row")
+    if form.high.span > 1:
+        high, wide = _turned(form.high.at), _turned(form.wide.at)
+        whole = twice(g, high, wide, "at + {a} * down + {b} * right", "to + {k} * z_row")
+        made = ["if rows == side_h and across == side_w:", *indented(whole), "else:", *indented(made)]
     return [
         "down, right = y_line * y_pixel, y_step * y_pixel",
         "at = dy + image * high * wide * y_pixel + i * side_h * down + j * side_w * right",
         "rows, across = min_i64(side_h, high - i * side_h), min_i64(side_w, wide - j * side_w)",
         f"to = z_at + t * {g.vector}",
         "for c in range(columns):",
-        *indented(widened(g, form, "to_pixels", "rows", "across", pixel, "z_row")),
+        *indented(made),
         f"    at += {g.vector}",
         "    to += column_step",
     ]
 
 
 def _added(g: Geometry, form: Form) -> list[str]:
-    """What the block's tiles add to a thread's share of all sums: of each point, some channels by some filters."""
+    """What the block's tiles add to a thread's share of all sums: of each point, some channels by some filters.
+
+    Channels after channels: Z of the filters stays near.
+    """
     return [
         f"item, stop = split({form.points} * row_blocks * column_blocks, thread, threads(team))",
+        "fresh = 1 if start == 0 else 0",
+        "turns = row_blocks",
         "while item < stop:",
         "    e = item // (row_blocks * column_blocks)",
         "    rest = item - e * row_blocks * column_blocks",
-        "    line = rest // column_blocks",
-        "    part = rest - line * column_blocks",
-        "    fresh = 1 if start == 0 else 0",
+        "    part = rest // row_blocks",
+        "    turn = line = rest - part * row_blocks",
+        "    after, further = part + 1, e",
+        "    if after == column_blocks:",
+        "        after, further = 0, e + 1",
         *indented(_filters()),
         *indented(_channels(g)),
+        *indented(_asked(g)),
         "    sum_at = sums + e * point + rest * tile_bytes",
         f"    call_product(product, table, 1, some, {g.vector}, {g.vector}, sum_at, fresh)",
         "    item += 1",
@@ -145,13 +158,30 @@ def _added(g: Geometry, form: Form) -> list[str]:
 def _group(g: Geometry, form: Form) -> list[str]:
     """All sums of some channels and filters."""
     return [
+        "after, turns = part, row_stop - row",
         f"for e in range({form.points}):",
         *indented(_filters()),
-        "    sum_at = sums + e * point",
+        "    sum_at, further = sums + e * point, e + 1",
         "    for line in range(row, row_stop):",
-        *indented(_channels(g), 2),
+        "        turn = line - row",
+        *indented([*_channels(g), *_asked(g)], 2),
         f"        call_product(product, table, 1, some, {g.vector}, {g.vector}, sum_at, 1)",
         "        sum_at += tile_bytes",
+    ]
+
+
+def _asked(g: Geometry) -> list[str]:
+    """A product asks for V of the next channels, and for its share of Z of the filters that come after."""
+    return [
+        "words = table + (tile_rows + tile_columns) * 8",
+        "c = min_i64((line + 2) * tile_rows, channels) - 1",
+        "store_i64(words, v_at + e * v_row + c // 16 * column_step)",
+        f"store_i64(words + 8, {g.vector})",
+        "q = turn * tile_columns // turns",
+        "column = min_i64(after * tile_columns + q, columns - 1)",
+        f"t = (turn * tile_columns - q * turns) * some // turns * {g.vector}",
+        "store_i64(words + 16, z_at + further * z_row + column * column_step + t)",
+        f"store_i64(words + 24, (tile_columns * {g.vector} + turns - 1) // turns)",
     ]
 
 
@@ -180,5 +210,9 @@ def _windows(g: Geometry, form: Form) -> list[str]:
     if form.high.span == 1:
         store = [f"store_{g.dtype}(to + b * channels * y_pixel, z)"]
         return [to, *narrowed(g, form, "to_window", "taps_w", "at", "point", store)]
-    high, wide = (tuple(zip(*axis.g, strict=True)) for axis in (form.high, form.wide))
+    high, wide = _turned(form.high.g), _turned(form.wide.g)
     return [to, *twice(g, high, wide, "at + {k} * point", "to + {k} * channels * y_pixel")]
+
+
+def _turned(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix, strict=True))
