@@ -4,6 +4,7 @@ from kernels import Store, assert_kernel_agrees, kernel_value, launched
 
 from netlang.border import pack, unpack
 from netlang.formula import Channel, Name, Random, Runtime, exp, maximum, sigmoid, tanh, where
+from netlang.primitives.launch import Target, draft
 from netlang.primitives.map import cpu
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.reference import Run, reference
@@ -45,6 +46,22 @@ def test_a_map_too_large_to_stay_near_is_written_past_the_caches(n, places, chan
 )
 def test_a_map_of_full_operands_keeps_padding_zero(term, lanes):
     assert_kernel_agrees(Map(term), [Tensor("f32", ("n", 2, 3, 19))], n=5, lanes=lanes)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_losses_of_any_weight_share_their_kernels(dtype):
+    types, examples = [Tensor(dtype, ("n", 2, 3, 19))], Runtime("examples")
+    terms = [
+        where(a > 0, -(w * (1 / examples)), 0.5) + a * (1 / (examples * k)) for w, k in ((1, 7), (0.4, 5), (-3, 2))
+    ]
+
+    for term in terms:
+        assert_kernel_agrees(Map(term), types, n=5)
+
+    operands = tuple(Store(name, types[0], "c", 5).operand for name in ("x", "y"))
+    drafts = [draft(Map(term), operands[:1], operands[1], Target("test", dtype, ((6, 1),), 2), 5) for term in terms]
+    assert len({each.kernel for each in drafts}) == 1
+    assert len({each.args for each in drafts}) == 3
 
 
 @pytest.mark.parametrize("lanes", "cn")

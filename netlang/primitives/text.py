@@ -139,7 +139,8 @@ class Formula:
         self.counts = {part: f"count_{k}" for k, part in enumerate(_counts(terms))}
         draws = (part for part in order(*terms) if isinstance(part, Random))
         self.draws = {part: f"stream_{k}" for k, part in enumerate(draws)}
-        self.data: dict[Term, str] = dict([*self.counts.items(), *self.draws.items()])
+        self.shares = {part: f"share_{k}" for k, part in enumerate(_shares(terms))}
+        self.data: dict[Term, str] = {**self.shares, **self.counts, **self.draws}
         zero = {n for n, kind in self.kinds.items() if kind in _ZERO[lanes]} | set(given)
         self.masked = not all(keeps_zero(t, zero) for t in terms)
         self.masked = self.masked and (lanes == "n" or self.geometry.channels % self.pad != 0)
@@ -164,6 +165,8 @@ class Formula:
             arguments.add(channels=self.geometry.channels)
         arguments.add(**{name: _factor(part) for part, name in self.counts.items()})
         arguments.add(**{name: part.stream for part, name in self.draws.items()})
+        if self.shares:
+            arguments.table("shares", map(_weight, self.shares), self.geometry.dtype)
 
     def prologue(self) -> list[str]:
         """Lines before the loops: what does not change."""
@@ -173,6 +176,9 @@ class Formula:
             if leaf.startswith("runtime_"):
                 lines.append(f"{leaf} = splat_{dtype}({_RUNTIME[leaf.removeprefix('runtime_')]})")
         lines += [f"v_{n} = runtime_examples * splat_{dtype}(float({n}))" for n in self.counts.values()]
+        for k, (part, name) in enumerate(self.shares.items()):
+            one = f"splat_{dtype}(1.0) / v_{self.counts[_counted(part)]}"
+            lines.append(f"v_{name} = spread_{dtype}(shares + {8 * k}) * ({one})")
         if any(n.startswith("random") for n in self.needs):
             lines += ["key = seed(team)", "draw = step(team)", "origin = first(team)"]
         return [*lines, "count = examples(team)"] if self.masked and self.geometry.lanes == "n" else lines
@@ -251,6 +257,33 @@ def _counts(terms: tuple[Term, ...]) -> list[Term]:
     found = [part for part in order(*terms) if isinstance(part, Call) and part.name == "mul" and _factor(part)]
     rest = (reduce(lambda term, part: replace(term, part, Number(0)), found, term) for term in terms)
     return found + [EXAMPLES] * (EXAMPLES in order(*rest))
+
+
+def _shares(terms: tuple[Term, ...]) -> list[Term]:
+    """The parts that are an example's share of a loss, times the loss's weight: data, or every weight were a kernel."""
+    found = list[Term]()
+    for part in reversed(order(*terms)):  # the weighted ones before what they are made of
+        if _weight(part) and part in order(*terms):
+            found.append(part)
+            terms = tuple(replace(term, part, Name("share")) for term in terms)
+    return found
+
+
+def _weight(part: Term) -> float:
+    """W of w * (1 / examples) or of 1 / examples, with a whole number of times as many examples; 0 of other parts."""
+    if not isinstance(part, Call) or len(part.args) != 2:
+        return 0.0
+    one, other = part.args
+    if part.name == "mul" and isinstance(one, Number) and _weight(other) == 1:
+        return one.value
+    whole = other == EXAMPLES or (isinstance(other, Call) and other.name == "mul" and _factor(other) > 0)
+    return 1.0 if part.name == "div" and one == Number(1) and whole else 0.0
+
+
+def _counted(part: Term) -> Term:
+    """The examples that a share is one of."""
+    other = part.args[1] if isinstance(part, Call) else part
+    return other if isinstance(part, Call) and part.name == "div" else _counted(other)
 
 
 def _factor(part: Term) -> int:
