@@ -140,7 +140,7 @@ class Formula:
         draws = (part for part in order(*terms) if isinstance(part, Random))
         self.draws = {part: f"stream_{k}" for k, part in enumerate(draws)}
         self.shares = {part: f"share_{k}" for k, part in enumerate(_shares(terms))}
-        self.data: dict[Term, str] = {**self.shares, **self.counts, **self.draws}
+        self.data: dict[Term, str] = dict([*self.shares.items(), *self.counts.items(), *self.draws.items()])
         zero = {n for n, kind in self.kinds.items() if kind in _ZERO[lanes]} | set(given)
         self.masked = not all(keeps_zero(t, zero) for t in terms)
         self.masked = self.masked and (lanes == "n" or self.geometry.channels % self.pad != 0)
