@@ -23,6 +23,7 @@ from netlang.primitives.contraction.sides import (
     first_pixel,
     image_size,
     next_product,
+    next_results,
 )
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
@@ -120,8 +121,8 @@ class Cover:
 
     @property
     def asks(self) -> bool:
-        """Whether products ask for what the next one reads."""
-        return self.flat and self.lanes == "c"
+        """Whether products ask for what comes next: what the next one reads, or where its results go."""
+        return (self.flat or self.few is not None) and self.lanes == "c"
 
     @property
     def entry(self) -> int:
@@ -181,6 +182,7 @@ class Cover:
             "    while block < last:",
             *indented(self._columns(), 2),
             *indented(self.scatter.ahead(), 2),
+            *indented(next_results(self.few) if self.few else [], 2),
             f"        call_product(product, table, segments, length, {steps}, tile_at, 1)",
             *indented([*self.scatter.lines(), "block += 1"], 2),
             "    tile += 1",

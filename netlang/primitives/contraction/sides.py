@@ -84,6 +84,22 @@ class Weights:
             self.first_tap, self.lines_follow = (taps - 1) * columns * row, False
 
 
+def next_results(g: Geometry) -> list[str]:
+    """What a product of few channels asks for meanwhile: where the next tile's results go, a block's share of it.
+
+    They are far more than what is read, and a line has to come before it is written.
+    """
+    return [
+        f"bytes = tile_pixels * columns * {g.vector}",
+        "words = table + segments * entry",
+        "store_i64(words, y + min_i64(tile + 1, tiles - 1) * bytes + bytes * block // blocks)",
+        "steps = segments * length * blocks",
+        "store_i64(words + 8, (bytes + steps - 1) // steps)",
+        "store_i64(words + 16, y)",
+        "store_i64(words + 24, 0)",
+    ]
+
+
 # To the next pixel of the result: across lines and images
 NEXT = [
     "j += 1",
