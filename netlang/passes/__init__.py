@@ -10,6 +10,7 @@ from netlang.passes.fold import fold
 from netlang.passes.fuse import fuse
 from netlang.passes.layout import layout
 from netlang.passes.masks import masks
+from netlang.passes.matrices import matrices
 from netlang.passes.panels import panels
 from netlang.passes.pieces import pieces
 from netlang.passes.share import share
@@ -29,6 +30,7 @@ PIPELINE: tuple[Pass, ...] = (
     fuse,
     masks,
     single,
+    matrices,
     assemble,
     pieces,
     factor,
@@ -41,6 +43,7 @@ CPU: tuple[Pass, ...] = (
     stepwise,
     masks,
     single,
+    matrices,
     assemble,
     pieces,
     factor,

@@ -10,6 +10,7 @@ one to write.
 from netlang.primitives.launch import LANES, Address, Argument, Draft, Operand, Target, drafts
 from netlang.primitives.launch import Product as Function
 from netlang.primitives.scan.op import Piece, Scan
+from netlang.primitives.scan.op import Product as Matrix
 from netlang.primitives.scan.phases import Group, Tiling, groups, kept, near, tiling
 from netlang.primitives.scan.step import Places, group_text
 from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented, over_positions
@@ -163,7 +164,7 @@ def _sizes(k: int, group: Group, tiles: Tiling, g: Geometry, scan: Scan) -> dict
             for q, line in enumerate(bundle.lines):
                 product = line.products[s]
                 found[f"row{k}_{b}_{s}_{q}"] = product.row
-                found[f"column{k}_{b}_{s}_{q}"] = product.column // LANES
+                found[f"column{k}_{b}_{s}_{q}"] = product.column // (1 if product.turned else LANES)
     return found
 
 
@@ -178,18 +179,32 @@ def _packed(k: int, group: Group, tiles: Tiling, g: Geometry) -> list[str]:
         lines += [f"to = pack{k}_{b} + task * ({height}) * {vectors * g.vector}"]
         for s in range(len(bundle.values)):
             for q, line in enumerate(bundle.lines):
-                w = line.products[s].operand
                 lines += [
                     f"for unit in range({tiles.units}):",
-                    f"    u = min_i64(task * {tiles.units} + unit, wide{k} - 1) + column{k}_{b}_{s}_{q}",
-                    f"    at = i{w} + (row{k}_{b}_{s}_{q} * row{w} + u) * {g.vector}",
-                    f"    for r in range(rows{k}_{b}_{s}):",
-                    f"        into = to + (r * {vectors} + unit * {len(bundle.lines)} + {q}) * {g.vector}",
-                    f"        store_{g.dtype}(into, load_{g.dtype}(at + r * row{w} * {g.vector}))",
+                    f"    u = min_i64(task * {tiles.units} + unit, wide{k} - 1)",
+                    f"    into = to + (unit * {len(bundle.lines)} + {q}) * {g.vector}",
+                    *indented(_column(f"{k}_{b}_{s}", q, line.products[s], vectors, g)),
                 ]
             lines.append(f"to += rows{k}_{b}_{s} * {vectors * g.vector}")
     tasks = f"(wide{k} + {tiles.units - 1}) // {tiles.units}"
     return [f"start, stop = split({tasks}, thread, threads(team))", "for task in range(start, stop):", *indented(lines)]
+
+
+def _column(segment: str, q: int, product: Matrix, vectors: int, g: Geometry) -> list[str]:
+    """Column u of one matrix, row after row, to `into`; of a transposed one squares of 16 by 16."""
+    w, row, column = f"i{product.operand}", f"row{segment}_{q}", f"column{segment}_{q}"
+    pitch, step = f"row{product.operand} * {g.vector}", vectors * g.vector
+    if product.turned:
+        return [
+            f"at = {w} + ({column} + u * 16) * {pitch} + {row} * {g.size}",
+            f"for r in range(0, rows{segment}, 16):",
+            f"    transpose_{g.dtype}(into + r * {step}, {step}, at + r * {g.size}, {pitch})",
+        ]
+    return [
+        f"at = {w} + {row} * {pitch} + ({column} + u) * {g.vector}",
+        f"for r in range(rows{segment}):",
+        f"    store_{g.dtype}(into + r * {step}, load_{g.dtype}(at + r * {pitch}))",
+    ]
 
 
 @drafts("cpu", Piece)

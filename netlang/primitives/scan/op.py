@@ -52,12 +52,14 @@ class Product:
     """A value times a part of an operand (rows, columns): its rows from `row`, its columns from `column`.
 
     It has as many rows as the value is wide, and as many columns as the line whose product it is.
+    turned: whether rows and columns are those of the transposed operand (set by `passes/matrices.py`)
     """
 
     value: str
     operand: int
     row: int = 0
     column: int = 0
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +166,4 @@ def spaced(widths: list[int]) -> list[int]:
 
 def _product(product: Product) -> str:
     part = f"[{product.row}:, {product.column}:]" if product.row or product.column else ""
-    return f"{product.value}·i{product.operand}{part}"
+    return f"{product.value}·i{product.operand}{'ᵀ' * product.turned}{part}"

@@ -52,5 +52,6 @@ def _value(line: Line, values: dict[str, Array], inputs: tuple[Array, ...]) -> A
     total = np.zeros(line.width, inputs[0].dtype)
     for p in line.products:
         a = values[p.value]
-        total = total + a @ inputs[p.operand][p.row : p.row + a.shape[1], p.column : p.column + line.width]
+        matrix = inputs[p.operand].T if p.turned else inputs[p.operand]
+        total = total + a @ matrix[p.row : p.row + a.shape[1], p.column : p.column + line.width]
     return total
