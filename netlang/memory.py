@@ -7,11 +7,14 @@ from math import inf, prod
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node, NodeId, State
 from netlang.layer import Kept, Weight
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.gather.op import Convert, Reshape
 from netlang.primitives.launch import LANES, ROW, Operand
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
+from netlang.primitives.region.op import Region
+from netlang.primitives.winograd.op import Winograd
 from netlang.types import Tensor
 
 ITEM = {"f32": 4, "f64": 8}  # bytes of an element
@@ -205,13 +208,15 @@ class Memory:
         size = self.size(self.graph[node].type, self.lanes[node])
         return -(-size // 2 // 64) * 64 if node in self.halves else size
 
-    def place(self, order: list[list[Node]], spare: dict[str, Tensor], *, share: bool) -> None:
+    def place(self, order: list[list[Node]], spare: dict[str, Tensor], *, share: bool, device: str = "cpu") -> None:
         """Give every other value a place in the arena "values", the largest first, as low as it fits.
 
         order: the nodes of each launch, in order; spare: further scalars, by id
-        share: let values lie in the same place when one is last read before the other is written
+        share: let values lie in the same place when one is last read before the other is written; or, on the CPU, by
+            the launch that writes it (`_hosts`)
         """
         lives = self._lives(order)
+        hosts = self._hosts(order, lives) if share and device == "cpu" else {}
         placed: list[tuple[int, int, float, float]] = []  # from byte to byte, from launch to launch; sorted
         sizes = {b: -(-self._size(b) // ROW) * ROW for b in lives}
         for buffer in sorted(lives, key=lambda b: -sizes[b]):
@@ -219,11 +224,31 @@ class Memory:
             offset = _lowest(sizes[buffer], life, placed)
             self._put(self.graph[buffer], buffer, "values", offset)
             insort(placed, (offset, offset + sizes[buffer], *life))
+        for buffer, host in hosts.items():
+            self._put(self.graph[buffer], buffer, "values", self.buffers[host].offset)
         top = max((end for _, end, _, _ in placed), default=0)
         for name, type_ in spare.items():
             self.buffers[name] = Buffer(name, type_, "w", "values", top, self.size(type_, "w"), pad=self.pad)
             top += self.buffers[name].size
         self.arenas["values"] = top
+
+    def _hosts(self, order: list[list[Node]], lives: dict[str, tuple[float, float]]) -> dict[str, str]:
+        """Results of products that take the place of a value that their formula is the last to read.
+
+        A formula reads each element just before the result is stored there: its line is near, and needs not be read
+        to be written. The value's life becomes that of both, and the result has none of its own.
+        """
+        hosts: dict[str, str] = {}
+        for k, (node, *_) in enumerate(order):
+            for source in node.inputs[2:] if _written_once(node) and self.lanes[node.id] == "c" else ():
+                host = hosts.get(source, source)
+                factor = source in map(self.root, node.inputs[:2])
+                last = host in lives and lives[host][1] == k
+                if last and not factor and self.graph[source].type == node.type:
+                    hosts[node.id] = host
+                    lives[host] = lives[host][0], lives.pop(node.id)[1]
+                    break
+        return hosts
 
     def receive(self) -> None:
         """An arena "incoming" for one batch of the inputs as callers have them, without padding."""
@@ -260,6 +285,13 @@ class Memory:
 def _training(node: Node) -> tuple[bool, float, float]:
     weight: Weight = node.made_by
     return weight.frozen, weight.rate, weight.l2
+
+
+def _written_once(node: Node) -> bool:
+    """Whether a node is a product of images with a formula, which reads and writes each place once."""
+    anchor = node.made_by.anchor if isinstance(node.made_by, Region) else None
+    product = isinstance(anchor, Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
+    return product and len(node.type.shape) > 2
 
 
 def _roots(graph: Graph, lanes: dict[str, str], pad: int) -> dict[str, str]:

@@ -126,7 +126,7 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     spare = (
         [NORM, *(name for of in factored.values() for name in (of.x, of.dy, of.gradient))] if _trained(graph) else []
     )
-    memory.place(groups, {name: Tensor(target.dtype, ()) for name in spare}, share=share)
+    memory.place(groups, {name: Tensor(target.dtype, ()) for name in spare}, share=share, device=target.device)
     if target.device == "cuda":  # the next batch comes while a step runs; the CPU reads it where it is
         memory.receive()
     lengths, updates = _lengths(memory, factored, target), _updates(memory, factored, target)
