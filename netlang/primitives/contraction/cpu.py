@@ -36,7 +36,7 @@ def contraction_draft(
         x, dy = inputs
         if suits(primitive, x, dy, batch):
             return packed(primitive, inputs, result, target, batch)
-        return reduce(primitive, inputs, result, target)
+        return reduce(primitive, inputs, result, target, batch)
     source, weight = (o.type for o in inputs)
     as_written = not sums and not primitive.rows and not primitive.filters
     if result.lanes == "c" and as_written and dense.suits(source, weight, batch):

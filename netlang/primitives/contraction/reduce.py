@@ -4,14 +4,18 @@ A tile is MR rows, pairs (u, c) of one tap column v, by NV columns (vectors of 1
 in lanes "n", whose products keep the examples apart until the end). A segment is a line of output pixels. A thread
 owns whole tiles: it walks through the lines in chunks that stay in its cache, over a group of tiles whose sums do too.
 So nothing is added across threads, and the order of additions depends on the shapes alone.
+
+Of an image of few channels, which is copied tight first (`tight.py`), a line of taps is one tap of more channels, and
+the products ask for the next chunk's dy while they multiply.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.sides import image_size
+from netlang.primitives.contraction.sides import axes, image_size
 from netlang.primitives.contraction.tiles import added, tile_for
-from netlang.primitives.launch import Address, Draft, Operand, Product, Target
+from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
@@ -19,41 +23,65 @@ CHUNK = 96 * 1024  # bytes of x and dy between two visits of a tile; 192 KB: 177
 LINES = 128  # at most, in a chunk: bounds the table
 
 
-def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target) -> Draft:
+def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The launch of a weight gradient: (x, dy) -> dw, stored as rows (u, v, c) of filters."""
     x, dy = inputs
     lanes, dtype = x.lanes, result.type.dtype
     of, by = Geometry(x.type, lanes), Geometry(dy.type, lanes)
-    (height, width), (high, wide) = image_size(x), image_size(dy)
-    rows = primitive.kernel[0] * of.channels
+    high, wide = image_size(dy)
+    real = axes(replace(primitive, role="out"), image_size(x), (high, wide))
+    few = of if tight.suits(of, *real) else None
+    height, width = (tight.padded(axis).source for axis in real) if few else image_size(x)
+    channels, taps_w = (of.channels * primitive.kernel[1], 1) if few else (of.channels, primitive.kernel[1])
+    top, left = (0, 0) if few else primitive.pad[:2]
+    pixel = of.channels * of.size if few else of.columns * of.vector
+    rows = primitive.kernel[0] * channels
     a = "spread" if lanes == "c" else "dot"
     tile = tile_for(target, rows, by.columns, a=a)
-    kernel = Reduce(*tile, lanes, dtype, not any(primitive.pad), of.size)
-    line = primitive.stride[0] * width * of.columns * of.vector + wide * by.columns * by.vector
+    inside = few is not None or not any(primitive.pad)
+    kernel = Reduce(*tile, lanes, dtype, inside, of.size, few)
+    line = primitive.stride[0] * width * pixel + wide * by.columns * by.vector
     chunk = max(1, min(LINES, CHUNK // line))
-    zeros = 0 if kernel.inside else wide * primitive.stride[1] * of.columns * of.vector
+    zeros = 0 if inside else wide * primitive.stride[1] * pixel
     scratch = kernel.scratch(chunk, zeros)
     arguments = Arguments()
     arguments.add(
-        dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
-        product=Product(f"{a}_{dtype}_{tile[0]}x{tile[1]}"),
+        dw=Address(result.buffer), source=Address(x.buffer), dy=Address(dy.buffer),
+        product=Product(f"{a}_{dtype}_{tile[0]}x{tile[1]}{'_ahead' if few else ''}"),
         tile_rows=tile[0], tile_columns=tile[1],
         rows=rows, row_blocks=-(-rows // tile[0]), columns=by.columns, blocks=-(-by.columns // tile[1]),
-        channels=of.channels, filters=by.channels, taps_w=primitive.kernel[1], places=by.places, chunk=chunk,
-        x_pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
+        channels=channels, filters=by.channels, taps_w=taps_w, places=by.places, chunk=chunk,
+        pixel_bytes=pixel, y_pixel=by.columns * by.vector, line_bytes=width * pixel + (of.vector if few else 0),
     )  # fmt: skip
     arguments.add(
-        height=height, width=width, high=high, wide=wide, stride_h=primitive.stride[0], stride_w=primitive.stride[1],
-        step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=primitive.pad[0], left=primitive.pad[1],
-        zeros=zeros // of.vector,
+        source_h=height, source_w=width, high=high, wide=wide,
+        stride_h=primitive.stride[0], stride_w=primitive.stride[1],
+        step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=top, left=left, zeros=zeros // of.vector,
     )  # fmt: skip
-    lines = [f"own = {arguments.own()}", *kernel.lines()]
-    return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, 0))
+    shared = tight.add_arguments(arguments, x, of, batch, real) if few else 0
+    lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
+    return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, shared))
+
+
+# The tile's share of the next chunk's dy
+NEXT_LINES = [
+    "words = table + segments * row_bytes",
+    "next_bytes = min_i64(chunk, count - begin - part) * wide * y_pixel",
+    "at = dy + (begin + part) * wide * y_pixel",
+    "store_i64(words, at + next_bytes * (tile - group) // (end - group))",
+    "steps = segments * wide * (end - group)",
+    "store_i64(words + 8, (next_bytes + steps - 1) // steps)",
+    "store_i64(words + 16, at)",
+    "store_i64(words + 24, 0)",
+]
 
 
 @dataclass(frozen=True)
 class Reduce:
-    """The kernel's text. rows, vectors: of a tile; inside: no padding; size: of an element."""
+    """The kernel's text.
+
+    rows, vectors: of a tile; inside: no padding; size: of an element; few: x, where it is copied tight
+    """
 
     rows: int
     vectors: int
@@ -61,6 +89,7 @@ class Reduce:
     dtype: str
     inside: bool
     size: int
+    few: Geometry | None
 
     @property
     def entry(self) -> int:
@@ -75,9 +104,9 @@ class Reduce:
     def scratch(self, lines: int, zeros: int) -> int:
         """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
         sums = (GROUP + 1) * self.tile
-        return spaced(16 * self.rows, self.entry * lines, 8 * lines, zeros, sums)
+        return spaced(16 * self.rows, self.entry * lines + 8 * AHEAD, 8 * lines, zeros, sums)
 
-    def lines(self) -> list[str]:
+    def lines(self, shared: str) -> list[str]:
         """Everything behind the unpacking of the arguments."""
         images = "examples(team)" if self.lanes == "c" else "(examples(team) + 15) // 16"
         zero = [
@@ -88,12 +117,13 @@ class Reduce:
             "row_bytes = 8 * (tile_rows + tile_columns)",
             f"tile_bytes = tile_rows * tile_columns * {16 * self.size}",
             "table = own + (16 * tile_rows + 63) // 64 * 64",
-            "y_lines = table + (row_bytes * chunk + 63) // 64 * 64",
+            f"y_lines = table + (row_bytes * chunk + {8 * AHEAD} + 63) // 64 * 64",
             "zero = y_lines + (8 * chunk + 63) // 64 * 64",
             *self._clear_zeros(),
             f"sums = zero + (zeros * {16 * self.size} + 63) // 64 * 64",
             f"made_at = sums + {GROUP} * tile_bytes",
             f"images = {images}",
+            *(tight.lines(self.few, shared, rows=False) if self.few else []),
             "count = images * high",
             "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
             "while group < stop:",
@@ -146,7 +176,8 @@ class Reduce:
             "    for q in range(tile_columns):",
             f"        store_i64(entry + q * 8, y_line + min_i64(column + q, columns - 1) * {16 * self.size})",
             "if segments > 0 and j1 > j0:",
-            "    call_product(product, table, segments, j1 - j0, stride_w * x_pixel, y_pixel, made_at, 1)",
+            *indented(NEXT_LINES if self.few else []),
+            "    call_product(product, table, segments, j1 - j0, stride_w * pixel_bytes, y_pixel, made_at, 1)",
             *indented(added(self.dtype, 16 * self.size)),
         ]
 
@@ -155,18 +186,18 @@ class Reduce:
         step = self.size if self.lanes == "c" else 16 * self.size
         return [
             "j0 = max_i64(0, (left - v * step_w + stride_w - 1) // stride_w)",
-            "j1 = min_i64(wide, (width - 1 + left - v * step_w) // stride_w + 1)",
+            "j1 = min_i64(wide, (source_w - 1 + left - v * step_w) // stride_w + 1)",
             "for r in range(tile_rows):",
             "    u = min_i64(row + r, rows - 1) // channels",
             "    c = min_i64(row + r, rows - 1) - u * channels",
             "    store_i64(own + r * 16, u * step_h - top)",
-            "    at = ((u * step_h - top) * width + j0 * stride_w + v * step_w - left) * x_pixel",
+            "    at = (u * step_h - top) * line_bytes + (j0 * stride_w + v * step_w - left) * pixel_bytes",
             f"    store_i64(own + r * 16 + 8, at + c * {step})",
             "image = begin // high",
             "i = begin - image * high",
             "segments = 0",
             "for line in range(part):",
-            "    x_line = x + (image * height + i * stride_h) * width * x_pixel",
+            "    x_line = source + (image * source_h + i * stride_h) * line_bytes",
             "    store_i64(y_lines + segments * 8, dy + ((image * high + i) * wide + j0) * y_pixel)",
             *indented(self._segment()),
             "    i += 1",
@@ -181,7 +212,7 @@ class Reduce:
             inner = [
                 "h = i * stride_h + load_i64(own + r * 16)",
                 "at = zero",
-                "if h >= 0 and h < height:",
+                "if h >= 0 and h < source_h:",
                 "    at = x_line + load_i64(own + r * 16 + 8)",
                 "    some = 1",
                 "store_i64(entry + r * 8, at)",
