@@ -94,21 +94,8 @@ def _beside(graph: Graph, node: Node) -> Iterator[tuple[NodeId, int]]:
 
 def _pruned(node: Node) -> Node:
     """The recurrence without operands that it does not read."""
-    scan = node.made_by
-    products = [p for line in scan.lines for p in line.products]
-    read = {each.operand for each in (*scan.given, *scan.shared, *products)} | {scan.lengths}
-    kept = [k for k in range(len(node.inputs)) if k in read]
-    now = {k: at for at, k in enumerate(kept)}
-    of = replace(
-        scan,
-        given=tuple(replace(g, operand=now[g.operand]) for g in scan.given),
-        shared=tuple(replace(s, operand=now[s.operand]) for s in scan.shared),
-        lines=tuple(
-            replace(n, products=tuple(replace(p, operand=now[p.operand]) for p in n.products)) for n in scan.lines
-        ),
-        lengths=None if scan.lengths is None else now[scan.lengths],
-    )
-    return replace(node, made_by=of, inputs=tuple(node.inputs[k] for k in kept))
+    kept = node.made_by.operands
+    return replace(node, made_by=node.made_by.on(kept), inputs=tuple(node.inputs[k] for k in kept))
 
 
 def _copies(graph: Graph, node: NodeId) -> Iterator[NodeId]:

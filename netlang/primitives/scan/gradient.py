@@ -6,7 +6,6 @@ steps behind the recurrence: of what they multiplied and the adjoint of what cam
 """
 
 from dataclasses import dataclass, field
-from dataclasses import replace as replace_fields
 
 from netlang.formula import Name, Number, Term, derive, replace
 from netlang.layer import Emit, Value
@@ -133,21 +132,8 @@ class _Gradients:
 
     def _emitted(self, scan: Scan, operands: list[Value]) -> Value:
         """The recurrence on the operands that it reads, so that no other is kept for it."""
-        products = [p for line in scan.lines for p in line.products]
-        every: list[Given | Shared | Product] = [*scan.given, *scan.shared, *products]
-        read = {0, *(each.operand for each in every), scan.lengths}
-        now = {k: at for at, k in enumerate(k for k in range(len(operands)) if k in read)}
-        scan = replace_fields(
-            scan,
-            given=tuple(replace_fields(g, operand=now[g.operand]) for g in scan.given),
-            shared=tuple(replace_fields(s, operand=now[s.operand]) for s in scan.shared),
-            lines=tuple(
-                replace_fields(n, products=tuple(replace_fields(p, operand=now[p.operand]) for p in n.products))
-                for n in scan.lines
-            ),
-            lengths=None if scan.lengths is None else now[scan.lengths],
-        )
-        return self.emit(scan, *(operands[k] for k in now))
+        kept = sorted({0, *scan.operands})
+        return self.emit(scan.on(kept), *(operands[k] for k in kept))
 
     def _scan(self) -> Scan:
         scan, widths = self.scan, self.back.widths

@@ -120,6 +120,27 @@ class Scan(Primitive):
         put = (*self.outputs, *self.saved)
         return dict(zip(put, spaced([self.widths[name] for name in put]), strict=True))
 
+    @property
+    def operands(self) -> list[int]:
+        """The operands that something reads."""
+        products = [p for line in self.lines for p in line.products]
+        every: list[Given | Shared | Product] = [*self.given, *self.shared, *products]
+        read = {each.operand for each in every} | ({self.lengths} if self.lengths is not None else set())
+        return sorted(read)
+
+    def on(self, kept: list[int]) -> "Scan":
+        """The recurrence on some of its operands: the k-th of `kept` is the k-th."""
+        now = {k: at for at, k in enumerate(kept)}
+        return replace(
+            self,
+            given=tuple(replace(g, operand=now[g.operand]) for g in self.given),
+            shared=tuple(replace(s, operand=now[s.operand]) for s in self.shared),
+            lines=tuple(
+                replace(n, products=tuple(replace(p, operand=now[p.operand]) for p in n.products)) for n in self.lines
+            ),
+            lengths=None if self.lengths is None else now[self.lengths],
+        )
+
     def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
         """dy: the gradient of the outputs, with or without that of what is saved, which counts as none."""
         from netlang.primitives.scan.gradient import Backward
