@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import netlang
-from netlang.formula import absolute
+from netlang.formula import absolute, where
 from netlang.formula.term import Call, call
 from netlang.gradcheck.alone import alone
 from netlang.gradcheck.point import point, small
@@ -28,6 +28,7 @@ from netlang.plan import NORM
 from netlang.primitives.launch import Target
 from netlang.primitives.map.op import Map
 from netlang.primitives.reference import Run, reference
+from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.winograd.op import Winograd, WinogradGradient
 
@@ -35,6 +36,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 FLOOR = 1e-6  # of the largest gradient of all: smaller ones are noise
 LEFT = 0.1  # of the sizes of numbers that were added: what is below that is what is left where they cancel
 BATCHES = 3
+CORNER = 1e-6  # of what a comparison adds up: rounding decides what is nearer to a corner
 NOISE = 3e-7  # a few roundings of float32: below it both are right
 
 
@@ -70,15 +72,45 @@ def launch_errors(prog, x, target, n):
                 continue
             for buffer in launch.reads:
                 loaded.write(buffer, values[buffer])
-            loaded.view(launch.node)[:] = np.nan
+            for node in launch.writes:
+                loaded.view(node)[:] = np.nan
 
             loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
 
-            wanted = values.get(launch.node, values[launch.reads[0]])  # the planner's copies have no node
-            if launch.node in squared:
-                wanted = np.sum(np.square(wanted))
-            least = max(floor if launch.node.startswith("d:") else 0, cancelled(graph, launch.node, values, n))
-            yield launch.node, error(loaded.read(launch.node, n), wanted, least)
+            for node in launch.writes:
+                wanted = values.get(node, values[launch.reads[0]])  # the planner's copies have no node
+                if node in graph and not set(graph[node].inputs).isdisjoint(launch.writes):  # a sum of what it made
+                    made = (loaded.read(i, n) if i in launch.writes else values[i] for i in graph[node].inputs)
+                    exact = tuple(np.asarray(value, np.float64) for value in made)
+                    wanted = reference(graph[node].made_by, exact, graph[node].type, Run(n, step=1))
+                if node in squared:
+                    wanted = np.sum(np.square(wanted))
+                least = max(floor if node.startswith("d:") else 0, cancelled(graph, node, values, n))
+                certain = decided(graph, node, values, n)
+                yield node, error(loaded.read(node, n) * certain, wanted * certain, least)
+
+
+def decided(graph, node, values, n):
+    """Where rounding decides no comparison of a formula, as whether a number is above zero; all but a few numbers."""
+    made_by = graph[node].made_by if node in graph else None
+    field = {Map: "term", Region: "after"}.get(type(made_by))
+    pairs = list(compared(getattr(made_by, field))) if field else []
+    if not pairs:
+        return True
+    near = [where(call("lt", absolute(a - b), CORNER * sizes(a - b)), 1.0, 0.0) for a, b in pairs]
+    inputs = tuple(values[i] for i in graph[node].inputs)
+    found = reference(replace(made_by, **{field: sum(near[1:], near[0])}), inputs, graph[node].type, Run(n, step=1))
+    certain = np.broadcast_to(found, graph[node].type.arrayed(n)) == 0
+    assert np.mean(certain) > 0.999, f"rounding decides too much of {node}"
+    return certain
+
+
+def compared(term):
+    """The two sides of each comparison in a formula."""
+    for arg in getattr(term, "args", ()):
+        yield from compared(arg)
+    if isinstance(term, Call) and term.name in ("gt", "lt", "ge", "le"):
+        yield term.args
 
 
 def cancelled(graph, node, values, n):
