@@ -29,7 +29,7 @@ PLANNED, INTERPRETED, COMPILED = (
     int(os.environ.get(f"NETLANG_{name}", usual))
     for name, usual in (("PLANNED", "100"), ("INTERPRETED", "20"), ("COMPILED", "3"))
 )
-TARGET = Target("test", "f64", ((6, 2),), 2)
+TARGET = Target("test", "f64", ((6, 2), (1, 1)), 2)
 EXAMPLES = 3
 SLACK = 1e3  # of the rounding of a sum: programs normalise tiny variances and divide by them
 
