@@ -14,7 +14,7 @@ from netlang.pipeline import compile_plan
 from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run
 
-TARGET = Target("test", "f32", ((6, 4), (6, 1)), 2)
+TARGET = Target("test", "f32", ((6, 4), (6, 1), (1, 1)), 2)
 T = 9
 LENGTHS = (9, 6, 4, 7)
 
