@@ -1,7 +1,7 @@
 """What is computed in one launch: sums over the batch that read the same numbers, and the product that makes these.
 
 before:           z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)    v = Map(q)
-after:            z, s, q = Region(x, w)            m, v = Map(s, q)     (the maps on CUDA)
+after:            z, s, q = Region(x, w)            m, v = Map(s, q)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +18,7 @@ from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.winograd.op import Winograd
 
 Group = list[Node]
-MOST = (
-    8  # maps of a launch on CUDA: the norms of a whole net, as evaluation has them at once, took all registers and more
-)
+MOST = 8  # maps of a launch: on CUDA all of a net, as evaluation has them, took more than the registers
 
 
 def together(
@@ -56,11 +54,14 @@ def together(
         joined[node.id] = group
         taken.update(each.id for each in group[1:])
     groups = [joined.get(node.id, [node]) for node in nodes if node.id not in taken]
-    return _channelwise(groups, root) if device == "cuda" else groups
+    return _channelwise(groups, root, device)
 
 
-def _channelwise(groups: list[Group], root: Callable[[str], str]) -> list[Group]:
-    """Maps of a number per channel, as statistics are, that read nothing but each other and what is there already."""
+def _channelwise(groups: list[Group], root: Callable[[str], str], device: str) -> list[Group]:
+    """Maps of a number per channel, as statistics are, that read nothing but each other and what is there already.
+
+    On the CPU those of one layer: whatever came together would be a kernel of its own.
+    """
     when = {node.id: k for k, group in enumerate(groups) for node in group}
     taken = set[int]()
     for k, group in enumerate(groups):
@@ -70,6 +71,8 @@ def _channelwise(groups: list[Group], root: Callable[[str], str]) -> list[Group]
             node = groups[later][0]
             if len(group) < MOST and later not in taken and _small(node) and node.type == group[0].type:
                 own = {each.id for each in group}
+                if device == "cpu" and node.path != group[0].path:
+                    continue
                 if all(i in own or when.get(root(i), -1) < k for i in node.inputs):
                     group.append(node)
                     taken.add(later)

@@ -172,7 +172,7 @@ _RuleT = TypeVar("_RuleT", bound=DraftRule)
 def drafts(device: str, primitive: type[Primitive]) -> Callable[[_RuleT], _RuleT]:
     """Declare the function (primitive, inputs, result, target, batch) -> Draft of a primitive on a device.
 
-    That of an anchor of regions takes an `After` behind them; a sum's and a product's `Also`, on CUDA a map's too.
+    That of an anchor of regions takes an `After` behind them; a sum's, a product's and a map's `Also`.
     """
 
     def declare(rule: _RuleT) -> _RuleT:

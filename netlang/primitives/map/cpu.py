@@ -1,17 +1,20 @@
 """Maps and updates on the CPU: one loop over the vectors of the result."""
 
-from netlang.primitives.launch import Address, Draft, Operand, Target, drafts
+from netlang.primitives.launch import Address, Also, Draft, Operand, Target, drafts
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.text import FAR, Arguments, Formula, drafted, indented, over_positions
 
 
 @drafts("cpu", Map)
 @drafts("cpu", Standardise)
-def map_draft(primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
-    """Write y = term(i0, i1, ...), threads over the positions."""
+def map_draft(
+    primitive: Map, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int, *further: Also
+) -> Draft:
+    """Write y = term(i0, i1, ...), and what else is made of the same operands, threads over the positions."""
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
-    formula = Formula((primitive.term,), operands, result.type, result.lanes)
-    return _draft(f"map_{result.lanes}", formula, {"y": Address(result.buffer)}, batch)
+    formula = Formula((primitive.term, *(also.term for also in further)), operands, result.type, result.lanes)
+    results = {"y": Address(result.buffer)} | {f"y{k}": Address(also.to.buffer) for k, also in enumerate(further, 1)}
+    return _draft(f"map_{result.lanes}", formula, results, batch)
 
 
 @drafts("cpu", Update)
