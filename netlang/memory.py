@@ -7,14 +7,12 @@ from math import inf, prod
 from netlang.formula import Name
 from netlang.graph import Graph, Input, Node, NodeId, State
 from netlang.layer import Kept, Weight
-from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.gather.op import Convert, Reshape
 from netlang.primitives.launch import LANES, ROW, Operand
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
-from netlang.primitives.region.op import Region
-from netlang.primitives.winograd.op import Winograd
+from netlang.primitives.region.op import Region, made
 from netlang.types import Tensor
 
 ITEM = {"f32": 4, "f64": 8}  # bytes of an element
@@ -289,9 +287,7 @@ def _training(node: Node) -> tuple[bool, float, float]:
 
 def _written_once(node: Node) -> bool:
     """Whether a node is a product of images with a formula, which reads and writes each place once."""
-    anchor = node.made_by.anchor if isinstance(node.made_by, Region) else None
-    product = isinstance(anchor, Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
-    return product and len(node.type.shape) > 2
+    return isinstance(node.made_by, Region) and made(node.made_by) and len(node.type.shape) > 2
 
 
 def _roots(graph: Graph, lanes: dict[str, str], pad: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from netlang.graph import Graph, Node
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import broadcast
-from netlang.primitives.region.op import Region
+from netlang.primitives.region.op import Region, made
 from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.winograd.op import Winograd
 
@@ -39,7 +39,7 @@ def together(
         return node.id not in taken and all(when.get(root(i), -1) < when[first.id] for i in early)
 
     for node in nodes:
-        product = made(node) and (device == "cuda" or _sums_leave(node, lanes[node.id]))
+        product = made(node.made_by) and (device == "cuda" or _sums_leave(node, lanes[node.id]))
         if node.id in taken or not (summed(node) or product):
             continue
         group = [node]
@@ -88,12 +88,6 @@ def summed(node: Node) -> bool:
     return isinstance(node.made_by, Sum) and node.made_by.over == "batch" and node.made_by.how == "sum"
 
 
-def made(node: Node) -> bool:
-    """Whether a node is a product whose results leave it one by one."""
-    anchor = node.made_by.anchor if isinstance(node.made_by, Region) else node.made_by
-    return isinstance(anchor, Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
-
-
 def _sums_leave(node: Node, lanes: str) -> bool:
     """Whether a product's kernel on the CPU takes sums: those of images and sequences, channels in the lanes."""
     return lanes == "c" and len(node.type.shape) > 2
@@ -110,8 +104,8 @@ def _read_anyway(graph: Graph, product: Node, sums: list[Node]) -> bool:
 
 def _alike(graph: Graph, node: Node) -> Iterator[Node]:
     """Sums of as many numbers that read the product; or one of the operands of this sum."""
-    full = node.type if made(node) else _full(graph, node)
-    sources = (node.id,) if made(node) else node.inputs
+    full = node.type if made(node.made_by) else _full(graph, node)
+    sources = (node.id,) if made(node.made_by) else node.inputs
     found = {r.id: r for i in sources for r in graph.readers(i) if r.id != node.id and summed(r)}
     return (r for r in found.values() if _full(graph, r) == full)
 
@@ -153,7 +147,7 @@ def first_of(group: Group) -> Any:
     node = group[0]
     if isinstance(node.made_by, Contraction | Winograd) and len(group) > 1:
         return Region(node.made_by, (Name("i0"), Name("i1")), Name("y"))
-    if made(node) or node.inputs == read(group):
+    if made(node.made_by) or node.inputs == read(group):
         return node.made_by
     return replace(node.made_by, term=_term(node, group))
 
@@ -165,7 +159,7 @@ def further_of(group: Group) -> list[tuple[Term, bool]]:
 
 def _term(node: Node, group: Group) -> Term:
     """What a node makes, in the names of what the launch reads; `y` is what a product makes."""
-    if node is group[0] and made(node):
+    if node is group[0] and made(node.made_by):
         return Name("y")
     inputs, nodes = read(group), {each.id: each for each in group}
     names: Mapping[str, Term] = {

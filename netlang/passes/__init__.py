@@ -36,18 +36,8 @@ PIPELINE: tuple[Pass, ...] = (
     factor,
 )
 ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
-CPU: tuple[Pass, ...] = (
-    layout,
-    winograd,
-    panels,
-    stepwise,
-    masks,
-    single,
-    matrices,
-    assemble,
-    pieces,
-    factor,
-)  # on CUDA neighbouring threads take neighbouring channels, in every layout "c"
+# The others are the CPU's: on CUDA neighbouring threads take neighbouring channels, in every layout "c"
+EVERYWHERE: tuple[Pass, ...] = (fold, share, fuse)
 
 
 def optimise(
@@ -64,7 +54,7 @@ def optimise(
     choices: of convolutions, as `winograd` takes them
     """
     for each in PIPELINE:
-        if (strict and each in ROUGH) or (device != "cpu" and each in CPU):
+        if (strict and each in ROUGH) or (device != "cpu" and each not in EVERYWHERE):
             continue
         graph = each(graph, batch) if each is not winograd else winograd(graph, batch, choices)
         verify(graph)

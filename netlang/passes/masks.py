@@ -13,15 +13,15 @@ from netlang.formula import Call, Name, Number, Term, names, needs, substitute
 from netlang.formula import replace as replaced
 from netlang.graph import Graph, Node
 from netlang.primitives.map.op import Map
-from netlang.primitives.region.op import Region
-from netlang.together import made, summed
+from netlang.primitives.region.op import Region, made
+from netlang.together import summed
 
 
 def masks(graph: Graph, batch: int) -> Graph:
     """Only where there is one number of full size to be read for the mask."""
     told = Graph(dict(graph.outputs))
     for node in graph:
-        region = isinstance(node.made_by, Region) and made(node)
+        region = isinstance(node.made_by, Region) and made(node.made_by)
         source = next((i for i in node.inputs[2:] if region and _told(graph, node, i)), None)
         told.add(node if source is None else _inlined(graph, node, source))
     return told

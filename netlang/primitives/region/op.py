@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from netlang.formula import Term, names
+from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.primitive import Primitive, broadcast, named
+from netlang.primitives.winograd.op import Winograd
 from netlang.types import Tensor
 
 
@@ -25,3 +27,9 @@ class Region(Primitive):
         types = named(inputs)
         read = [broadcast(*(types[name] for name in names(term))) for term in self.before]
         return self.anchor.infer(*read)
+
+
+def made(primitive: object) -> bool:
+    """Whether a node is made by a product, or around one, whose results leave it one by one."""
+    anchor = primitive.anchor if isinstance(primitive, Region) else primitive
+    return isinstance(anchor, Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
