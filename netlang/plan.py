@@ -16,6 +16,7 @@ from netlang.primitives.factored.op import FactoredUpdate
 from netlang.primitives.launch import Address, Also, Draft, Operand, Target, addressed, chain, draft
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
+from netlang.primitives.text import in_turn
 from netlang.source import NOWHERE, Span
 from netlang.types import Tensor
 
@@ -152,6 +153,8 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
 
     drafts: those so far; a net has the same layers again and again, on other buffers
     """
+    if together.rowwise(group[0]) and len(group) > 1:
+        return _in_turn([_drafted(memory, [node], target, drafts) for node in group])
     read = together.read(group)
     operands = [memory.operand(i) for i in (*read, *(n.id for n in group))]
     slots = {name: str(slot) for slot, name in enumerate(dict.fromkeys(o.buffer for o in operands))}
@@ -166,6 +169,14 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
     made = addressed(drafts[key], addresses)
     writes = tuple(n.id for n in group)
     return Launch(writes[0], made, tuple(o.buffer for o in operands[: len(read)]), writes, group[0].span)
+
+
+def _in_turn(stages: list[Launch]) -> Launch:
+    """The launch of all that is made row by row: a thread makes all of its rows."""
+    writes = tuple(stage.node for stage in stages)
+    reads = dict.fromkeys(name for stage in stages for name in stage.reads if name not in writes)
+    made = in_turn(f"rows_{stages[0].draft.kernel.name[-1]}", [stage.draft for stage in stages])
+    return Launch(writes[0], made, tuple(reads), writes, stages[0].span)
 
 
 def _trained(graph: Graph) -> list[Node]:

@@ -1,11 +1,16 @@
-"""What is computed in one launch: sums over the batch that read the same numbers, and the product that makes these.
+"""What is computed in one launch: sums over the batch that read the same numbers, and the product that makes these;
+and on the CPU what is made row by row of the same rows, as softmax and its loss are.
 
 before:           z = Region(x, w)    s = Sum(z)    m = Map(s)    q = Squares(z, m)    v = Map(q)
 after:            z, s, q = Region(x, w)            m, v = Map(s, q)
+
+before:           m = Sum[max, channel](x)   s = Sum[channel](x, m)   y = Map(x, m, s)
+after:            m, s, y = Sum(x), Sum(x, m), Map(x, m, s), one after the other
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from netlang.formula import Name, Term, substitute
@@ -18,7 +23,7 @@ from netlang.primitives.sum.op import Squares, Sum
 from netlang.primitives.winograd.op import Winograd
 
 Group = list[Node]
-MOST = 8  # maps of a launch: on CUDA all of a net, as evaluation has them, took more than the registers
+MOST = 8  # of a launch: on CUDA all maps of a net, as evaluation has them, took more than the registers
 
 
 def together(
@@ -54,29 +59,52 @@ def together(
         joined[node.id] = group
         taken.update(each.id for each in group[1:])
     groups = [joined.get(node.id, [node]) for node in nodes if node.id not in taken]
-    return _channelwise(groups, root, device)
+    if device == "cpu":
+        groups = _gathered(groups, root, rowwise, partial(_of_rows, graph, lanes))
+    return _gathered(groups, root, _small, partial(_of_channels, device))
 
 
-def _channelwise(groups: list[Group], root: Callable[[str], str], device: str) -> list[Group]:
-    """Maps of a number per channel, as statistics are, that read nothing but each other and what is there already.
-
-    On the CPU those of one layer: whatever came together would be a kernel of its own.
-    """
+def _gathered(
+    groups: list[Group],
+    root: Callable[[str], str],
+    begins: Callable[[Node], bool],
+    joins: Callable[[Group, Node], bool],
+) -> list[Group]:
+    """The groups, those of single nodes in an earlier one that they join, if what they read is there by then."""
     when = {node.id: k for k, group in enumerate(groups) for node in group}
     taken = set[int]()
     for k, group in enumerate(groups):
-        if k in taken or not _small(group[0]):
-            continue
-        for later in range(k + 1, len(groups)):
-            node = groups[later][0]
-            if len(group) < MOST and later not in taken and _small(node) and node.type == group[0].type:
-                own = {each.id for each in group}
-                if device == "cpu" and node.path != group[0].path:
-                    continue
-                if all(i in own or when.get(root(i), -1) < k for i in node.inputs):
-                    group.append(node)
-                    taken.add(later)
+        for later in range(k + 1, len(groups)) if k not in taken and begins(group[0]) else ():
+            node, *others = groups[later]
+            if others or later in taken or len(group) == MOST or not joins(group, node):
+                continue
+            own = {each.id for each in group}
+            if all(i in own or when.get(root(i), -1) < k for i in node.inputs):
+                group.append(node)
+                taken.add(later)
     return [group for k, group in enumerate(groups) if k not in taken]
+
+
+def _of_channels(device: str, group: Group, node: Node) -> bool:
+    """Whether both are maps of a number per channel, as statistics are.
+
+    On the CPU those of one layer: whatever came together would be a kernel of its own.
+    """
+    first = group[0]
+    return _small(node) and node.type == first.type and (device == "cuda" or node.path == first.path)
+
+
+def rowwise(node: Node) -> bool:
+    """Whether it is a number per row, a sum of channels or the largest; what is made of it may be made beside it."""
+    return isinstance(node.made_by, Sum) and node.made_by.over == "channel"
+
+
+def _of_rows(graph: Graph, lanes: Mapping[str, str], group: Group, node: Node) -> bool:
+    """Whether a node makes a number of the rows of a group, or a row with the help of one."""
+    first, of = group[0], [each.id for each in group if each.id in node.inputs]
+    alike = node.type.batched and node.type.positions == first.type.positions and lanes[node.id] == lanes[first.id]
+    channels = {node.type.channels, *(graph[i].type.channels for i in of)}
+    return bool(of) and alike and (rowwise(node) or (type(node.made_by) is Map and 1 in channels))
 
 
 def _small(node: Node) -> bool:

@@ -142,6 +142,20 @@ def test_products_sum_over_segments_and_add_to_what_is_there(name):
     assert np.abs(out - 2 * wanted).max() <= (1e-4 if tile.dtype == "f32" else 1e-13)
 
 
+@pytest.mark.parametrize("name", ["spread_f32_6x4", "spread_f32_6x4_ahead", "dot_f32_6x1", "spread_f32_1x1_beside"])
+def test_what_a_product_adds_is_a_sum_of_its_own(name):
+    """Ones that float32 would lose one by one beside 2**24."""
+    tile, k = PRODUCTS[name], 6
+    ones = np.ones((k, 16 * max(tile.rows, tile.vectors)), np.float32)
+    out = np.full((tile.rows, tile.vectors, 16), 2**24, np.float32)
+    each = [ones.ctypes.data] * (2 if tile.form == "beside" else tile.rows + tile.vectors)
+    table = np.array([*each, ones.ctypes.data, ones.ctypes.data, 0, 0, 0], np.int64)
+
+    call(name, table, 1, k, ones.strides[0], ones.strides[0], out, 0)
+
+    assert (out == 2**24 + k).all()
+
+
 @pytest.mark.parametrize("name", ["spread_f32_6x4", "dot_f32_6x1", "spread_f64_6x2", "dot_f64_1x1"])
 def test_products_of_what_lies_side_by_side_walk_on_through_what_they_ask_for(name):
     tile, k = PRODUCTS[name + "_beside"], 7

@@ -5,11 +5,12 @@ A buffer of any layout is [images, places, columns, 16]: lanes "c" one example a
 names `image`, `place`, `position` (image*places + place), `column` and `at`, the byte offset of the result's vector.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from math import prod
+from math import isfinite, prod
 from struct import pack, unpack
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from netlang.formula import (
     Call,
@@ -35,6 +36,7 @@ FAR = 8 << 20  # bytes of a result that is written past the caches, which would 
 _NUMBERS = {"f32": "=f4x", "f64": "=d"}  # as the first bytes of 8
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
+_ASSIGNED = re.compile(r"^ +(?:for )?([\w, ]+?) (?:=|in) ", re.MULTILINE)  # what a line of a kernel assigns
 _ZERO = {
     "c": {"full", "image", "channel", "place"},
     "w": {"full", "channel"},
@@ -113,6 +115,20 @@ def drafted(name: str, arguments: Arguments, lines: list[str], scratch: tuple[in
     return Draft(KernelText(name, f"{HEAD}{body}\n"), tuple(arguments.values.values()), scratch)
 
 
+def in_turn(name: str, drafts: Sequence[Draft]) -> Draft:
+    """One launch of several without scratch, whose threads go from one to the next and do not wait for each other."""
+    assert all(draft.scratch == (0, 0) for draft in drafts), "their addresses stand behind the last argument"
+    stages = [_apart(draft.kernel.text.removeprefix(HEAD), k) for k, draft in enumerate(drafts)]
+    body = "".join(f"{s}    args += {8 * len(draft.args)}\n" for s, draft in zip(stages, drafts, strict=True))
+    return Draft(KernelText(name, HEAD + body), tuple(a for draft in drafts for a in draft.args))
+
+
+def _apart(body: str, stage: int) -> str:
+    """A kernel's lines with local names of their own: a name has one type in all of a function."""
+    assigned = {name for names in _ASSIGNED.findall(body) for name in names.split(", ")}
+    return re.sub(r"\b[a-z_]\w*", lambda found: f"{found[0]}_of_{stage}" if found[0] in assigned else found[0], body)
+
+
 class Formula:
     """Terms pasted into a loop over a result.
 
@@ -141,6 +157,7 @@ class Formula:
         self.draws = {part: f"stream_{k}" for k, part in enumerate(draws)}
         self.shares = {part: f"share_{k}" for k, part in enumerate(_shares(terms))}
         self.data: dict[Term, str] = dict([*self.shares.items(), *self.counts.items(), *self.draws.items()])
+        self.numbers = {part: f"number_{k}" for k, part in enumerate(_numbers(map(self._as_data, terms)))}
         zero = {n for n, kind in self.kinds.items() if kind in _ZERO[lanes]} | set(given)
         self.masked = not all(keeps_zero(t, zero) for t in terms)
         self.masked = self.masked and (lanes == "n" or self.geometry.channels % self.pad != 0)
@@ -167,6 +184,8 @@ class Formula:
         arguments.add(**{name: part.stream for part, name in self.draws.items()})
         if self.shares:
             arguments.table("shares", map(_weight, self.shares), self.geometry.dtype)
+        if self.numbers:
+            arguments.table("constants", (number.value for number in self.numbers), self.geometry.dtype)
 
     def prologue(self) -> list[str]:
         """Lines before the loops: what does not change."""
@@ -179,6 +198,7 @@ class Formula:
         for k, (part, name) in enumerate(self.shares.items()):
             one = f"splat_{dtype}(1.0) / v_{self.counts[_counted(part)]}"
             lines.append(f"v_{name} = spread_{dtype}(shares + {8 * k}) * ({one})")
+        lines += [f"v_{name} = spread_{dtype}(constants + {8 * k})" for k, name in enumerate(self.numbers.values())]
         if any(n.startswith("random") for n in self.needs):
             lines += ["key = seed(team)", "draw = step(team)", "origin = first(team)"]
         return [*lines, "count = examples(team)"] if self.masked and self.geometry.lanes == "n" else lines
@@ -201,7 +221,7 @@ class Formula:
         lines = [f"v_{n} = {self._load(n, kind)}" for n, kind in self.kinds.items() if kind not in loaded]
         lines += [f"channel = {self._channel}"] if "channel" in self.needs else []
         lines += [f"v_{name} = uniform_{dtype}(key, draw, {name}, {self._index})" for name in self.draws.values()]
-        terms = [reduce(self._as_data, self.data, term) for term in self.terms]
+        terms = [_named(self._as_data(term), self.numbers) for term in self.terms]
         lines += text("vector", into, *(substitute(t, renamed) for t in terms), dtype=dtype)
         if self.masked:
             lines += [f"{name} = head_{dtype}({name}, {self.real_lanes})" for name in into]
@@ -211,8 +231,8 @@ class Formula:
         """Lines that ask for what will be read at `at` of operands as large as the result."""
         return [f"prefetch({n} + at)" for n, kind in self.kinds.items() if kind == "full"]
 
-    def _as_data(self, term: Term, part: Term) -> Term:
-        return replace(term, part, Name(f"v_{self.data[part]}"))
+    def _as_data(self, term: Term) -> Term:
+        return _named(term, self.data)
 
     @property
     def real_lanes(self) -> str:
@@ -250,6 +270,16 @@ class Formula:
 
 
 EXAMPLES = Runtime("examples")
+
+
+def _named(term: Term, data: Mapping[Any, str]) -> Term:
+    """The term with parts that are data under their names, one after the other."""
+    return reduce(lambda made, part: replace(made, part, Name(f"v_{data[part]}")), data, term)
+
+
+def _numbers(terms: Iterable[Term]) -> list[Number]:
+    """Those that are not whole, such as rates of dropout or slopes: data, or every value were a kernel."""
+    return [part for part in order(*terms) if isinstance(part, Number) and isfinite(part.value) and part.value % 1]
 
 
 def _counts(terms: tuple[Term, ...]) -> list[Term]:

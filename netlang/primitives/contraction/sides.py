@@ -21,8 +21,8 @@ class Axis:
 
     @property
     def follow(self) -> bool:
-        """Whether the source positions of several taps follow one another."""
-        return self.taps > 1 and self.step == 1 and self.div == 1
+        """Whether the source positions of the taps follow one another."""
+        return (self.taps == 1 or self.step == 1) and self.div == 1
 
     @property
     def inside(self) -> bool:

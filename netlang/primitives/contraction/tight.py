@@ -19,7 +19,7 @@ FEW = 8  # channels, at most
 
 def suits(of: Geometry, high: Axis, wide: Axis) -> bool:
     """Whether the copy is worth it: several taps a line, of few channels."""
-    return of.lanes == "c" and of.channels <= FEW and wide.follow and high.div == 1
+    return of.lanes == "c" and of.channels <= FEW and wide.taps > 1 and wide.follow and high.div == 1
 
 
 def image(primitive: Contraction, x: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ TILES = 36  # of a block, of 36 points
 MANY = 96  # those where given weights pass `LARGE` bytes: each block reads them
 PARTS = 96  # about, of the tiles, where sums of them are taken
 PART = 3  # columns of channels whose weights are transformed at a time: U of 48 by 64 filters is 443 KB; 4: 8 % slower
+SUMMED = 16  # columns of channels of one sum in float32: 448 channels in one lose twice what they lose in two
 
 
 def convolve(
@@ -39,7 +40,8 @@ def convolve(
     block = -(-tiles // -(-tiles // wanted)) if sharing else _block(target, tiles, wanted, rows)
     stretch = rows * min(usual // rows, -(-tiles // (rows * PARTS)))
     block = -(-block // stretch) * stretch if out.sums else block  # whole parts, whatever the threads
-    part, pixel = min(PART, of.columns) if passing else of.columns, of.columns * of.vector
+    parts = -(-of.columns // (PART if passing else SUMMED))
+    part, pixel = -(-of.columns // parts), of.columns * of.vector
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer),
@@ -50,15 +52,11 @@ def convolve(
         far=int(batch * to.places * to.columns * to.vector >= FAR),
     )  # fmt: skip
     tables(arguments, form, to.dtype)
-    transformed = -(-of.columns // part) * points * (block * part * of.vector + APART)
-    own = spaced(
-        8 * (rows + vectors + AHEAD),
-        vectors * points * (part * LANES * to.vector + APART) * passing,
-        points * (-(-block // rows) * rows * vectors * to.vector + APART),
-        points * pixel,
-        points * to.vector,
-        transformed * (not sharing),
-    )
+    transformed = parts * points * (block * part * of.vector + APART)
+    products = points * (-(-block // rows) * rows * vectors * to.vector + APART)
+    u = vectors * points * (part * LANES * to.vector + APART) * passing
+    own = spaced(8 * (rows + vectors + AHEAD), u, products, points * pixel, points * to.vector)
+    own += spaced(transformed * (not sharing))
     shared = spaced(transformed * sharing)
     shared += out.add_arguments(arguments, shared, -(-tiles // stretch))
     lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(out, form)]
@@ -123,7 +121,7 @@ def _tiles(out: WayOut, form: Form) -> list[str]:
         "    done = 0",
         "    while done < x_columns:",
         "        some_k = min_i64(most * 16, k - done * 16)",
-        "        u = weights + part * tile_columns * panel",
+        f"        u = weights + part * tile_columns * panel + done * 16 * {g.vector}",
         "        if passing == 1:",
         "            u = u_at",
         *indented(_weights(g, form), 3),
