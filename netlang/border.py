@@ -1,5 +1,6 @@
 """Between the user's arrays and the program's buffers: any stride and byte order in, public shapes out."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -46,15 +47,22 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
 
 def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
     """A copy of a buffer in the public shape of its type, for a batch of n."""
+    return outward(buffer, memory)(n)
+
+
+def outward(buffer: Buffer, memory: Array) -> Callable[[int], Array]:
+    """The same for any n, told of a buffer once: what does not depend on n takes longer than a small copy."""
     if buffer.half:
-        return unpack(replace(buffer, half=False), wide(memory.view(np.uint16)), n)
-    shape, c = buffer.type.arrayed(n), buffer.type.channels
-    if buffer.lanes != "n":
-        rows = prod(shape[:-1])
-        return np.array(memory.reshape(-1, _pitch(buffer))[:rows, :c], order="C").reshape(shape)
-    elements = buffer.type.size
-    blocks = memory.reshape(-1, elements, LANES)[: -(-n // LANES)]
-    return np.array(blocks.transpose(0, 2, 1), order="C").reshape(-1, elements)[:n].reshape(shape)
+        return lambda n: unpack(replace(buffer, half=False), wide(memory.view(np.uint16)), n)
+    of, batched, elements = buffer.type.arrayed(0), buffer.type.batched, buffer.type.size
+    shape = of[1:] if batched else of
+    if buffer.lanes == "n":
+        blocks = memory.reshape(-1, elements, LANES).transpose(0, 2, 1)
+        return lambda n: np.array(blocks[: -(-n // LANES)], order="C").reshape(-1, elements)[:n].reshape(n, *shape)
+    rows, each = memory.reshape(-1, _pitch(buffer))[:, : buffer.type.channels], prod(shape[:-1])
+    if not batched:
+        return lambda _: np.array(rows[:each], order="C").reshape(shape)
+    return lambda n: np.array(rows[: n * each], order="C").reshape(n, *shape)
 
 
 def _pitch(buffer: Buffer) -> int:

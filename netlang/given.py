@@ -49,6 +49,9 @@ def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array |
     values = x if isinstance(x, Mapping) else {nodes[0].id: x}
     if missing := [node.id for node in nodes if node.id not in values]:
         raise ValueError(f"nothing is given for the input `{missing[0]}`, only for {', '.join(values) or 'none'}")
+    if lengths is None:
+        inputs = {node.id: checked_input(node, values[node.id]) for node in nodes}
+        return Given(inputs, {}, (), len(inputs[nodes[0].id]))
     shared = _shared(nodes, lengths)
     found: dict[NodeId, Array] = {}
     by_input = {}
@@ -76,10 +79,8 @@ def steps_behind(net: Net, output: NodeId, lengths: Array | Mapping[str, Array])
     return found
 
 
-def _shared(nodes: list[Node], lengths: Array | Mapping[str, Array] | None) -> dict[NodeId, NodeId]:
+def _shared(nodes: list[Node], lengths: Array | Mapping[str, Array]) -> dict[NodeId, NodeId]:
     """Which inputs have lengths, and whose: what is no mapping is for all of them. Raises ValueError."""
-    if lengths is None:
-        return {}
     steps = {node.id: node.type.arrayed(0)[1] for node in nodes if is_sequence(node.type)}
     if not steps:
         raise ValueError("this net reads no sequence, and only sequences have lengths")

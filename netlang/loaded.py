@@ -175,7 +175,7 @@ def apart(buffer: NodeId) -> str:
 
 def on_gpu(value: Any) -> bool:
     """Whether an array is one of Numba's on a GPU."""
-    return bool(getattr(value, "__cuda_ndarray__", False))
+    return type(value) is not np.ndarray and bool(getattr(value, "__cuda_ndarray__", False))
 
 
 def fetched(value: Any) -> Any:

@@ -14,7 +14,7 @@ from netlang.backend.arena import Arena, arena
 from netlang.backend.cpu import bind, host_target, kernels, scratch_sizes
 from netlang.backend.executor import Team
 from netlang.backend.limits import free_memory, refuse_beyond_memory
-from netlang.border import pack, unpack
+from netlang.border import outward, pack
 from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart
 from netlang.memory import Buffer
@@ -70,7 +70,7 @@ class Cpu(Device):
 
     def received(self, value: Any) -> Any:
         """An array as it came; the border copies what has to be copied. Raises ValueError for one on a GPU."""
-        if hasattr(value, "__cuda_array_interface__"):
+        if type(value) is not np.ndarray and hasattr(value, "__cuda_array_interface__"):
             raise ValueError(
                 "this array lies on a GPU, and the program runs on the CPU: copy it first, as with `.cpu()`"
             )
@@ -105,6 +105,7 @@ class OnCpu(Loaded):
             del sizes["values"]
         self.arena = arena({**sizes, **values, SCRATCH: own, SHARED: shared}, guarded)
         self._views: dict[NodeId, Array] = {}
+        self._outward: dict[NodeId, Callable[[int], Array]] = {}
         self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
         self._readers = {node.id: self._reading(node.id) for node in plan.inputs if self._as_callers_have(node.id)}
 
@@ -172,7 +173,9 @@ class OnCpu(Loaded):
 
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""
-        return unpack(self.plan.buffers[buffer], self.view(buffer), n)
+        if buffer not in self._outward:
+            self._outward[buffer] = outward(self.plan.buffers[buffer], self.view(buffer))
+        return self._outward[buffer](n)
 
     def run(self, segment: str, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""

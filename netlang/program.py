@@ -186,8 +186,8 @@ class Program(OneCaller):
         finally:
             take_back()
         read = loaded.read_there if any(map(on_gpu, given.inputs.values())) else loaded.read
-        found = {name: read(buffer, given.n) for name, buffer in loaded.plan.outputs.items()}
-        return {name: self._public(self.net.graph.outputs[name], value) for name, value in found.items()}
+        outputs, made_by = loaded.plan.outputs, self.net.graph.outputs
+        return {name: self._public(made_by[name], read(buffer, given.n)) for name, buffer in outputs.items()}
 
     def step(self, x: Batch, target: Batch, lengths: Batch | None = None) -> float:
         """One optimizer step on x[n, ...]; the loss before it, averaged over the examples.
