@@ -8,41 +8,11 @@ points below: exact in exact arithmetic.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from netlang.primitives.launch import LANES
 from netlang.primitives.primitive import Primitive
+from netlang.simd.toom_cook import Axis, axis
 from netlang.types import BATCH, Tensor
-
-# By how many there are with infinity. Six: 0, ±1, ±2 has an error half as large again (Barabasz et al. 2020,
-# arXiv:1803.10986). Ten: of 0, ±a, ±b and what they are the inverse of, these had the least in float32; where p and -p
-# are points, even and odd powers are shared
-POINTS = {
-    1: (),
-    6: tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2"))),
-    10: tuple(map(Fraction, ("0", "2/5", "-2/5", "4/5", "-4/5", "5/4", "-5/4", "5/2", "-5/2"))),
-}
-
-Matrix = tuple[tuple[Fraction, ...], ...]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """F(tile, window): output pixels of a tile, pixels of a window, and the matrices of as many points as both less 1.
-
-    at[i, a] takes products at the points to output pixels, g[a, u] the window's pixels to the points, and bt[a, k] the
-    tile's input pixels, as many as there are points
-    """
-
-    tile: int
-    window: int
-    at: Matrix
-    g: Matrix
-    bt: Matrix
-
-    @property
-    def span(self) -> int:
-        return len(self.bt)
 
 
 @dataclass(frozen=True)
@@ -120,43 +90,16 @@ class WinogradGradient(Primitive):
         return x.with_shape(*self.window, x.channels, dy.channels)
 
 
-def _axis(tile: int, window: int) -> Axis:
-    """Values of polynomials at the points, and the way back; the last point is infinity."""
-    points = POINTS[tile + window - 1]
-    at = [(*(p**k for p in points), Fraction(k == tile - 1)) for k in range(tile)]
-    g = [tuple(p**k / _apart(p, points) for k in range(window)) for p in points]
-    last = tuple(Fraction(k == window - 1) for k in range(window))
-    bt = [(*_product([q for q in points if q != p]), Fraction(0)) for p in points]
-    return Axis(tile, window, tuple(at), (*g, last), (*bt, tuple(_product(list(points)))))
-
-
-def _apart(p: Fraction, points: tuple[Fraction, ...]) -> Fraction:
-    """The product of the distances of a point from the others."""
-    found = Fraction(1)
-    for q in points:
-        found *= p - q if q != p else 1
-    return found
-
-
-def _product(roots: list[Fraction]) -> list[Fraction]:
-    """The coefficients of the polynomial with these roots, lowest first."""
-    found = [Fraction(1)]
-    for root in roots:
-        shifted, scaled = [Fraction(0), *found], [*(-root * c for c in found), Fraction(0)]
-        found = [a + b for a, b in zip(shifted, scaled, strict=True)]
-    return found
-
-
 def _lines() -> dict[tuple[int, int], Form]:
     """Those of windows that are lines, across the image and down it."""
-    one, made = _axis(1, 1), {}
+    one, made = axis(1, 1), {}
     for window in (3, 5, 7):
-        axis = _axis(11 - window, window)
-        made[1, window], made[window, 1] = Form(one, axis), Form(axis, one)
+        line = axis(11 - window, window)
+        made[1, window], made[window, 1] = Form(one, line), Form(line, one)
     return made
 
 
 FORMS = {
-    **{(window, window): Form(_axis(7 - window, window), _axis(7 - window, window)) for window in (3, 5)},
+    **{(window, window): Form(axis(7 - window, window), axis(7 - window, window)) for window in (3, 5)},
     **_lines(),
 }

@@ -9,7 +9,7 @@ are in its second cache. Nothing is added across threads.
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
-from netlang.primitives.winograd.op import Form, Matrix, WinogradGradient
+from netlang.primitives.winograd.op import Form, WinogradGradient
 from netlang.primitives.winograd.tiles import (
     APART,
     LARGE,
@@ -19,7 +19,6 @@ from netlang.primitives.winograd.tiles import (
     place,
     tables,
     tiled,
-    twice,
     widened,
 )
 
@@ -114,9 +113,8 @@ def _spread(g: Geometry, form: Form) -> list[str]:
     pixel = [f"d = load_{g.dtype}(at + a * down + b * right)"]
     made = widened(g, form, "to_pixels", "rows", "across", pixel, "z_row")
     if form.high.span > 1:
-        high, wide = _turned(form.high.at), _turned(form.wide.at)
-        whole = twice(g, high, wide, "at + {a} * down + {b} * right", "to + {k} * z_row")
-        made = ["if rows == side_h and across == side_w:", *indented(whole), "else:", *indented(made)]
+        whole = f"    transform_a{form.wide.tile}_{g.dtype}(at, down, right, to, z_row)"
+        made = ["if rows == side_h and across == side_w:", whole, "else:", *indented(made)]
     return [
         "down, right = y_line * y_pixel, y_step * y_pixel",
         "at = dy + image * high * wide * y_pixel + i * side_h * down + j * side_w * right",
@@ -210,9 +208,5 @@ def _windows(g: Geometry, form: Form) -> list[str]:
     if form.high.span == 1:
         store = [f"store_{g.dtype}(to + b * channels * y_pixel, z)"]
         return [to, *narrowed(g, form, "to_window", "taps_w", "at", "point", store)]
-    high, wide = _turned(form.high.g), _turned(form.wide.g)
-    return [to, *twice(g, high, wide, "at + {k} * point", "to + {k} * channels * y_pixel")]
-
-
-def _turned(matrix: Matrix) -> Matrix:
-    return tuple(zip(*matrix, strict=True))
+    places = f"at, {form.wide.span} * point, point, to, channels * y_pixel"
+    return [to, f"transform_gt{form.wide.window}_{g.dtype}({places})"]

@@ -1,17 +1,15 @@
 """Texts that the kernels share: tiles cut out of images, and their transforms, 16 channels at a time.
 
 Lines of any length have 10 points, and what depends on the length is data: one kernel does for all of them, across an
-image or down it. In two dimensions all factors stand in the text, but for those that make Z of pixels that may be
-missing (`widened`).
+image or down it. In two dimensions all factors stand in the code (`simd/transform.py`), but for those that make Z of
+pixels that may be missing (`widened`).
 """
 
-from collections.abc import Iterator
-from fractions import Fraction
 from functools import partial
 
 from netlang.primitives.text import Arguments, Geometry, indented
 from netlang.primitives.way_out import WayOut
-from netlang.primitives.winograd.op import FORMS, Form, Matrix, Winograd, WinogradGradient
+from netlang.primitives.winograd.op import FORMS, Form, Winograd, WinogradGradient
 
 LARGE = 4 << 20  # bytes of a layer's weights at all points: more does not stay near
 APART = 64  # bytes more from point to point: a transform's 36 lines would else share a set or two of the first cache
@@ -66,7 +64,6 @@ def place() -> list[str]:
 def gathered(g: Geometry, form: Form, to: str) -> list[str]:
     """V of one tile, Bt x B, its points `v_row` apart. to: the text of where column c of it goes"""
     high, wide = form.high.span, form.wide.span
-    made = twice(g, form.high.bt, form.wide.bt, "at + {a} * down + {b} * right", "to + {k} * v_row")
     return [
         "h = i * side_h - top",
         "w = j * side_w - left",
@@ -78,7 +75,7 @@ def gathered(g: Geometry, form: Form, to: str) -> list[str]:
         f"    down, right = {wide} * pixel, pixel",
         "for c in range(x_columns):",
         f"    to = {to}",
-        *indented(made),
+        f"    transform_bt{wide}_{g.dtype}(at, down, right, to, v_row)",
         f"    at += {g.vector}",
     ]
 
@@ -102,15 +99,14 @@ def weights(g: Geometry, form: Form, tap: str, row: str) -> list[str]:
     """U of a channel and 16 filters, G w Gt, from taps at `at` to points at `to`. tap, row: bytes between them"""
     if form.high.span == 1:
         return widened(g, form, "to_window", "1", "taps_w", [f"d = load_{g.dtype}(at + b * {tap})"], row)
-    return twice(g, form.high.g, form.wide.g, f"at + {{k}} * {tap}", f"to + {{k}} * {row}")
+    side = form.wide.window
+    return [f"transform_g{side}_{g.dtype}(at, {side} * {tap}, {tap}, to, {row})"]
 
 
 def scattered(out: WayOut, form: Form) -> list[str]:
     """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
     g = out.formula.geometry
-    made = list[str]()
-    if form.high.span > 1:
-        made = twice(g, form.high.at, form.wide.at, "m + {k} * m_row", f"half + {{k}} * {g.vector}")
+    square = f"transform_at{form.wide.tile}_{g.dtype}(m, {form.wide.span} * m_row, m_row, half, {g.vector})"
     past = ["if far != 0:", f"    stream_{g.dtype}(y + at, made)", "else:", f"    store_{g.dtype}(y + at, made)"]
     return [
         "already = 0",
@@ -124,7 +120,7 @@ def scattered(out: WayOut, form: Form) -> list[str]:
         "    for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
         f"        m = m_at + (t * tile_columns + q) * {g.vector}",
         "        column = part * tile_columns + q",
-        *indented([*made, *out.stored(partial(_pixels, g, form), past)], 2),
+        *indented([*[square] * (form.high.span > 1), *out.stored(partial(_pixels, g, form), past)], 2),
         "    already += more",
     ]
 
@@ -193,51 +189,3 @@ def _terms(g: Geometry, table: str, of: str, some: str, span: int, pixel: list[s
         f"    row_at = {table} + {of} * {8 * span}",
         *(f"    z{k} = fma(d, spread_{g.dtype}(row_at + {8 * k}), z{k})" for k in range(span)),
     ]
-
-
-def twice(g: Geometry, high: Matrix, wide: Matrix, read: str, write: str) -> list[str]:
-    """R = high d wide^T: along the columns, then along the rows.
-
-    read, write: texts of where d and R lie at row a and column b, as {a} and {b}, the k-th in a row, {k}
-    """
-    down, across = len(high[0]), len(wide[0])
-    places = [(a, b, a * across + b) for a in range(down) for b in range(across)]
-    lines = [f"d{a}_{b} = load_{g.dtype}({read.format(a=a, b=b, k=k)})" for a, b, k in places]
-    for b in range(across):
-        lines += _times(high, [f"t{a}_{b}" for a in range(len(high))], [f"d{k}_{b}" for k in range(down)], g.dtype)
-    for a in range(len(high)):
-        made = [f"r{a}_{b}" for b in range(len(wide))]
-        lines += _times(wide, made, [f"t{a}_{k}" for k in range(across)], g.dtype)
-        lines += [
-            f"store_{g.dtype}({write.format(a=a, b=b, k=a * len(wide) + b)}, {name})" for b, name in enumerate(made)
-        ]
-    return lines
-
-
-def _times(matrix: Matrix, into: list[str], read: list[str], dtype: str) -> Iterator[str]:
-    """A matrix times a vector; two rows whose odd columns differ in sign share their sums of even and odd columns."""
-    named = dict(zip(matrix, into, strict=True))
-    for row, name in zip(matrix, into, strict=True):
-        mirrored = tuple(-f if k % 2 else f for k, f in enumerate(row))
-        if mirrored == row or mirrored not in named:
-            yield from _combined(name, row, read, dtype)
-        elif name < named[mirrored]:
-            yield from _combined("even", tuple(Fraction(0) if k % 2 else f for k, f in enumerate(row)), read, dtype)
-            yield from _combined("odd", tuple(f if k % 2 else Fraction(0) for k, f in enumerate(row)), read, dtype)
-            yield f"{name} = even + odd"
-            yield f"{named[mirrored]} = even - odd"
-
-
-def _combined(into: str, factors: tuple[Fraction, ...], read: list[str], dtype: str) -> Iterator[str]:
-    """`into` = the sum of the factors times what is read; a factor of 1 or -1 is no product."""
-    terms = sorted(((f, name) for f, name in zip(factors, read, strict=True) if f), key=lambda term: abs(term[0]) != 1)
-    (first, name), *rest = terms
-    if first == 1:
-        yield f"{into} = {name}"
-    else:
-        yield f"{into} = {name} * splat_{dtype}({float(first)!r})"
-    for factor, name in rest:
-        if abs(factor) == 1:
-            yield f"{into} = {into} {'+' if factor > 0 else '-'} {name}"
-        else:
-            yield f"{into} = fma({name}, splat_{dtype}({float(factor)!r}), {into})"
