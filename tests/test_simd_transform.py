@@ -10,7 +10,7 @@ from netlang.backend.cache import compiled
 from netlang.primitives.launch import KernelText
 from netlang.simd.toom_cook import TRANSFORMS
 
-SAME = "    transform_{0}_{1}(" + ", ".join(f"load_i64(a + {8 * k})" for k in range(5)) + ")\n"
+CALL = "    transform_{0}_{1}(" + ", ".join(f"load_i64(a + {8 * k})" for k in range(5)) + ")\n"
 TEXT = "from netlang.simd import *\n\n\ndef kernel(a, team, thread):\n"
 
 
@@ -21,7 +21,7 @@ def transformed(name, dtype, d, *, plain):
     places[:, : len(wide[0])] = d
     made = np.full((len(high) * len(wide), 32), np.nan, DTYPES[dtype])
     block = np.array([places.ctypes.data, *places.strides[:2], made.ctypes.data, made.strides[0]], np.int64)
-    text = TEXT + SAME.format(name, dtype)
+    text = TEXT + CALL.format(name, dtype)
     if plain:
         scope = {}
         exec(text, scope)

@@ -44,7 +44,7 @@ class _Typing:
 
 class _Lower(Lower):  # type: ignore[misc]  # Numba has no types
     def setup_function(self, described: Any) -> None:
-        """Of what runs in a team loops stay as they are: their bodies are long, or run once a tile. Products have none.
+        """What runs in a team keeps its loops as they are: bodies are long, or run once a tile. Products know no team.
 
         Unrolling them takes LLVM a third of its time, and no launch is faster for it.
         """

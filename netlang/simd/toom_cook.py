@@ -1,10 +1,11 @@
 """The matrices of Toom and Cook: short convolutions as products at points. Loads nothing.
 
-F(tile, window) = At [(G w) * (Bt x)] along one axis; both axes of an image take the same or one of them none.
+F(tile, window) = At [(G w) * (Bt x)] along one axis. The axes of an image take the same, or one of them takes none.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 # By how many there are with infinity. Six: 0, ±1, ±2 has an error half as large again (Barabasz et al. 2020,
 # arXiv:1803.10986). Ten: of 0, ±a, ±b and what they are the inverse of, these had the least in float32; where p and -p
@@ -38,6 +39,7 @@ class Axis:
         return len(self.bt)
 
 
+@cache
 def axis(tile: int, window: int) -> Axis:
     """Values of polynomials at the points, and the way back; the last point is infinity."""
     points = POINTS[tile + window - 1]
@@ -65,7 +67,7 @@ def _product(roots: list[Fraction]) -> list[Fraction]:
     return found
 
 
-def turned(matrix: Matrix) -> Matrix:
+def _turned(matrix: Matrix) -> Matrix:
     """Rows as columns."""
     return tuple(zip(*matrix, strict=True))
 
@@ -73,7 +75,7 @@ def turned(matrix: Matrix) -> Matrix:
 def _transforms() -> dict[str, tuple[Matrix, Matrix]]:
     made = {"bt6": (axis(4, 3).bt,) * 2, "bt10": (axis(1, 1).bt, axis(8, 3).bt)}
     for each in (axis(4, 3), axis(2, 5)):
-        tile, window = {"at": each.at, "a": turned(each.at)}, {"g": each.g, "gt": turned(each.g)}
+        tile, window = {"at": each.at, "a": _turned(each.at)}, {"g": each.g, "gt": _turned(each.g)}
         made |= {f"{name}{each.tile}": (matrix, matrix) for name, matrix in tile.items()}
         made |= {f"{name}{each.window}": (matrix, matrix) for name, matrix in window.items()}
     return made

@@ -10,12 +10,12 @@ from typing import Any
 from numba import types
 
 from netlang.simd.emitted import constant, emits, pointer
+from netlang.simd.products import SIZES
 from netlang.simd.toom_cook import TRANSFORMS, Matrix
 from netlang.simd.vector import VECTORS, fma, load_f32, load_f64, store_f32, store_f64
 from netlang.simd.wire import FLOATS, Wire
 
 _LOADS, _STORES = {"f32": load_f32, "f64": load_f64}, {"f32": store_f32, "f64": store_f64}
-_ALIGNED = {"f32": 4, "f64": 8}  # costs nothing where addresses happen to be aligned better
 
 
 def _transform(name: str, dtype: str) -> Any:
@@ -33,10 +33,10 @@ def _transform(name: str, dtype: str) -> Any:
 
         def read(a: int, b: int) -> Wire:
             where = pointer(builder, place(place(at, down, a), right, b), VECTORS[dtype].llvm)
-            return Wire(builder, builder.load(where, align=_ALIGNED[dtype]))
+            return Wire(builder, builder.load(where, align=SIZES[dtype]))
 
         for k, made in enumerate(_turned(high, wide, read)):
-            builder.store(made.value, pointer(builder, place(to, step, k), VECTORS[dtype].llvm), align=_ALIGNED[dtype])
+            builder.store(made.value, pointer(builder, place(to, step, k), VECTORS[dtype].llvm), align=SIZES[dtype])
 
     return transform
 
