@@ -11,32 +11,13 @@ from netlang.simd import fragments
 WARP = 32
 
 
-class _Warp:
-    """Threads that meet: one of them does the work of all."""
-
-    def __init__(self) -> None:
-        self.barrier = threading.Barrier(WARP)
-        self.given: list[Any] = [None] * WARP
-        self.made: Any = None
-
-    def met(self, lane: int, value: Any, work: Any) -> Any:
-        """What a lane gets of work([what each lane gives])."""
-        self.given[lane] = value
-        if self.barrier.wait() == 0:
-            self.made = work(self.given)
-        self.barrier.wait()
-        return self.made[lane]
-
-
 _LOCK = threading.Lock()
 
 
 def _met(value: Any, work: Any) -> Any:
     thread: Any = threading.current_thread()
     number, lane = divmod(thread.thread_id, WARP)
-    with _LOCK:  # a block has a manager of its own
-        warp = thread._manager.__dict__.setdefault("netlang_warps", {}).setdefault(number, _Warp())
-    return warp.met(lane, value, work)
+    return thread.meet(number, lane, WARP, value, work)
 
 
 def _moved(count: int) -> Any:
