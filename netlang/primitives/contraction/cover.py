@@ -30,7 +30,7 @@ from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, T
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 from netlang.primitives.way_out import WayOut
 
-NEAR = 1 << 19  # bytes of weights that stay in a second cache of 1 MB beside what is made of them
+NEAR = 1 << 18  # bytes of weights that stay in a second cache of 1 MB or 2 beside what is made of them
 SOURCE = 1 << 19  # bytes of the source that stay there too
 
 
