@@ -144,8 +144,8 @@ class _Memory:
         return lines
 
     def turned(self) -> list[str]:
-        """Which place of a state is read in this step, and which is written."""
-        lines = ["odd = k - k // 2 * 2"] if self.scan.states else []
+        """Which place of a state is read in this step, and which is written; and which way tasks go."""
+        lines = ["odd = k - k // 2 * 2"]
         for k in range(len(self.scan.states)):
             lines += [f"state{k}_now = state{k} + odd * half{k}", f"state{k}_next = state{k} + (1 - odd) * half{k}"]
         return lines

@@ -38,7 +38,10 @@ class _Group:
             at += tiles.tiles(bundle) * tiles.rows * tiles.vectors * self.g.vector
 
     def lines(self) -> list[str]:
-        """One task after the other: the columns of units first, so that packed columns are read again while near."""
+        """One task after the other: the columns of units first, so that packed columns are read again while near.
+
+        Every other step goes the other way, and begins with the matrices that the one before has read last.
+        """
         k, units = self.k, self.tiles.units
         body = ["task = item // blocks", *self._block()]
         for b, bundle in enumerate(self.group.bundles):
@@ -53,7 +56,8 @@ class _Group:
         return [
             *self._blocks(),
             f"start, stop = split((wide{k} + {units - 1}) // {units} * blocks, part, parts)",
-            "for item in range(start, stop):",
+            "for nth in range(start, stop):",
+            "    item = nth if odd == 0 else start + stop - 1 - nth",
             *indented(body),
         ]
 
