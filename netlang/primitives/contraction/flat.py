@@ -14,7 +14,7 @@ from netlang.primitives.launch import LANES, Address, Argument, Draft, Operand, 
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 
 SUMS, WIDE = 192, 4  # tiles of a group, whose sums stay near, and columns of them (6x4 in f32: 288 KB of an L2 of 1 MB)
-CHUNK = 196  # pixels between two visits of a tile
+CHUNK = 128  # pixels between two visits of a tile
 NEAREST = 768  # lines of a first cache of 48 KB
 SHORT = 96  # pixels between two visits, where they are cut in two and a tile's part of dy is more than that cache has
 SIDE = ("x", "x_pixel", "rows", "above", "first", "behind")  # of an x: its first row in dw, and its lines of tiles
