@@ -124,7 +124,12 @@ def cancelled(graph, node, values, n):
 
 
 def sizes(term):
-    """A bound of |term| without cancellation: |a| + |b| for a + b and a - b, |a| |b| for a b, |a| / |b| for a / b."""
+    """A bound of |term| without cancellation: |a| + |b| for a + b and a - b, |a| |b| for a b, |a| / |b| for a / b.
+
+    Also inside what is chosen: a logit less the largest one is nothing, but for its rounding, where it is the largest.
+    """
+    if isinstance(term, Call) and term.name == "where":
+        return call("where", term.args[0], *map(sizes, term.args[1:]))
     if isinstance(term, Call) and term.name in ("add", "sub", "mul", "div"):
         return call("add" if term.name == "sub" else term.name, *map(sizes, term.args))
     return absolute(term)
