@@ -48,10 +48,10 @@ def cover(
     few = of if tight.suits(of, *real) else None
     high, wide = (tight.padded(axis) if few else axis for axis in real)
     pixel = of.channels * of.size if few else of.columns * of.vector
-    whole_lines = flow.lines_follow and wide.follow and of.channels * flow.source_step == pixel
     inside = high.inside and wide.inside
     flat = primitive.kernel == (1, 1) and primitive.stride == (1, 1) and inside
     divided = high.div * wide.div > 1
+    whole_lines = flow.lines_follow and wide.follow and not divided and of.channels * flow.source_step == pixel
     turns = _turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns))
     scatter = Scatter(out, divided)
     kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, scatter, few, primitive.rows)
