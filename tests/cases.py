@@ -220,6 +220,8 @@ PRIMITIVES: tuple[Case, ...] = (
     Case(Sum(i0, "channel", "max"), ((N, 3, 5, 18),)),
     Case(Contraction("data", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (7, 6)), ((N, 4, 3, 5), (3, 3, 4, 5))),
     Case(Contraction("weight", (3, 2), (1, 2), (1, 0, 1, 1), (1, 1), (5, 6)), ((N, 5, 6, 3), (N, 5, 3, 4))),
+    Case(Contraction("data", (1, 1), (1, 1), (0, 1, 2, 1), (1, 1), (3, 4)), ((N, 5, 6, 16), (1, 1, 7, 16))),
+    Case(Contraction("data", (3, 1), (2, 1), (1, 0, 0, 0), (1, 1), (8, 6)), ((N, 4, 6, 16), (3, 1, 5, 16))),
     Case(Contraction("data"), ((N, 18), (7, 18))),
     Case(Contraction("weight"), ((N, 18), (N, 7))),
     Case(Contraction(size=(1, 4)), ((N, 4, 18), (18, 7))),

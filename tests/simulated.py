@@ -226,6 +226,7 @@ def _products():
         (replace(conv, role="data"), (n, 3, 5, 20), (3, 2, 5, 20)),
         (point, (n, 5, 6, 8), (1, 1, 8, 5)),
         (replace(point, role="weight"), (n, 5, 6, 8), (n, 3, 3, 5)),
+        (replace(point, role="data", stride=(1, 1), pad=(1, 0, 0, 1)), (n, 6, 7, 8), (1, 1, 5, 8)),
         (replace(conv, role="weight"), (n, 5, 6, 4), (n, 3, 5, 7)),
     ]
     found = [(p, tuple(Tensor("f32", s) for s in of)) for p, *of in shapes]

@@ -33,7 +33,7 @@ def test_any_number_of_blocks_gives_the_same_bits():
 
 def test_products_on_tensor_cores_are_those_of_float32_where_the_factors_can_be_held():
     """By the maps of the PTX ISA (`test_cuda_fragments.py`), which stand for the instructions here."""
-    assert simulated("tensor") == "28 products\n"
+    assert simulated("tensor") == "30 products\n"
 
 
 def test_sums_that_are_taken_on_the_way_are_those_of_the_numbers_that_are_stored():

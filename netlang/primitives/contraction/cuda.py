@@ -204,7 +204,7 @@ class Product:
     @property
     def flat(self) -> bool:
         """One tap, pixel on pixel, as in a dense layer."""
-        return all(axis.taps == axis.mul == axis.div == 1 and axis.inside for axis in self.axes)
+        return all(axis.same for axis in self.axes)
 
     def lines(self) -> list[str]:
         """Everything behind the sizes."""

@@ -53,14 +53,9 @@ class Contraction(Primitive):
         return a.with_shape(BATCH, *self.windows[axes:], self.filters or b.channels)
 
     @property
-    def pointwise(self) -> bool:
-        """Whether each pixel of x meets the one of y in its place alone."""
-        return self.kernel == self.stride == (1, 1) and not any(self.pad)
-
-    @property
     def flat(self) -> bool:
-        """Whether it is the role "weight" of such pixels."""
-        return self.role == "weight" and self.pointwise
+        """Whether it is the role "weight", and each pixel of x meets the one of y in its place alone."""
+        return self.role == "weight" and self.kernel == self.stride == (1, 1) and not any(self.pad)
 
     @property
     def windows(self) -> Pair:

@@ -25,6 +25,11 @@ class Axis:
         return (self.taps == 1 or self.step == 1) and self.div == 1
 
     @property
+    def same(self) -> bool:
+        """Whether each result position meets the source position in its place alone."""
+        return self.taps == self.mul == self.div == 1 and self.base == 0 and self.source == self.result
+
+    @property
     def inside(self) -> bool:
         """Whether no tap ever falls outside the source or between its positions."""
         last = (self.result - 1) * self.mul + (self.taps - 1) * self.step + self.base

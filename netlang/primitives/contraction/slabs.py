@@ -29,7 +29,7 @@ def whole(operand: Operand) -> int:
 
 def flat(axes: tuple[Axis, Axis]) -> bool:
     """Whether there is one tap, which lies on every pixel, as in a dense layer."""
-    return all(axis.taps == axis.mul == axis.div == 1 and axis.inside for axis in axes)
+    return all(axis.same for axis in axes)
 
 
 def slab_of(role: str, axes: tuple[Axis, Axis], halves: tuple[bool, ...]) -> int:
