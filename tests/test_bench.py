@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from logistic import LogisticNet
 
 import netlang
 from netlang.bench import alone, compare, floor, history, jaxed, kernels, limits, measure, peers, runtime
@@ -271,8 +270,7 @@ def test_kernels_are_told_with_their_share():
 
 
 def bench_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
-    net = LogisticNet()
-    net.graph, net.checked = lenet_head(), None
+    net = netlang.from_text("input 4\nFC-3, softmax\n")
     monkeypatch.setattr(bench, "opened", lambda file, settings: net)
     monkeypatch.setattr(limits, "measure", lambda threads: Limits(500, 60))
     monkeypatch.setattr(measure, "SAMPLE", 1e-4)
@@ -403,7 +401,7 @@ def test_jax_computes_the_same_net_and_takes_the_same_steps(name: str):
     [
         ("input 8x8x3\nconv3-4, bn, GAP, FC-3, softmax\n", "it has no twin of `bn`"),
         ("input 8\nresidual[FC-8], FC-3, softmax\n", "its twins are chains of layers"),
-        ("input 8\nFC-3, sigmoid\n", "its twins end in one softmax"),
+        ("input 8\nFC-3, sigmoid\n", "its twins have one input, and end in one softmax"),
         ("input 5x4\nlstm-8 bidirectional, last\nFC-3, softmax\n", "it has no twin of these settings of `lstm`"),
     ],
 )

@@ -114,10 +114,10 @@ def _built(net: Any, request: Request) -> Work:
     if request.contender == NETLANG:
         program = net.compile(batch=request.batch, training=training, threads=request.threads)
         return (lambda: program.step(x, target)) if training else (lambda: program(x))
-    if request.contender == RUNTIME:
-        return runtime.session(Path(request.model), x, request.threads)
     weights = {name: np.asarray(value, np.float32) for name, value in started(net.checked, 0)}
     case = peers.Case(net, weights, x, target, dict(net.train), request.threads)
+    if request.contender == RUNTIME:
+        return runtime.session(Path(request.model), case.inputs, request.threads)
     if request.contender == EXPORT:
         runtime.exported(case, Path(request.model))
         return lambda: None

@@ -18,6 +18,8 @@ from netlang.bench.alone import Measured
 from netlang.bench.limits import Limits, of_gpu
 from netlang.bench.measure import Timing, Work, interleaved
 from netlang.fit import PRODUCTS, precision_for
+from netlang.graph import Input
+from netlang.lower import loss_of
 from netlang.program import Options
 
 Apart = Callable[[str, list[str], Callable[[str], None]], Measured]
@@ -165,7 +167,7 @@ def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Res
         x, target = inputs(net, how.batch)
         weights = {name: np.array(program.weights[name]) for name in program.weights}
         state = sum(int(np.asarray(program.state[name]).nbytes) for name in program.state) if training else 0
-        given = program.device.placed(x) if how.device == "cuda" else x
+        given = _placed(program.device, x) if how.device == "cuda" else x
         mine: Work = (lambda: program.step(given, target)) if training else (lambda: program(given))
         case = peers.Case(net, weights, x, target, dict(net.train), how.threads, how.device, how.precision)
         others = _others(case, training, how.against, note)
@@ -175,6 +177,10 @@ def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Res
     cost = floor.training(net.graph, how.batch, state) if training else floor.inference(net.graph, how.batch)
     least = how.limits.floor(cost.flops, cost.moved) if how.limits else None
     return Result(mode, timings.pop(NETLANG), least, timings, compiled)
+
+
+def _placed(device: Any, x: Any) -> Any:
+    return {name: device.placed(one) for name, one in x.items()} if isinstance(x, dict) else device.placed(x)
 
 
 def _others(case: peers.Case, training: bool, against: Collection[str], note: Callable[[str], None]) -> dict[str, Work]:
@@ -190,14 +196,30 @@ def _others(case: peers.Case, training: bool, against: Collection[str], note: Ca
 
 
 def inputs(net: Any, batch: int) -> tuple[Any, Any]:
-    """Normal random inputs or random tokens, and labels or targets as the net's loss takes them."""
+    """Normal random inputs or random tokens, and labels or targets as the net's losses take them.
+
+    An array each; of several inputs, or outputs, one by name
+    """
     random = np.random.default_rng(SEED)
-    x = random.standard_normal(net.input.arrayed(batch), np.float32)
-    if net.input.classes:
-        x = random.integers(0, net.input.classes, net.input.arrayed(batch))
-    if net.labelled:
-        return x, random.integers(0, net.output.channels, net.output.arrayed(batch)[:-1])
-    return x, random.random(net.output.arrayed(batch), np.float32)
+    given = {node.id: _given(node.type, batch, random) for node in net.graph.made_by(Input)}
+    targets = {name: _target(net, name, batch, random) for name in net.graph.outputs}
+    return _alone(given), _alone(targets)
+
+
+def _given(type_: Any, batch: int, random: np.random.Generator) -> Any:
+    shape = type_.arrayed(batch)
+    return random.integers(0, type_.classes, shape) if type_.classes else random.standard_normal(shape, np.float32)
+
+
+def _target(net: Any, output: str, batch: int, random: np.random.Generator) -> Any:
+    made = net.graph[net.graph.outputs[output]].type
+    if loss_of(net.checked, output).target == "labels":
+        return random.integers(0, made.channels, made.arrayed(batch)[:-1])
+    return random.random(made.arrayed(batch), np.float32)
+
+
+def _alone(found: dict[str, Any]) -> Any:
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def table(comparison: Comparison) -> str:
@@ -238,9 +260,10 @@ def append(path: Path, comparison: Comparison, when: str) -> None:
 
     They come behind the last row of the table that is there, whatever else the file says.
     """
-    from netlang.files import read, write
+    from netlang.bench.history import text
+    from netlang.files import write
 
-    lines = read(path).decode().split("\n") if path.exists() else [f"# Measurements: {comparison.net}", ""]
+    lines = text(path).split("\n") if path.exists() else [f"# Measurements: {comparison.net}", ""]
     if HEAD not in lines:
         while lines and not lines[-1].strip():
             lines.pop()

@@ -1,6 +1,7 @@
 """Rows of a file of measurements that were better before."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from netlang.files import Problem, read
@@ -20,15 +21,20 @@ class Row:
     ratio: float
 
     @property
-    def measured(self) -> tuple[str, str, str]:
-        """What rows that can be compared have in common: net and batch, mode, peer."""
-        return self.net, self.mode, self.peer
+    def measured(self) -> tuple[str, str, bool]:
+        """What rows that can be compared have in common: net and batch, mode, and whether there was a peer."""
+        return self.net, self.mode, self.peer != "-"
+
+    @property
+    def against(self) -> str:
+        """What the ratio is against."""
+        return "the floor" if self.peer == "-" else self.peer
 
 
 def rows(path: Path) -> list[Row]:
     """The rows of all tables that `netlang bench --append` has written to a file. Raises Problem."""
     found, columns = [], dict[str, int]()
-    for line in read(path).decode().splitlines():
+    for line in text(path).splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if set(COLUMNS) <= set(cells):
             columns = {name: cells.index(name) for name in COLUMNS}
@@ -39,22 +45,35 @@ def rows(path: Path) -> list[Row]:
     return found
 
 
+def text(path: Path) -> str:
+    """What stands in a file of measurements. Raises Problem."""
+    try:
+        return read(path).decode()
+    except UnicodeDecodeError:
+        raise Problem(f"{path} is not text: name a file of Markdown that `netlang bench --append` writes") from None
+
+
 def _row(path: Path, cells: dict[str, str]) -> Row:
     try:
         alone = cells["ratio"] == "-"
         floor = 1.0 if cells["floor ms"] == "-" else float(cells["floor ms"])
         ratio = floor / float(cells["netlang ms"]) if alone else float(cells["ratio"])
-        return Row(cells["when"], cells["net, batch"], cells["mode"], cells["fastest peer"], ratio)
+        row = Row(cells["when"], cells["net, batch"], cells["mode"], cells["fastest peer"], ratio)
     except (KeyError, ValueError, ZeroDivisionError):
-        raise Problem(
-            f"{path}: a row is not one that `netlang bench --append` writes: {' | '.join(cells.values())}"
-        ) from None
+        row = None
+    if row is None or not 0 < row.ratio < inf:
+        said = " | ".join(cells.values())
+        raise Problem(f"{path}: a row is not one that `netlang bench --append` writes: {said}")
+    return row
 
 
 def dropped(found: list[Row]) -> list[str]:
-    """What is worse now: for each net, batch, mode and peer the last row, if it is 10 % below the best before."""
-    best: dict[tuple[str, str, str], Row] = {}
-    last: dict[tuple[str, str, str], tuple[Row, Row]] = {}
+    """What is worse now: for each net, batch and mode the last row, if it is 10 % below the best before.
+
+    Whoever is the fastest peer: that one has become faster is a way to fall behind.
+    """
+    best: dict[tuple[str, str, bool], Row] = {}
+    last: dict[tuple[str, str, bool], tuple[Row, Row]] = {}
     for row in found:
         before = best.get(row.measured, row)
         last[row.measured] = before, row
@@ -63,9 +82,9 @@ def dropped(found: list[Row]) -> list[str]:
 
 
 def _said(before: Row, now: Row) -> str:
-    against = "the floor" if now.peer == "-" else now.peer
     lost = 1 - now.ratio / before.ratio
+    other = f" against {before.against}" if before.against != now.against else ""
     return (
-        f"{now.net}, {now.mode}, against {against}: {now.ratio:.2f} on {now.when}, "
-        f"{lost:.0%} below {before.ratio:.2f} on {before.when}"
+        f"{now.net}, {now.mode}, against {now.against}: {now.ratio:.2f} on {now.when}, "
+        f"{lost:.0%} below {before.ratio:.2f}{other} on {before.when}"
     )

@@ -101,8 +101,8 @@ def _chain(case: Case) -> tuple[list[Part], Weights]:
 
     graph = case.net.graph
     nodes = list(graph.made_by(Layer))
-    if len(graph.outputs) > 1 or nodes[-1].made_by.word != "softmax":
-        raise NoTwinError("its twins end in one softmax")
+    if len(case.inputs) > 1 or len(graph.outputs) > 1 or nodes[-1].made_by.word != "softmax":
+        raise NoTwinError("its twins have one input, and end in one softmax")
     parts: list[Part] = []
     weights: Weights = {}
     before = None

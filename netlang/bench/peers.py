@@ -23,18 +23,29 @@ class Case:
     """What all contenders compute.
 
     weights: by public name and in public shape; target: class numbers [n] or values in the shape of the output
+    x, target: an array; of several inputs or outputs, one by name
     train: the settings of the optimizer; device: "cpu" or "cuda", where the examples lie before the clock starts
     precision: of products: "fast" is tf32 on CUDA, and as they are written on the CPU; "strict"; "bf16", on CUDA
     """
 
     net: Any
     weights: dict[str, Array]
-    x: Array
-    target: Array
+    x: Any
+    target: Any
     train: dict[str, Any]
     threads: int
     device: str = "cpu"
     precision: str = "fast"
+
+    @property
+    def inputs(self) -> list[Array]:
+        """All of them, in the order of the file."""
+        return list(self.x.values()) if isinstance(self.x, dict) else [self.x]
+
+    @property
+    def targets(self) -> dict[str, Array]:
+        """Of each output."""
+        return self.target if isinstance(self.target, dict) else dict.fromkeys(self.net.graph.outputs, self.target)
 
     def prepare(self) -> None:
         """Threads and precision, of the whole process."""
@@ -81,12 +92,12 @@ def inference(case: Case, note: Callable[[str], None], only: str | None = None) 
 
     case.prepare()
     found: dict[str, Work] = {}
-    for name, twin, x, compiled in _modes(case, note, only):
+    for name, twin, inputs, compiled in _modes(case, note, only):
         run = compiled(twin.eval())
 
-        def work(run: Any = run, x: Any = x) -> object:
+        def work(run: Any = run, inputs: Any = inputs) -> object:
             with torch.inference_mode(), case.mixed():
-                made = run(x)
+                made = run(*inputs)
             case.finished()
             return made
 
@@ -99,9 +110,9 @@ def training(case: Case, note: Callable[[str], None], only: str | None = None) -
     """A call per mode that takes one optimizer step: forward, loss, backward, update, gradients forgotten."""
     case.prepare()
     found: dict[str, Work] = {}
-    for name, twin, x, compiled in _modes(case, note, only):
+    for name, twin, inputs, compiled in _modes(case, note, only):
         loss = compiled(_loss(case, twin.train()))
-        ways = {how: _step(loss, x, case, optimizer) for how, optimizer in optimizers(twin, case.train).items()}
+        ways = {how: _step(loss, inputs, case, optimizer) for how, optimizer in optimizers(twin, case.train).items()}
         working = {how: work for how, work in ways.items() if _works(f"{name} ({how})", work, note)}
         if working:
             timings = interleaved(working, TRIALS)
@@ -134,7 +145,7 @@ def optimizers(module: Any, train: dict[str, Any]) -> dict[str, Any]:
 def _modes(
     case: Case, note: Callable[[str], None], only: str | None = None
 ) -> Iterator[tuple[str, Any, Any, Callable[[Any], Any]]]:
-    """Name, twin, input, and what makes the twin's functions ready: nothing, or `torch.compile`."""
+    """Name, twin, inputs, and what makes the twin's functions ready: nothing, or `torch.compile`."""
     import torch
 
     from netlang.layers.twin import twin
@@ -147,8 +158,9 @@ def _modes(
             name = f"torch {ready}{'channels-last' if layout == 'nhwc' else 'channels-first'}"
             if only in (None, name):
                 made = twin(case.net, "f32", layout).load(case.weights).to(case.device)
-                yield name, made, _placed(case.x, layout).to(case.device), torch.compile if ready else _as_it_is
-        if case.x.ndim != 4:
+                placed = [_placed(x, layout).to(case.device) for x in case.inputs]
+                yield name, made, placed, torch.compile if ready else _as_it_is
+        if all(x.ndim != 4 for x in case.inputs):
             break  # layouts are of images
 
 
@@ -169,23 +181,28 @@ def _as_it_is(function: Any) -> Any:
 def _loss(case: Case, twin: Any) -> Callable[[Any, Any], Any]:
     from netlang.lower import loss_of
 
-    loss = loss_of(case.net.checked)
+    net = case.net.checked
+    shares = {output.name: output.weight for output in net.outputs}
+    losses = {name: (loss_of(net, name), shares.get(name, 1.0)) for name in net.graph.outputs}
 
-    def scored(x: Any, target: Any) -> Any:
+    def total(inputs: Any, targets: Any) -> Any:
         with case.mixed():
-            return twin.score(loss, target, x)
+            return twin.total(losses, targets, *inputs)
 
-    return scored
+    return total
 
 
-def _step(loss: Any, x: Any, case: Case, optimizer: Any) -> Work:
+def _step(loss: Any, inputs: Any, case: Case, optimizer: Any) -> Work:
     import torch
 
-    labels = case.target.dtype.kind in "iu"
-    target = torch.from_numpy(case.target.astype(np.int64)[..., None] if labels else case.target).to(case.device)
+    def wanted(target: Array) -> Any:
+        labels = target.dtype.kind in "iu"
+        return torch.from_numpy(target.astype(np.int64)[..., None] if labels else target).to(case.device)
+
+    targets = {name: wanted(target) for name, target in case.targets.items()}
 
     def work() -> object:
-        value = loss(x, target)
+        value = loss(inputs, targets)
         value.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

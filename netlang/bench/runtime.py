@@ -23,7 +23,7 @@ def inference(case: Case) -> dict[str, Work]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"
         exported(case, path)
-        return {NAME: session(path, case.x, case.threads)}
+        return {NAME: session(path, case.inputs, case.threads)}
 
 
 def exported(case: Case, path: Path) -> None:
@@ -31,16 +31,17 @@ def exported(case: Case, path: Path) -> None:
     case.net.export(path, case.weights, channels_first=True, external=True)
 
 
-def session(path: Path, x: Any, threads: int) -> Work:
-    """A call that runs an exported net on x[n, ...]."""
+def session(path: Path, inputs: list[Any], threads: int) -> Work:
+    """A call that runs an exported net on its inputs [n, ...]."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (entry,) = made.get_inputs()
-    fed = np.ascontiguousarray(_first(x))
-    feeds = {entry.name: fed.astype(np.int64) if "int64" in entry.type else fed}
+    feeds = {}
+    for entry, x in zip(made.get_inputs(), inputs, strict=True):
+        fed = np.ascontiguousarray(_first(x))
+        feeds[entry.name] = fed.astype(np.int64) if "int64" in entry.type else fed
     return lambda: made.run(None, feeds)
 
 

@@ -65,9 +65,11 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     asked = () if options["against"] == "none" else _chosen(options["against"], tuple(PEERS), "--against")
     net, on = opened(file, options["settings"]), options["on"]
     refuse_missing(on)
-    from netlang.bench import alone, compare, jaxed, limits, peers, runtime
+    from netlang.bench import alone, compare, history, jaxed, limits, peers, runtime
     from netlang.syntax.read import divided
 
+    if options["rows"] is not None and options["rows"].exists():
+        history.text(options["rows"])  # before anything is measured
     if on == "cuda":  # its peer is PyTorch on the same GPU
         asked = tuple(name for name in asked if name == "torch")
         if asked and peers.available() and not peers.available(on):

@@ -4,7 +4,7 @@ Not part of what runs nets: only `bench` and tests import it. Weights have netla
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class Twin(nn.Module):
             if isinstance(made, nn.Module):
                 self.held[node.id.replace(".", "/")] = made
         self.reads = {n.id: [i for i in n.inputs if not isinstance(net.graph[i].made_by, Weight)] for n in self.layers}
+        self.side = self._side(getattr(net, "checked", net).running())
         self.to(dtype)
         if channels_last:
             self.to(memory_format=torch.channels_last)
@@ -83,13 +84,20 @@ class Twin(nn.Module):
             if parameter.grad is not None
         }
 
+    def _side(self, running: list[str]) -> frozenset[str]:
+        """The layers that are there for training only."""
+        needed = set(running)
+        for node in reversed(self.layers):
+            needed.update(self.reads[node.id] if node.id in needed else ())
+        return frozenset(node.id for node in self.layers) - needed
+
     def forward(self, *inputs: Any) -> Any:
-        """The output of images [n, h, w, c] or vectors [n, c]."""
-        return to_netlang(self.values(*inputs)[self.output])
+        """The output of images [n, h, w, c] or vectors [n, c]; in evaluation nothing else is computed beside."""
+        return to_netlang(self.values(*inputs, without=frozenset() if self.training else self.side)[self.output])
 
     def logits(self, *inputs: Any) -> Any:
         """What the last layer reads, as PyTorch orders it: losses are fused with that layer."""
-        return self.values(*inputs, until=self.output)[self.reads[self.output][0]]
+        return self.values(*inputs, without={self.output})[self.reads[self.output][0]]
 
     def score(self, loss: Any, target: Any, *inputs: Any) -> Any:
         """The loss of a batch, by PyTorch's own fused function. target: as netlang takes it."""
@@ -98,11 +106,25 @@ class Twin(nn.Module):
         y = self.logits(*inputs) if loss.of else self.values(*inputs)[self.output]
         return scored(loss, y, target)
 
-    def values(self, *inputs: Any, until: str | None = None) -> dict[str, Any]:
-        """The value of every layer, as PyTorch orders it."""
+    def total(self, losses: Mapping[str, tuple[Any, float]], targets: Mapping[str, Any], *inputs: Any) -> Any:
+        """The losses of all outputs, each times its weight, added up. losses: (loss, weight) by output"""
+        from netlang.layers.loss.torch import scored
+
+        ends = self.graph.outputs
+        read = {i for reads in self.reads.values() for i in reads}
+        fused = {ends[name] for name, (loss, _) in losses.items() if loss.of}
+        found = self.values(*inputs, without=fused - read)
+        scores = [
+            weight * scored(loss, found[self.reads[ends[name]][0] if loss.of else ends[name]], targets[name])
+            for name, (loss, weight) in losses.items()
+        ]
+        return sum(scores[1:], scores[0])
+
+    def values(self, *inputs: Any, without: Collection[str] = ()) -> dict[str, Any]:
+        """The value of every layer but these, as PyTorch orders it."""
         found = {name: self.entering(x) for name, x in zip(self.inputs, inputs, strict=True)}
         for node in self.layers:
-            if node.id != until:
+            if node.id not in without:
                 found[node.id] = self.parts[node.id](*(found[i] for i in self.reads[node.id]))
         return found
 
