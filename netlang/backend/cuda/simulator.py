@@ -47,19 +47,18 @@ def _at_once() -> Iterator[None]:
     from numba.cuda.simulator import kernel
 
     done, started = SimpleQueue[BaseException | None](), list[threading.Thread]()
-    one = kernel.BlockManager
 
-    class Together(one):  # type: ignore[misc, valid-type]  # Numba has no types
-        def run(self, block: Any, *arguments: Any) -> None:
-            started.append(threading.Thread(target=self.finish, args=(block, *arguments), daemon=True))
+    class Together(Block):
+        def run(self, at: tuple[int, ...], *arguments: Any) -> None:
+            started.append(threading.Thread(target=self.finish, args=(at, *arguments), daemon=True))
             started[-1].start()
             for _ in started if len(started) == math.prod(self._grid_dim) else ():
                 if failed := done.get():  # others may wait for this one for good
                     raise failed
 
-        def finish(self, block: Any, *arguments: Any) -> None:
+        def finish(self, at: tuple[int, ...], *arguments: Any) -> None:
             try:
-                done.put(super().run(block, *arguments))
+                done.put(super().run(at, *arguments))
             except Exception as error:
                 done.put(error)
 
@@ -67,7 +66,7 @@ def _at_once() -> Iterator[None]:
     try:
         yield
     finally:
-        kernel.BlockManager = one
+        kernel.BlockManager = Block
 
 
 @cache
