@@ -36,7 +36,7 @@ def part(layer: Layer, *types: Any) -> Part:
 
 
 class Twin(nn.Module):
-    """x[n, h, w, c] -> the output in netlang's shape; `logits` gives what the last layer reads."""
+    """x[n, h, w, c] -> the output in netlang's shape."""
 
     def __init__(self, net: Any, dtype: torch.dtype, channels_last: bool) -> None:
         super().__init__()
@@ -95,19 +95,16 @@ class Twin(nn.Module):
         """The output of images [n, h, w, c] or vectors [n, c]; in evaluation nothing else is computed beside."""
         return to_netlang(self.values(*inputs, without=frozenset() if self.training else self.side)[self.output])
 
-    def logits(self, *inputs: Any) -> Any:
-        """What the last layer reads, as PyTorch orders it: losses are fused with that layer."""
-        return self.values(*inputs, without={self.output})[self.reads[self.output][0]]
-
     def score(self, loss: Any, target: Any, *inputs: Any) -> Any:
         """The loss of a batch, by PyTorch's own fused function. target: as netlang takes it."""
-        from netlang.layers.loss.torch import scored
-
-        y = self.logits(*inputs) if loss.of else self.values(*inputs)[self.output]
-        return scored(loss, y, target)
+        first = next(iter(self.graph.outputs))
+        return self.total({first: (loss, 1.0)}, {first: target}, *inputs)
 
     def total(self, losses: Mapping[str, tuple[Any, float]], targets: Mapping[str, Any], *inputs: Any) -> Any:
-        """The losses of all outputs, each times its weight, added up. losses: (loss, weight) by output"""
+        """The losses of all outputs, each times its weight, added up. losses: (loss, weight) by output
+
+        A loss that PyTorch fuses with the last layer reads what that layer reads.
+        """
         from netlang.layers.loss.torch import scored
 
         ends = self.graph.outputs
