@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from netlang.backend.limits import OutOfMemoryError, gibibytes
+from netlang.backend.limits import OutOfMemoryError, binary_size
 from netlang.diagnostics import either, error
 from netlang.graph import Net
 from netlang.loaded import Device
@@ -74,8 +74,8 @@ def largest_batch(net: Net, on: Device, most: int, room: float | None = None, *,
         return step.size + other.beside
 
     if (one := size(1)) > room:
-        needed = f"a training step on 1 example, and evaluation beside it, need {gibibytes(one)}"
-        raise OutOfMemoryError(f"{needed}, and {gibibytes(int(room))} may be taken here. Use smaller images.")
+        needed = f"a training step on 1 example, and evaluation beside it, need {binary_size(one)}"
+        raise OutOfMemoryError(f"{needed}, and {binary_size(int(room))} may be taken here. Use smaller images.")
     fits, above = 1, most + 1
     guess = most
     while above - fits > 1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from netlang.backend.limits import OutOfMemoryError, gibibytes
+from netlang.backend.limits import OutOfMemoryError, binary_size
 from netlang.diagnostics import Diagnostic, Label, NetError, error
 from netlang.differentiate import differentiate, updates
 from netlang.graph import Graph, Input, Net, NodeId
@@ -97,8 +97,8 @@ def _least(purpose: str, batch: int, least: int, memory: int) -> str:
     kind = {"train": "a training step", "evaluate": "evaluation"}.get(purpose, "a step")
     examples = "1 example" if batch == 1 else f"{batch} examples"
     return (
-        f"{kind} on {examples} takes at least {least:,} bytes ({gibibytes(least)}), and may take {memory:,} "
-        f"({gibibytes(memory)}). Use a smaller batch or smaller images."
+        f"{kind} on {examples} takes at least {least:,} bytes ({binary_size(least)}), and may take {memory:,} "
+        f"({binary_size(memory)}). Use a smaller batch or smaller images."
     )
 
 

@@ -99,6 +99,16 @@ def test_a_peer_that_becomes_the_fastest_hides_no_drop(tmp_path: Path):
     assert history.dropped(found) == [said]
 
 
+def test_a_file_without_rows_is_no_history(tmp_path: Path):
+    path = tmp_path / "notes.md"
+    path.write_text("# Notes\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+
+    result = CliRunner().invoke(main, ["bench", "--history", str(path)])
+
+    assert result.exit_code == 1
+    assert f"{path} has no row" in result.stderr
+
+
 @pytest.mark.parametrize("ratio", ["nan", "inf", "0", "-1"])
 def test_a_ratio_that_none_can_have_is_named(tmp_path: Path, ratio: str):
     result = CliRunner().invoke(main, ["bench", "--history", str(rows(tmp_path, ("jax", ratio)))])

@@ -54,7 +54,7 @@ def test_cache_shows_and_clear_empties_it(cache: Path):
     cleared = CliRunner().invoke(doctor.command, ["--clear"]).stdout
     after = json.loads(CliRunner().invoke(doctor.command, ["--cache", "--json"]).stdout)
 
-    assert shown == f"cache       1 kernels, 0.0 MiB, in {cache}\n"
-    assert cleared.startswith("cache       cleared: there were 1 kernels")
+    assert shown == f"cache       1 kernel, 4 B, in {cache}\n"
+    assert cleared.startswith("cache       cleared: there were 1 kernel,")
     assert after["cache"]["entries"] == 0
     assert list(cache.iterdir()) == []

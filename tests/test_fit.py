@@ -40,7 +40,7 @@ def test_no_more_than_there_are_examples(cpu):
 
 
 def test_what_does_not_fit_with_one_example_is_told(cpu):
-    with pytest.raises(OutOfMemoryError, match=r"step on 1 example.* need .* and 0\.0 MiB may be taken here"):
+    with pytest.raises(OutOfMemoryError, match=r"step on 1 example.* need .* and 1000 B may be taken here"):
         largest_batch(NET, cpu, 19, 1000.0)
 
 

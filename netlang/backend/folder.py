@@ -52,7 +52,7 @@ def folder() -> Path:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         reason = _objection(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
-        reason = str(error)
+        reason = f"{error}; NETLANG_CACHE may name another folder"
     if not reason:
         return path
     warnings.warn(f"compiled kernels will not be kept for the next run: {reason}", CacheWarning, stacklevel=2)

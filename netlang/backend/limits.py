@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_THREADS = 1024
+UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 _NO_LIMIT = 1 << 60  # version 1 writes a number near 2^63 where there is no limit
 
 
@@ -128,11 +129,12 @@ def refuse_beyond_memory(size: int, what: str, free: int | None = None) -> None:
     available = free_memory() if free is None else free
     if size > available:
         raise OutOfMemoryError(
-            f"{what} needs {gibibytes(size)} of memory, but only {gibibytes(available)} are free here. "
+            f"{what} needs {binary_size(size)} of memory, but only {binary_size(available)} are free here. "
             "Use a smaller batch or smaller images."
         )
 
 
-def gibibytes(size: int) -> str:
-    """A size for people."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+def binary_size(size: int) -> str:
+    """A size in bytes for people."""
+    unit, name = next((each for each in UNITS if size >= each[0]), UNITS[-1])
+    return f"{size / unit:.1f} {name}" if unit > 1 else f"{size} {name}"

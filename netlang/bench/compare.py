@@ -115,6 +115,7 @@ def compare(
     apart: Apart | None = None,
     device: str = "cpu",
     precision: str | None = None,
+    tell: Callable[[str], None] = peers.silent,
 ) -> Comparison:
     """Measure a net of `netlang.load` in the given modes.
 
@@ -122,14 +123,16 @@ def compare(
     limits: of the processor, None where they are not known; device: "cpu" or "cuda"
     precision: of products, for all contenders; that of the file's `train:` if not said
     apart: measures the contenders of a mode, each in a process of its own
+    tell: told what is under way, which may take minutes
     Raises NetError or Problem.
     """
     notes: list[str] = []
     precision = precision_for(net.checked, net.train, Options(batch, True, device=device, precision=precision))
     limits = _of_gpu(precision) if device == "cuda" else limits
-    how = _How(batch, against, threads, repeat, limits, device, precision)
+    how = _How(batch, against, threads, repeat, limits, device, precision, tell)
     results = tuple(_measure(net, mode, how, notes.append) for mode in modes)
     if apart:
+        tell("memory and compiling, in processes apart")
         alone = [apart(result.mode, list(result.peers), notes.append) for result in results]
         both = zip(results, alone, strict=True)
         results = tuple(replace(r, peaks=a.peaks, compiled={**r.compiled, **a.compiled}) for r, a in both)
@@ -155,10 +158,12 @@ class _How:
     limits: Limits | None
     device: str
     precision: str
+    tell: Callable[[str], None]
 
 
 def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Result:
     training = mode == "train"
+    how.tell(f"{mode}: compiling {net.name}")
     began, before = time.perf_counter(), counts.compiled
     options = {"device": how.device, "training": training, "threads": how.threads, "precision": how.precision}
     program = net.compile(batch=how.batch, **options)
@@ -169,8 +174,9 @@ def _measure(net: Any, mode: str, how: _How, note: Callable[[str], None]) -> Res
         state = sum(int(np.asarray(program.state[name]).nbytes) for name in program.state) if training else 0
         given = _placed(program.device, x) if how.device == "cuda" else x
         mine: Work = (lambda: program.step(given, target)) if training else (lambda: program(given))
-        case = peers.Case(net, weights, x, target, dict(net.train), how.threads, how.device, how.precision)
+        case = peers.Case(net, weights, x, target, dict(net.train), how.threads, how.device, how.precision, how.tell)
         others = _others(case, training, how.against, note)
+        how.tell(f"{mode}: {how.repeat} rounds of {', '.join([NETLANG, *others])}")
         timings = interleaved({NETLANG: mine, **others}, how.repeat)
     finally:
         program.close()
@@ -229,12 +235,13 @@ def table(comparison: Comparison) -> str:
         rows = {NETLANG: result.netlang, **dict(sorted(result.peers.items(), key=lambda item: item[1].median))}
         precision = "" if comparison.precision == "fast" else f", {comparison.precision}"
         lines.append(
-            f"{comparison.net}, batch {comparison.batch}, {_threads(comparison.threads)}: {result.mode}{precision}"
+            f"{comparison.net}, batch {comparison.batch}, {threads_of(comparison.threads)}: {result.mode}{precision}"
         )
-        lines += [f"  {name:<28}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
+        wide = max(map(len, [*rows, "torch channels-last"])) + 2
+        lines += [f"  {name:<{wide}}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
         if result.floor is not None:
-            over = result.netlang.median / result.floor if result.floor else float("nan")
-            lines.append(f"  {'floor':<28}{_ms(result.floor):>10.3f} ms   netlang takes {over:.2f} times that")
+            over = f"   netlang takes {result.netlang.median / result.floor:.2f} times that" if result.floor else ""
+            lines.append(f"  {'floor':<{wide}}{_ms(result.floor):>10.3f} ms{over}")
         if result.peaks:
             lines.append("  memory: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in result.peaks.items()))
             lines.append(
@@ -320,5 +327,6 @@ def _ms(seconds: float) -> float:
     return round(seconds * 1e3, 4)
 
 
-def _threads(count: int) -> str:
+def threads_of(count: int) -> str:
+    """How many, for people."""
     return "1 thread" if count == 1 else f"{count} threads"

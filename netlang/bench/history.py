@@ -42,6 +42,8 @@ def rows(path: Path) -> list[Row]:
             found.append(_row(path, {name: cells[at] for name, at in columns.items() if at < len(cells)}))
         elif not line.startswith("|"):
             columns = {}
+    if not found:
+        raise Problem(f"{path} has no row that `netlang bench --append` wrote: there is nothing to compare")
     return found
 
 

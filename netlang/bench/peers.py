@@ -18,6 +18,10 @@ Work = Callable[[], object]
 TRIALS = 3  # rounds in which the ways to update compete, before the fastest is measured
 
 
+def silent(what: str) -> None:
+    """Tell nobody what is under way."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What all contenders compute.
@@ -26,6 +30,7 @@ class Case:
     x, target: an array; of several inputs or outputs, one by name
     train: the settings of the optimizer; device: "cpu" or "cuda", where the examples lie before the clock starts
     precision: of products: "fast" is tf32 on CUDA, and as they are written on the CPU; "strict"; "bf16", on CUDA
+    tell: told what is under way
     """
 
     net: Any
@@ -36,6 +41,7 @@ class Case:
     threads: int
     device: str = "cpu"
     precision: str = "fast"
+    tell: Callable[[str], None] = silent
 
     @property
     def inputs(self) -> list[Array]:
@@ -93,6 +99,7 @@ def inference(case: Case, note: Callable[[str], None], only: str | None = None) 
     case.prepare()
     found: dict[str, Work] = {}
     for name, twin, inputs, compiled in _modes(case, note, only):
+        case.tell(f"{name}: its first call")
         run = compiled(twin.eval())
 
         def work(run: Any = run, inputs: Any = inputs) -> object:
@@ -111,6 +118,7 @@ def training(case: Case, note: Callable[[str], None], only: str | None = None) -
     case.prepare()
     found: dict[str, Work] = {}
     for name, twin, inputs, compiled in _modes(case, note, only):
+        case.tell(f"{name}: its first call")
         loss = compiled(_loss(case, twin.train()))
         ways = {how: _step(loss, inputs, case, optimizer) for how, optimizer in optimizers(twin, case.train).items()}
         working = {how: work for how, work in ways.items() if _works(f"{name} ({how})", work, note)}

@@ -137,7 +137,8 @@ def table(found: Profile) -> str:
         f"{updates}{found.whole * 1e3:.3f} ms in all, launch by launch; "
         f"{found.step.median * 1e3:.3f} ms as it runs (spread {found.step.spread:.0%})"
     )
-    lines.append(f"batch {found.batch}, {found.threads} threads; peak is {found.limits.gflops:.0f} GFLOP/s of float32")
+    threads = compare.threads_of(found.threads)
+    lines.append(f"batch {found.batch}, {threads}; peak is {found.limits.gflops:.0f} GFLOP/s of float32")
     return "\n".join(lines)
 
 

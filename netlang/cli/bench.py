@@ -18,6 +18,7 @@ from netlang.net import LARGEST_BATCH
 
 MODES = ("train", "infer")
 PEERS = {"torch": "reference", "onnxruntime": "reference", "jax": "jax"}  # and the extra that installs each
+NONE = "none"
 INSTALL = "{} is not installed, and left out: pip install 'netlang[{}]'"
 
 
@@ -28,7 +29,7 @@ INSTALL = "{} is not installed, and left out: pip install 'netlang[{}]'"
     "--batch", type=click.IntRange(1, LARGEST_BATCH), default=64, show_default=True, help="Examples per call."
 )
 @click.option("--mode", default="train,infer", show_default=True, help="A training step, a forward pass, or both.")
-@click.option("--against", default=",".join(PEERS), show_default=True, help="The peers, or none.")
+@click.option("--against", default=",".join(PEERS), show_default=True, help="The peers, or `none`.")
 @device_option
 @click.option(
     "--precision", type=click.Choice(CHOICES["precision"]), help="Of products, for all  [default: the file's, or fast]"
@@ -62,7 +63,7 @@ def command(file: str | None, threads: int | None, kernels: bool, history: Path 
 def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     """Time a net beside its peers."""
     modes = _chosen(options["mode"], MODES, "--mode")
-    asked = () if options["against"] == "none" else _chosen(options["against"], tuple(PEERS), "--against")
+    asked = () if options["against"] == NONE else _chosen(options["against"], tuple(PEERS), "--against")
     net, on = opened(file, options["settings"]), options["on"]
     refuse_missing(on)
     from netlang.bench import alone, compare, history, jaxed, limits, peers, runtime
@@ -92,11 +93,17 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     quick = options["quick"] or on == "cuda"  # memory is the process's, which says nothing of a GPU
     precision = options["precision"]
     found = compare.compare(
-        net, batch, modes, wanted, threads, repeat, machine, None if quick else apart, on, precision
+        net, batch, modes, wanted, threads, repeat, machine, None if quick else apart, on, precision, _tell
     )
     if options["rows"] is not None:
         compare.append(options["rows"], found, date.today().isoformat())
     click.echo(json.dumps(found.as_json()) if options["as_json"] else compare.table(found))
+
+
+def _tell(what: str) -> None:
+    """Say what is under way to whoever waits at a terminal. In lines: a bar that moves takes a processor's time."""
+    if sys.stderr.isatty():
+        click.echo(f"{what} ...", err=True)
 
 
 def _kernels(threads: int, as_json: bool) -> None:
@@ -123,5 +130,6 @@ def _history(path: Path, as_json: bool) -> None:
 def _chosen(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(","))
     if any(name not in known for name in found) or len(set(found)) < len(found):
-        raise click.BadParameter(f"`{text}`: it may be {either([*known, ','.join(known)])}", param_hint=option)
+        less = [NONE] if option == "--against" else []
+        raise click.BadParameter(f"`{text}`: it may be {either([*known, ','.join(known), *less])}", param_hint=option)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from netlang.backend.limits import binary_size
 from netlang.cli.nets import plainly
 
 PACKAGES = ("netlang", "numpy", "numba", "llvmlite", "torch", "onnxruntime", "numba-cuda")
@@ -92,7 +93,8 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
         lines += [f"{name:<12}{found or 'not installed'}" for name, found in report["packages"].items()]
         lines += _machine(report)
     cache = report["cache"]
-    size = f"{cache['entries']} kernels, {cache['bytes'] / 2**20:.1f} MiB, in {cache['path']}"
+    count = cache["entries"]
+    size = f"{count} kernel{'' if count == 1 else 's'}, {binary_size(cache['bytes'])}, in {cache['path']}"
     lines.append(f"cache       {'cleared: there were ' if cache['cleared'] else ''}{size}")
     return [*lines, *_cuda_lines(report["cuda"])] if "cuda" in report else lines
 

@@ -14,6 +14,11 @@ from netlang.net import LARGEST_BATCH
 if TYPE_CHECKING:
     from netlang.bench.tune import Convolution
 
+NOTHING = (
+    "There is nothing to choose: no convolution has windows that Winograd's form is for (3x3, 5x5, and lines such as "
+    "1x7, of pixels side by side) and so many channels that another way might pay."
+)
+
 
 @click.command("tune")
 @file_argument
@@ -41,7 +46,7 @@ def command(file: str, settings: tuple[str, ...], batch: int, mode: str, threads
             click.echo(json.dumps({"convolutions": [c.as_json() for c in found], "kept": path and str(path)}))
             return
         if path is None:
-            click.echo("There is nothing to choose: no convolution has windows of 3x3 pixels side by side.")
+            click.echo(NOTHING)
             return
         click.echo(_table(found))
         click.echo(f"{len(chosen)} of {len(found)} are clearly faster in another way than the usual; kept in {path}")

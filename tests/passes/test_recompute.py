@@ -123,4 +123,4 @@ def test_too_little_memory_is_a_message():
 
     assert result.exit_code == 1
     assert "takes at least" in result.stderr
-    assert "(0.0 MiB)" in result.stderr
+    assert "(1.0 KiB)" in result.stderr

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netlang.backend.limits import OutOfMemoryError, gibibytes
+from netlang.backend.limits import OutOfMemoryError, binary_size
 
 Array = NDArray[Any]
 GUARD = 64  # bytes behind an arena
@@ -82,7 +82,7 @@ def granted(make: Callable[[int, Any], Any], count: int, dtype: Any, what: str) 
     except Exception as error:
         if "CUDA_ERROR_OUT_OF_MEMORY" not in str(error):
             raise
-        size, free = gibibytes(count * np.dtype(dtype).itemsize), gibibytes(int(free_memory()))
+        size, free = binary_size(count * np.dtype(dtype).itemsize), binary_size(int(free_memory()))
         said = f"{what}: the driver does not give {size} at once; {free} of the GPU's memory are free"
         raise OutOfMemoryError(f"{said}. Use a smaller batch.") from None
 
@@ -99,6 +99,6 @@ def refuse_beyond_memory(size: int, what: str, free: float | None = None) -> Non
     available = free_memory() if free is None else free
     if size > available:
         raise OutOfMemoryError(
-            f"{what} needs {gibibytes(size)} of the GPU's memory, but only {gibibytes(int(available))} are free there. "
-            "Use a smaller batch or smaller images."
+            f"{what} needs {binary_size(size)} of the GPU's memory, "
+            f"but only {binary_size(int(available))} are free there. Use a smaller batch or smaller images."
         )

@@ -21,6 +21,7 @@ from netlang.primitives.contraction.sides import (
     Weights,
     axes,
     first_pixel,
+    flat_along,
     image_size,
     next_product,
     next_results,
@@ -49,7 +50,7 @@ def cover(
     high, wide = (tight.padded(axis) if few else axis for axis in real)
     pixel = of.channels * of.size if few else of.columns * of.vector
     inside = high.inside and wide.inside
-    flat = all(axis.same for axis in real)
+    flat = flat_along(real)
     divided = high.div * wide.div > 1
     whole_lines = flow.lines_follow and wide.follow and not divided and of.channels * flow.source_step == pixel
     turns = _turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns))

@@ -23,7 +23,7 @@ from netlang.primitives.contraction.meeting import (
     position,
 )
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.contraction.sides import Axis, axes, image_size
+from netlang.primitives.contraction.sides import Axis, axes, flat_along, image_size
 from netlang.primitives.contraction.slabs import slab_of, whole
 from netlang.primitives.contraction.tensor_cores import TensorProduct, parts_for, warps_for
 from netlang.primitives.cuda_formula import FOUR, CudaFormula, each, local
@@ -203,8 +203,8 @@ class Product:
 
     @property
     def flat(self) -> bool:
-        """One tap, pixel on pixel, as in a dense layer."""
-        return all(axis.same for axis in self.axes)
+        """See `flat_along`."""
+        return flat_along(self.axes)
 
     def lines(self) -> list[str]:
         """Everything behind the sizes."""

@@ -58,6 +58,11 @@ def axes(primitive: Contraction, source: tuple[int, int], result: tuple[int, int
     return made[0], made[1]
 
 
+def flat_along(axes: tuple[Axis, Axis]) -> bool:
+    """Whether there is one tap, which lies on every pixel, as in a dense layer."""
+    return all(axis.same for axis in axes)
+
+
 def image_size(operand: Operand) -> tuple[int, int]:
     """Height and width; (1, 1) of a vector, (1, t) of a sequence."""
     height, width = (1, 1, *operand.type.shape[1:-1])[-2:]

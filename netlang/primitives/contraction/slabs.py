@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlang.primitives.contraction.meeting import divided, inside, of_positions, of_taps, position
-from netlang.primitives.contraction.sides import Axis
+from netlang.primitives.contraction.sides import Axis, flat_along
 from netlang.primitives.launch import Operand
 from netlang.primitives.text import indented
 
@@ -27,17 +27,12 @@ def whole(operand: Operand) -> int:
     return -(-operand.type.channels // chunk) * chunk
 
 
-def flat(axes: tuple[Axis, Axis]) -> bool:
-    """Whether there is one tap, which lies on every pixel, as in a dense layer."""
-    return all(axis.same for axis in axes)
-
-
 def slab_of(role: str, axes: tuple[Axis, Axis], halves: tuple[bool, ...]) -> int:
     """Steps of k in a slab: one product of bf16 or two of tf32; two of bf16 where both operands lie in it in memory.
 
     Where k counts positions that have to be told apart, two would take more registers than there are for two blocks.
     """
-    return 32 if all(halves[:2]) and (role != "weight" or flat(axes)) else 16
+    return 32 if all(halves[:2]) and (role != "weight" or flat_along(axes)) else 16
 
 
 @dataclass(frozen=True)
@@ -53,8 +48,8 @@ class Slabs:
 
     @property
     def flat(self) -> bool:
-        """See `flat`."""
-        return flat(self.product.axes)
+        """See `flat_along`."""
+        return flat_along(self.product.axes)
 
     @property
     def straight(self) -> bool:
