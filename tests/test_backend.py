@@ -13,6 +13,7 @@ from netlang.backend.limits import (
     ThreadsError,
     free_memory,
     refuse_beyond_memory,
+    second_cache,
     thread_count,
 )
 from netlang.primitives.launch import ROW, Address, Draft, KernelText, Product
@@ -86,6 +87,16 @@ def test_limits_of_control_groups_are_found(tmp_path, files, quota, free):
     assert groups.processors() == quota
     if free:
         assert free_memory(groups) == free
+
+
+@pytest.mark.parametrize(
+    ("level", "size", "found"), [("2", "2048K", 2 << 20), ("3", "32768K", 1 << 20), ("2", "2M", 1 << 20)]
+)
+def test_the_second_cache_is_found_or_taken_for_one_megabyte(tmp_path, level, size, found):
+    folder = "sys/devices/system/cpu/cpu0/cache"
+    tree(tmp_path, {f"{folder}/index0/level": "1\n", f"{folder}/index2/level": level, f"{folder}/index2/size": size})
+
+    assert second_cache(tmp_path) == found
 
 
 def test_threads_are_the_smaller_of_affinity_and_quota(tmp_path, monkeypatch):

@@ -8,7 +8,9 @@ from netlang.differentiate import differentiate
 from netlang.interpret import interpret
 from netlang.layers.loss import find
 from netlang.lower import lower
+from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run
+from netlang.primitives.scan.cpu import far_from
 from netlang.primitives.scan.op import Piece
 
 CELLS = {
@@ -103,9 +105,14 @@ def test_one_step_of_a_trained_recurrence_is_read_where_it_lies(word):
 
 
 def test_results_written_past_the_caches_are_the_same(monkeypatch):
-    monkeypatch.setattr("netlang.primitives.scan.cpu.FAR", 0)
+    monkeypatch.setattr("netlang.primitives.scan.cpu.far_from", lambda target: 0)
     net = netlang.from_text("input 5x4\ngru-16\nlast, FC-2\n")
     prog = net.compile(batch=7, training=True, dtype="f64")
 
     assert_compiled_gradients_are_the_interpreted_ones(net, prog, 7)
     prog.close()
+
+
+@pytest.mark.parametrize(("near", "megabytes"), [(1 << 20, 8), (2 << 20, 2)])
+def test_results_go_past_the_caches_sooner_where_the_third_is_slow(near, megabytes):
+    assert far_from(Target("test", "f32", ((1, 1),), 2, near=near)) == megabytes << 20

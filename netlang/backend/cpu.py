@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend import cache, features
-from netlang.backend.limits import thread_count
+from netlang.backend.limits import second_cache, thread_count
 from netlang.primitives.launch import Address, Argument, Draft, KernelText, Product, Target
 
 # Rows x vectors of 16 elements: rows * vectors accumulators, the vectors of one operand and one of the other must fit
@@ -30,7 +30,7 @@ def host_target(dtype: str = "f32", threads: int | None = None) -> Target:
     Raises ThreadsError, UnknownTargetError.
     """
     family = _family()
-    return Target(family, dtype, TILES[family, dtype], thread_count(threads))
+    return Target(family, dtype, TILES[family, dtype], thread_count(threads), near=second_cache())
 
 
 def _family() -> str:

@@ -90,6 +90,15 @@ def _affinity() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def second_cache(root: Path = Path("/")) -> int:
+    """Bytes of a core's second cache; 1 MB where the system does not tell."""
+    for folder in (root / "sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        size = "".join(_words(folder / "size"))
+        if _words(folder / "level") == ["2"] and size.endswith("K") and size[:-1].isdigit():
+            return int(size[:-1]) << 10
+    return 1 << 20
+
+
 def thread_count(asked: int | None = None, groups: ControlGroups | None = None) -> int:
     """Threads to run with: `asked`, else NETLANG_THREADS, else as many as the process may use at once.
 

@@ -27,6 +27,7 @@ class Target:
     threads: that run the program; on CUDA those of a block, a power of 4
     products: on CUDA what products are made of: "fma", as they are written, or on tensor cores "tf32" or "bf16"
     multiprocessors: on CUDA how many there are: so many blocks are there at once, whatever each takes
+    near: bytes of a core's second cache
     """
 
     name: str
@@ -36,6 +37,7 @@ class Target:
     device: str = "cpu"
     products: str = "fma"
     multiprocessors: int = 0
+    near: int = 1 << 20
 
     @property
     def pad(self) -> int:

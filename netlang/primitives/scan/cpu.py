@@ -17,6 +17,7 @@ from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented,
 
 WAIT = ["barrier(team, thread)", "if stopped(team):", "    return"]
 TOGETHER = ["if alone == 0:", *indented(WAIT)]
+WIDE = 2 << 20  # bytes of a second cache behind which the third is slow
 MANY, UNEVEN = 8, 1.25  # examples that make a tile; how much longer than the others a thread may work
 
 
@@ -32,7 +33,7 @@ def scan_draft(primitive: Scan, inputs: tuple[Operand, ...], result: Operand, ta
     arguments.add(y=Address(result.buffer), steps=g.places, columns=g.columns)
     arguments.add(**_operands(primitive, inputs))
     memory = _Memory(primitive, parts, g, batch)
-    arguments.add(**memory.offsets, alone=int(alone), far=int(memory.result >= FAR))
+    arguments.add(**memory.offsets, alone=int(alone), far=int(memory.result >= far_from(target)))
     packing, loop = [], list[str]()
     for k, (group, tiles) in enumerate(parts):
         arguments.add(**_sizes(k, group, tiles, g, primitive))
@@ -76,6 +77,15 @@ def _alone(scan: Scan, batch: int, g: Geometry, target: Target) -> bool:
     blocks = -(-batch // MANY)
     rounds = -(-blocks // target.threads)
     return near(scan, g.dtype) and rounds * target.threads <= UNEVEN * blocks
+
+
+def far_from(target: Target) -> int:
+    """Bytes from which a result is written past the caches.
+
+    Cores with a second cache of 2 MB are those of Intel's servers. Their third one is slow, and lines of a result that
+    lie apart wait for it each: there it pays as soon as the result fills half of the second caches.
+    """
+    return FAR if target.near < WIDE else target.near * target.threads // 2
 
 
 def _share(rows: int) -> list[str]:
