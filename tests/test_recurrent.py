@@ -116,3 +116,15 @@ def test_results_written_past_the_caches_are_the_same(monkeypatch):
 @pytest.mark.parametrize(("near", "megabytes"), [(1 << 20, 8), (2 << 20, 2)])
 def test_results_go_past_the_caches_sooner_where_the_third_is_slow(near, megabytes):
     assert far_from(Target("test", "f32", ((1, 1),), 2, near=near)) == megabytes << 20
+
+
+@pytest.mark.parametrize("near", [1 << 20, 2 << 20])
+def test_gradients_are_right_however_slow_the_third_cache_is(near, monkeypatch):
+    """Of 5 columns of tiles a group has 4 or 2, and of 150 pixels a visit 128."""
+    monkeypatch.setattr("netlang.backend.cpu.second_cache", lambda: near)
+    net = netlang.from_text("input 5x4\nlstm-150\nlast, FC-2\n")
+    prog = net.compile(batch=30, training=True, dtype="f64")
+
+    assert prog.target.slow_third == (near == 2 << 20)
+    assert_compiled_gradients_are_the_interpreted_ones(net, prog, 30)
+    prog.close()

@@ -40,6 +40,14 @@ class Target:
     near: int = 1 << 20
 
     @property
+    def slow_third(self) -> bool:
+        """Whether what the second cache does not hold is slow to come.
+
+        So it is on Intel's servers: their cores have a second cache of 2 MB and more.
+        """
+        return self.near >= 2 << 20
+
+    @property
     def pad(self) -> int:
         """To whole so-manies the channels of a row are padded."""
         return PADS[self.device]

@@ -17,7 +17,6 @@ from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented,
 
 WAIT = ["barrier(team, thread)", "if stopped(team):", "    return"]
 TOGETHER = ["if alone == 0:", *indented(WAIT)]
-WIDE = 2 << 20  # bytes of a second cache behind which the third is slow
 MANY, UNEVEN = 8, 1.25  # examples that make a tile; how much longer than the others a thread may work
 
 
@@ -82,10 +81,10 @@ def _alone(scan: Scan, batch: int, g: Geometry, target: Target) -> bool:
 def far_from(target: Target) -> int:
     """Bytes from which a result is written past the caches.
 
-    Cores with a second cache of 2 MB are those of Intel's servers. Their third one is slow, and lines of a result that
-    lie apart wait for it each: there it pays as soon as the result fills half of the second caches.
+    Where the third is slow, lines of a result that lie apart wait for it each: there it pays as soon as the result
+    fills half of the second caches.
     """
-    return FAR if target.near < WIDE else target.near * target.threads // 2
+    return target.near * target.threads // 2 if target.slow_third else FAR
 
 
 def _share(rows: int) -> list[str]:
