@@ -125,6 +125,6 @@ def test_gradients_are_right_however_slow_the_third_cache_is(near, monkeypatch):
     net = netlang.from_text("input 5x4\nlstm-150\nlast, FC-2\n")
     prog = net.compile(batch=30, training=True, dtype="f64")
 
-    assert prog.target.slow_third == (near == 2 << 20)
+    assert prog.target.slow_caches == (near == 2 << 20)
     assert_compiled_gradients_are_the_interpreted_ones(net, prog, 30)
     prog.close()

@@ -40,8 +40,8 @@ class Target:
     near: int = 1 << 20
 
     @property
-    def slow_third(self) -> bool:
-        """Whether what the second cache does not hold is slow to come.
+    def slow_caches(self) -> bool:
+        """Whether what is not near is slow to come, from a third cache above all.
 
         So it is on Intel's servers: their cores have a second cache of 2 MB and more.
         """

@@ -56,7 +56,7 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
 
 def _most_columns(target: Target, sides: int) -> int:
     """Of a group. Two are faster where several x are read from a slow third cache, by 5 to 17 %."""
-    return 2 if sides > 1 and target.slow_third else WIDE
+    return 2 if sides > 1 and target.slow_caches else WIDE
 
 
 def _tile(target: Target, lanes: str, heights: list[int], columns: int) -> tuple[int, int]:

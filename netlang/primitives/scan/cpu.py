@@ -84,7 +84,7 @@ def far_from(target: Target) -> int:
     Where the third is slow, lines of a result that lie apart wait for it each: there it pays as soon as the result
     fills half of the second caches.
     """
-    return target.near * target.threads // 2 if target.slow_third else FAR
+    return target.near * target.threads // 2 if target.slow_caches else FAR
 
 
 def _share(rows: int) -> list[str]:

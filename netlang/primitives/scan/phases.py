@@ -95,7 +95,7 @@ def tiling(group: Group, target: Target, batch: int, *, alone: bool = False) -> 
 
     Without products a task is all units of an example, whose values lie side by side: 14.6 for 16.1 ms of LSTM 512's
     gradient. Tried: half of the units for each thread, which then fetches ahead into the other's half.
-    alone: each thread reads all matrices, from near, so that a square tile, which reads more, is as good
+    alone: each thread reads all matrices, from near; a square tile, which reads more, is as good where that is fast
     """
     if not group.bundles:
         many = alone or batch >= MANY * target.threads
@@ -103,7 +103,7 @@ def tiling(group: Group, target: Target, batch: int, *, alone: bool = False) -> 
     most = max(vectors for _, vectors in target.tiles)
     found = [Tiling(*shape, units) for shape in target.tiles for units in range(1, most + 1)]
     if target.tiles[0] == WIDEST:
-        also = SQUARE if alone else (*WIDEST, SQUARE[0])
+        also = SQUARE if alone and not target.slow_caches else (*WIDEST, SQUARE[0])
         found += [Tiling(also[0], also[1], units, *also[2:]) for units in range(1, most + 1)]
 
     def cost(t: Tiling) -> float:
