@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from netlang.backend.arena import arena
 from netlang.backend.cpu import host_target, product
 from netlang.bench import profile
 from netlang.bench.compare import inputs
@@ -85,17 +86,21 @@ def _product(name: str, core: float) -> Product:
     """A tile, as often as takes a sample; the fastest of five counts."""
     tile = PRODUCTS[name]
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * ARITY)(product(name))
-    a = np.ones((tile.rows, DEPTH, LANES), np.float32)
-    b = np.ones((tile.vectors, DEPTH, LANES), np.float32)
-    out = np.zeros((tile.rows, tile.vectors, LANES), np.float32)
-    row = [*(a[i].ctypes.data for i in range(tile.rows)), *(b[v].ctypes.data for v in range(tile.vectors))]
+    vector = 4 * LANES
+    depth = DEPTH * vector  # bytes of what stands for a row, and for a vector
+    counts = {"a": tile.rows * depth, "b": tile.vectors * depth, "out": tile.rows * tile.vectors * vector}
+    memory = arena(counts)  # whole lines, as in a plan: a vector that lies in two takes twice as long
+    for buffer in counts:
+        memory.view(buffer)[:] = 1.0
+    a, b, out = (memory.addresses[buffer] for buffer in counts)
+    row = [*(a + i * depth for i in range(tile.rows)), *(b + v * depth for v in range(tile.vectors))]
     table = np.array([row] * SEGMENTS, np.int64)
-    step = 4 if tile.a == "spread" else 4 * LANES
+    step = 4 if tile.a == "spread" else vector
 
     def seconds(rounds: int) -> float:
         def work() -> None:
             for _ in range(rounds):
-                run(table.ctypes.data, SEGMENTS, DEPTH, step, 4 * LANES, out.ctypes.data, 1)
+                run(table.ctypes.data, SEGMENTS, DEPTH, step, vector, out, 1)
 
         return together([work])
 
