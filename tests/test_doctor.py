@@ -55,6 +55,6 @@ def test_cache_shows_and_clear_empties_it(cache: Path):
     after = json.loads(CliRunner().invoke(doctor.command, ["--cache", "--json"]).stdout)
 
     assert shown == f"cache       1 kernel, 4 B, in {cache}\n"
-    assert cleared.startswith("cache       cleared: there were 1 kernel,")
+    assert cleared.startswith("cache       cleared: it held 1 kernel, 4 B, in ")
     assert after["cache"]["entries"] == 0
     assert list(cache.iterdir()) == []

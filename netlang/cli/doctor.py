@@ -95,7 +95,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     cache = report["cache"]
     count = cache["entries"]
     size = f"{count} kernel{'' if count == 1 else 's'}, {binary_size(cache['bytes'])}, in {cache['path']}"
-    lines.append(f"cache       {'cleared: there were ' if cache['cleared'] else ''}{size}")
+    lines.append(f"cache       {'cleared: it held ' if cache['cleared'] else ''}{size}")
     return [*lines, *_cuda_lines(report["cuda"])] if "cuda" in report else lines
 
 
