@@ -78,7 +78,8 @@ def _header(path: Path, text: ast.Text) -> Header:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            names: list[str] = file.keys()
+            slices = {name: file.get_slice(name) for name in names}
             tensors = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
     except OSError as problem:
         raise error("weights", f"`{text.text}` cannot be read: {reason(problem)}", text.span) from None
