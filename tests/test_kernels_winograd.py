@@ -8,8 +8,9 @@ from kernels import assert_kernel_agrees
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.reference import compute as directly
+from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run, reference
-from netlang.primitives.winograd import convolve, reduce
+from netlang.primitives.winograd import convolve, cpu, reduce
 from netlang.primitives.winograd.op import FORMS, Winograd, WinogradGradient, WinogradWeights
 from netlang.types import Tensor
 
@@ -93,7 +94,7 @@ def test_threads_that_share_a_block_of_tiles_agree_with_the_reference(window, n,
 def test_the_kernel_of_the_gradient_agrees_with_the_reference(
     window, n, size, pad, c, f, dtype, most, large, monkeypatch
 ):
-    monkeypatch.setattr(reduce, "MOST", (most, most))
+    monkeypatch.setattr(reduce, "most_tiles", lambda *_: most)
     monkeypatch.setattr(reduce, "LARGE", large)
     y = Winograd(pad, size, window=window).windows
     x, dy = types(dtype, ("n", *size, c), ("n", *y, f))
@@ -101,10 +102,27 @@ def test_the_kernel_of_the_gradient_agrees_with_the_reference(
     assert_kernel_agrees(WinogradGradient(pad, size, window=window), (x, dy), n=n, tolerance=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(
+    ("near", "channels", "tiles"), [(1 << 20, 128, 400), (2 << 20, 128, 56), (2 << 20, 512, 48), (2 << 20, 32, 227)]
+)
+def test_a_block_of_a_gradient_stays_in_the_second_cache_where_the_third_is_slow(near, channels, tiles):
+    target = Target("test", "f32", ((1, 1),), 2, near=near)
+
+    assert reduce.most_tiles(target, 36 * channels * 4, reduce.LARGE) == tiles
+    assert reduce.most_tiles(target, 36 * channels * 4, reduce.LARGE + 1) == 200
+
+
 @pytest.mark.parametrize("window", FORMS)
 @pytest.mark.parametrize(("c", "f"), [(16, 32), (5, 19)])
 def test_the_kernel_of_the_weights_agrees_with_the_reference(c, f, window):
     assert_kernel_agrees(WinogradWeights(window), types("f32", (*window, c, f)), n=1)
+
+
+@pytest.mark.parametrize("window", FORMS)
+def test_many_transformed_weights_are_written_past_the_caches(window, monkeypatch):
+    monkeypatch.setattr(cpu, "FAR", 1)
+
+    assert_kernel_agrees(WinogradWeights(window), types("f32", (*window, 16, 19)), n=1)
 
 
 @pytest.mark.parametrize(("window", "n", "size", "pad", "c", "f"), [*SQUARES, *LINES])

@@ -6,7 +6,7 @@ Names are imported on first use: a program whose kernels are all in the cache ne
 import importlib
 from typing import Any
 
-from netlang.simd.toom_cook import TRANSFORMS
+from netlang.simd.toom_cook import PAST, TRANSFORMS
 
 _HOMES = {
     "math": """
@@ -24,7 +24,9 @@ _HOMES = {
     "square": """
         transpose_f32 transpose_f64 transpose_past_f32 transpose_past_f64
     """,
-    "transform": " ".join(f"transform_{name}_f32 transform_{name}_f64" for name in TRANSFORMS),
+    "transform": " ".join(
+        f"transform_{name}_f32 transform_{name}_f64" for name in [*TRANSFORMS, *(f"past_{name}" for name in PAST)]
+    ),
     "vector": """
         absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
         load_scalar_f32 load_scalar_f64 load_whole_f32 load_whole_f64 max_i64 maximum min_i64 minimum prefetch

@@ -84,3 +84,4 @@ def _transforms() -> dict[str, tuple[Matrix, Matrix]]:
 # Those that `simd/transform.py` has functions of, down and across: bt by points, at and a by pixels of a tile, g and gt
 # by those of a window; bt10 is for lines, across alone
 TRANSFORMS = _transforms()
+PAST = "g3", "g5"  # those that also write past the caches: a layer's weights become four times as many

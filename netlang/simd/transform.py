@@ -9,17 +9,19 @@ from typing import Any
 
 from numba import types
 
-from netlang.simd.emitted import constant, emits, pointer
+from netlang.simd.emitted import constant, emits, past_caches, pointer
 from netlang.simd.products import SIZES
-from netlang.simd.toom_cook import TRANSFORMS, Matrix
+from netlang.simd.toom_cook import PAST, TRANSFORMS, Matrix
 from netlang.simd.vector import VECTORS, fma, load_f32, load_f64, store_f32, store_f64
 from netlang.simd.wire import FLOATS, Wire
 
 _LOADS, _STORES = {"f32": load_f32, "f64": load_f64}, {"f32": store_f32, "f64": store_f64}
 
 
-def _transform(name: str, dtype: str) -> Any:
+def _transform(name: str, dtype: str, *, past: bool) -> Any:
+    """past: vectors are written past the caches, and begin at multiples of 64 bytes"""
     high, wide = TRANSFORMS[name]
+    align = 64 if past else SIZES[dtype]
 
     def transform(at: int, down: int, right: int, to: int, step: int) -> None:
         """Vector (a, b) of d lies at `at + a * down + b * right`, the k-th of R, row by row, at `to + k * step`."""
@@ -36,7 +38,9 @@ def _transform(name: str, dtype: str) -> Any:
             return Wire(builder, builder.load(where, align=SIZES[dtype]))
 
         for k, made in enumerate(_turned(high, wide, read)):
-            builder.store(made.value, pointer(builder, place(to, step, k), VECTORS[dtype].llvm), align=SIZES[dtype])
+            written = builder.store(made.value, pointer(builder, place(to, step, k), VECTORS[dtype].llvm), align=align)
+            if past:
+                past_caches(builder, written)
 
     return transform
 
@@ -89,4 +93,6 @@ def _joined(made: Any, factor: Fraction, value: Any) -> Any:
 
 for _name in TRANSFORMS:
     for _dtype in FLOATS:
-        globals()[f"transform_{_name}_{_dtype}"] = _transform(_name, _dtype)
+        globals()[f"transform_{_name}_{_dtype}"] = _transform(_name, _dtype, past=False)
+        if _name in PAST:
+            globals()[f"transform_past_{_name}_{_dtype}"] = _transform(_name, _dtype, past=True)

@@ -1,7 +1,7 @@
 """Winograd's convolution on the CPU: the launches of its three primitives."""
 
 from netlang.primitives.launch import AS_IT_IS, Address, After, Also, Draft, Operand, Target, drafts
-from netlang.primitives.text import Arguments, Geometry, drafted, indented
+from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented
 from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.convolve import convolve
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
@@ -35,8 +35,14 @@ def weights_draft(
     (w,) = inputs
     g, form = Geometry(w.type, "w"), form_of(primitive.window)
     arguments = Arguments()
-    arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=w.type.arrayed(0)[2], columns=g.columns)
+    channels = w.type.arrayed(0)[2]
+    arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=channels, columns=g.columns)
+    arguments.add(far=int(form.points * channels * g.columns * g.vector >= FAR))
     tables(arguments, form, g.dtype)
+    made = weights(g, form, "rows", "point")
+    if form.high.span > 1:
+        past = weights(g, form, "rows", "point", past="past_")
+        made = ["if far != 0:", *indented(past), "else:", *indented(made)]
     lines = [
         f"half = {arguments.own()}",
         f"rows = channels * columns * {g.vector}",
@@ -47,7 +53,7 @@ def weights_draft(
         "    c = item - column * channels",
         f"    at = w + (c * columns + column) * {g.vector}",
         f"    to = u + column * {form.points} * point + c * {g.vector}",
-        *indented(weights(g, form, "rows", "point")),
+        *indented(made),
         "    item += 1",
     ]
     return drafted("winograd_weights", arguments, lines, (form.points * g.vector, 0))

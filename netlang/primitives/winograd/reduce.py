@@ -23,6 +23,7 @@ from netlang.primitives.winograd.tiles import (
 )
 
 MOST = 400, 200  # tiles of a block, where all sums stay near and where not: each block reads and writes them
+LEAST = 48  # those where third caches are slow: 24 are slower
 FEW = 64  # tiles: sums of so few are not worth keeping; 128 tiles of 256 channels lose a tenth
 HIGH = 6  # rows of tiles of channels at a time: the sums of 36 channels by 64 filters are 332 KB
 
@@ -39,7 +40,7 @@ def reduce(
     tiles, points = batch * sides["tiles_h"] * sides["tiles_w"], form.points
     weights = points * of.channels * by.columns * of.vector
     once = not primitive.block and at_once(tiles, weights)
-    most = primitive.block or MOST[weights > LARGE]
+    most = primitive.block or most_tiles(target, points * (of.columns + by.columns) * of.vector, weights)
     block = tiles | 1 if once else -(-tiles // -(-tiles // most))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
@@ -60,6 +61,13 @@ def reduce(
     shared = points * (block * (of.columns + by.columns) * of.vector + 2 * APART), points * point * (not once)
     lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of, form)]
     return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
+
+
+def most_tiles(target: Target, tile: int, sums: int) -> int:
+    """Of a block. tile: bytes that one becomes, sums: of all; where caches are slow, a block stays in the second one"""
+    if sums > LARGE:
+        return MOST[1]
+    return max(LEAST, target.near // 2 // tile) if target.slow_caches else MOST[0]
 
 
 def at_once(tiles: int, sums: int) -> bool:
