@@ -154,7 +154,8 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
     drafts: those so far; a net has the same layers again and again, on other buffers
     """
     if together.rowwise(group[0]) and len(group) > 1:
-        return _in_turn([_drafted(memory, [node], target, drafts) for node in group])
+        alone = replace(target, threads=1)  # no thread may claim another one's rows: it does not wait for them
+        return _in_turn([_drafted(memory, [node], alone, drafts) for node in group])
     read = together.read(group)
     operands = [memory.operand(i) for i in (*read, *(n.id for n in group))]
     slots = {name: str(slot) for slot, name in enumerate(dict.fromkeys(o.buffer for o in operands))}
@@ -162,7 +163,7 @@ def _drafted(memory: Memory, group: list[Node], target: Target, drafts: dict[Has
     inputs, (result, *results) = local[: len(read)], local[len(read) :]
     sums = zip(together.further_of(group), results, strict=True)
     primitive, further = together.first_of(group), [Also(term, to, squares) for (term, squares), to in sums]
-    key = primitive, *further, *local
+    key = primitive, target.threads, *further, *local
     if key not in drafts:
         drafts[key] = draft(primitive, tuple(inputs), result, target, memory.batch, *further)
     addresses = {slot: Address(name) for name, slot in slots.items()}

@@ -246,15 +246,15 @@ def test_the_loops_do_not_touch_python(name):
 
 def test_every_thread_says_which_core_it_began_on():
     with Team(3) as team:
-        team._block[fields.CORES :: 2] = -1
+        team._block[fields.CORES :: fields.EACH] = -1
         team.run(table())
-        assert (team._block[fields.CORES :: 2] >= 0).all()
+        assert (team._block[fields.CORES :: fields.EACH] >= 0).all()
 
 
 def _shares_as_its_cores_say(team):
     team.run(table())
-    cores = team._block[fields.CORES :: 2].tolist()
-    return team._block[fields.SHARES :: 2].tolist() == [int(cores.count(core) > 1) for core in cores]
+    cores = team._block[fields.CORES :: fields.EACH].tolist()
+    return team._block[fields.SHARES :: fields.EACH].tolist() == [int(cores.count(core) > 1) for core in cores]
 
 
 def test_a_thread_knows_whether_it_shares_its_core_with_another():

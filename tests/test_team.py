@@ -1,5 +1,6 @@
 import ctypes
 import os
+import random
 import threading
 
 import numpy as np
@@ -29,6 +30,27 @@ def kernel(args, team, thread):
         barrier(team, thread)
         if stopped(team):
             break
+""",
+)
+
+LOOPS = KernelText(
+    "loops",
+    """
+from netlang.simd.team import claim, share
+from netlang.simd.vector import load_i64, store_i64
+def kernel(args, team, thread):
+    # every thing counts how often it was met; nobody waits between the loops
+    things = load_i64(args)
+    count = load_i64(args + 8)
+    least = load_i64(args + 16)
+    for loop in range(load_i64(args + 24)):
+        piece = 0
+        while piece >= 0:
+            first, last = share(count, least, piece, team, thread)
+            for thing in range(first, last):
+                at = things + 8 * (loop * count + thing)
+                store_i64(at, load_i64(at) + 1)
+            piece = claim(count, least, team, thread)
 """,
 )
 
@@ -126,6 +148,68 @@ def test_split_cuts_evenly_and_leaves_nothing_out(count, parts):
 
     assert [i for lo, hi in ranges for i in range(lo, hi)] == list(range(count))
     assert max(hi - lo for lo, hi in ranges) - min(hi - lo for lo, hi in ranges) <= 1
+
+
+def loop_of(team, thread, counts, least, met):
+    """A thread's way through loops over so many things, a step each time it is asked."""
+    for loop, count in enumerate(counts):
+        piece = 0
+        while piece >= 0:
+            first, last = t.share(count, least, piece, team, thread)
+            yield
+            met[loop, first:last] += 1
+            piece = t.claim(count, least, team, thread)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("least", [1, 3, 8])
+def test_everything_is_shared_out_once_however_fast_threads_are(threads, least):
+    counts, some = [0, 1, 7, 64, 1000, 64, 200], random.Random(0)
+    for _ in range(20):
+        block, met = b.team_block(threads), np.zeros((len(counts), max(counts)), int)
+        team = block.ctypes.data
+        ways = [loop_of(team, thread, counts, least, met) for thread in range(threads)]
+        speeds = [some.choice([1, 2, 10]) for _ in ways]
+        while ways:
+            (way,) = some.choices(ways, speeds)
+            if next(way, "done") == "done":
+                del speeds[ways.index(way)]
+                ways.remove(way)
+
+        assert [row.tolist() for row in met] == [[1] * count + [0] * (1000 - count) for count in counts]
+
+
+def test_a_thread_that_is_through_takes_pieces_of_the_others():
+    team = b.team_block(2).ctypes.data
+    assert t.share(80, 1, 0, team, 0) == (0, 30)
+    assert t.share(80, 1, 0, team, 1) == (40, 70)
+
+    pieces = [t.claim(80, 1, team, 0) for _ in range(9)]
+
+    assert pieces == [1, 2, 3, 4, 5, 6, 7, 8, -1]
+    met = [i for piece in pieces[:-1] for i in range(*t.share(80, 1, piece, team, 0))]
+    assert sorted(met) == [*range(30, 40), *range(70, 80)]
+    assert t.claim(80, 1, team, 1) == -1  # and finds nothing left
+    assert t.claim(80, 1, team, 1) == 1  # in the next loop
+
+
+@pytest.mark.parametrize(("count", "least"), [(1, 1), (7, 1), (16, 3), (80, 11)])
+def test_what_is_too_little_to_be_shared_again_stays_with_its_thread(count, least):
+    team = b.team_block(2).ctypes.data
+
+    assert [t.share(count, least, 0, team, i) for i in (0, 1)] == [t.split(count, i, 2) for i in (0, 1)]
+    assert t.claim(count, least, team, 0) == -1
+
+
+def test_compiled_threads_share_out_many_loops_without_waiting():
+    count, loops = 100, 2000
+    met, block = np.zeros((loops, count), np.int64), b.team_block(3)
+    args = np.array([met.ctypes.data, count, 2, loops], np.int64)
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(cache.compiled(LOOPS))
+
+    in_threads(run, 3, args.ctypes.data, block.ctypes.data)
+
+    assert (met == 1).all()
 
 
 def test_blocks_start_at_a_cache_line():

@@ -27,12 +27,14 @@ from netlang.formula import (
     substitute,
     text,
 )
-from netlang.primitives.launch import LANES, Address, Argument, Draft, KernelText, Operand
+from netlang.primitives.launch import LANES, Address, Argument, Draft, KernelText, Operand, Target
 from netlang.primitives.primitive import spread
 from netlang.types import Tensor
 
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 FAR = 8 << 20  # bytes of a result that is written past the caches, which would read its lines first
+WORTH = 1 << 16  # multiply-adds of vectors, 8 to 16 µs: what threads claim of each other's shares
+NEVER = 1 << 62
 _NUMBERS = {"f32": "=f4x", "f64": "=d"}  # as the first bytes of 8
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
@@ -113,6 +115,26 @@ def drafted(name: str, arguments: Arguments, lines: list[str], scratch: tuple[in
     """The launch of a kernel with these lines after its arguments are unpacked."""
     body = "\n".join(indented([*arguments.lines(), *lines]))
     return Draft(KernelText(name, f"{HEAD}{body}\n"), tuple(arguments.values.values()), scratch)
+
+
+def least(work: int, target: Target) -> int:
+    """How many things, of so many multiply-adds of vectors each, are worth being claimed by another thread."""
+    return max(1, -(-WORTH // max(1, work))) if target.threads > 1 else NEVER
+
+
+def shared_out(count: str, least: str, first: str, stop: str, body: list[str]) -> list[str]:
+    """`body`, a loop over things from `first` to `stop`, for a thread's share of `count`, and for all that it claims.
+
+    least: things of a piece, at least (`simd/team.py`)
+    """
+    every, piece = f"every_{first}", f"{first}_piece"
+    return [
+        f"{every}, {piece} = {count}, 0",
+        f"while {piece} >= 0:",
+        f"    {first}, {stop} = share({every}, {least}, {piece}, team, thread)",
+        *indented(body),
+        f"    {piece} = claim({every}, {least}, team, thread)",
+    ]
 
 
 def in_turn(name: str, drafts: Sequence[Draft]) -> Draft:

@@ -19,7 +19,7 @@ _HOMES = {
         call_product
     """,
     "team": """
-        barrier examples first rate report reported seed split step stopped threads
+        barrier claim examples first rate report reported seed share split step stopped threads
     """,
     "square": """
         transpose_f32 transpose_f64 transpose_past_f32 transpose_past_f64

@@ -52,6 +52,16 @@ def atomic_add(address: int, value: int) -> int:
         return before
 
 
+def compare_and_swap(address: int, seen: int, value: int) -> bool:
+    """Write an int64 if the address still holds what was `seen`; whether it did."""
+    with _LOCK:
+        cell = ctypes.c_int64.from_address(address)
+        same = cell.value == seen
+        if same:
+            cell.value = value
+        return same
+
+
 def spin_hint() -> None:
     """Tell the core that this is a waiting loop."""
 
@@ -94,6 +104,12 @@ def _(builder, address, value):
 @emits(atomic_add, types.int64(types.int64, types.int64))
 def _(builder, address, value):
     return builder.atomic_rmw("add", pointer(builder, address), value, "seq_cst")
+
+
+@emits(compare_and_swap, types.boolean(types.int64, types.int64, types.int64))
+def _(builder, address, seen, value):
+    swapped = builder.cmpxchg(pointer(builder, address), seen, value, "seq_cst", "seq_cst")
+    return builder.extract_value(swapped, 1)
 
 
 @emits(spin_hint, types.void())

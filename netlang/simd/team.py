@@ -16,6 +16,7 @@ from netlang.simd.atomics import (
     atomic_add,
     atomic_load,
     atomic_store,
+    compare_and_swap,
     core,
     publish,
     wait_while,
@@ -24,11 +25,14 @@ from netlang.simd.block import (
     ARRIVED,
     CORES,
     DONE,
+    EACH,
     EXAMPLES,
     FIRST,
     GENERATION,
     JOB,
     LAUNCHES,
+    LOOPS,
+    QUEUE,
     RATE,
     SEED,
     SHARES,
@@ -40,6 +44,9 @@ from netlang.simd.block import (
     THREADS,
 )
 from netlang.simd.emitted import INT64, constant, emits, pointer
+
+PIECES = 4  # that the last quarter of each thread's share is cut into
+LOOP = 1 << 20  # more than there are pieces of a loop
 
 
 def _word(team: int, index: int) -> int:
@@ -159,14 +166,63 @@ def barrier(team, thread):
             atomic_store(team + 8 * STOPPED, 1)
         publish(team + 8 * GENERATION, generation + 1)
     else:
-        shared = atomic_load(team + 8 * (SHARES + 2 * thread)) != 0
+        shared = atomic_load(team + 8 * (SHARES + EACH * thread)) != 0
         wait_while(team + 8 * GENERATION, generation, SPIN_NANOSECONDS if shared else SPIN_ALONE, PARK_NANOSECONDS)
+
+
+@register_jitable(forceinline=True)
+def share(count, least, piece, team, thread):
+    """The half-open range of `count` things that a thread has for its own (piece 0), or that make up a piece.
+
+    What a thread has for its own is three quarters of what `split` gives; the rest makes PIECES pieces, of multiples of
+    `least` things, which `claim` gives to whoever is through. Processors that are shared with strangers are not equally
+    fast, nor the same one always.
+    """
+    parts = threads(team)
+    begin, end = split(count, thread if piece == 0 else (piece - 1) % parts, parts)
+    own = end - _loose(count, least, parts)
+    if piece == 0:
+        return begin, own
+    low, high = split((end - own) // least, (piece - 1) // parts, PIECES)
+    return own + low * least, own + high * least
+
+
+@register_jitable(forceinline=True)
+def claim(count, least, team, thread):
+    """The number of the next piece of these things, from 1, or -1 if there is none left: then the loop is done.
+
+    All threads of a team come through the same loops in the same order, and there is one queue for all of them: what it
+    holds is the number of a loop and that of its pieces that are taken. Who comes from a later loop has seen the end of
+    the pieces of this one.
+    """
+    parts = threads(team)
+    if _loose(count, least, parts) == 0:
+        return -1
+    mine = team + 8 * (LOOPS + EACH * thread)
+    loop = atomic_load(mine) * LOOP
+    while True:
+        seen = atomic_load(team + 8 * QUEUE)
+        taken = seen - loop
+        if taken < 0:
+            taken = 0
+        if taken >= PIECES * parts:
+            break
+        if compare_and_swap(team + 8 * QUEUE, seen, loop + taken + 1):
+            return taken + 1
+    atomic_store(mine, loop // LOOP + 1)
+    return -1
+
+
+@register_jitable(forceinline=True)
+def _loose(count, least, parts):
+    """How many things of a thread's share are not its own: the same for all threads."""
+    return count // parts // 4 // least * least if parts > 1 else 0
 
 
 @register_jitable(forceinline=True)
 def run_launches(team, thread):
     """One thread's part of a run: all launches of the table, then a barrier. All leave after the same one."""
-    atomic_store(team + 8 * (CORES + 2 * thread), core(thread))
+    atomic_store(team + 8 * (CORES + EACH * thread), core(thread))
     row = atomic_load(team + 8 * TABLE)
     count = atomic_load(team + 8 * LAUNCHES)
     done = 0
@@ -181,7 +237,7 @@ def run_launches(team, thread):
     if thread == 0:
         atomic_store(team + 8 * DONE, done)
     barrier(team, thread)
-    atomic_store(team + 8 * (SHARES + 2 * thread), _shares(team, thread))
+    atomic_store(team + 8 * (SHARES + EACH * thread), _shares(team, thread))
 
 
 @register_jitable(forceinline=True)
@@ -191,10 +247,10 @@ def _shares(team, thread):
     Linux leaves two there for as long as neither sleeps: it moves nobody who ran just now. Who sleeps is woken on a
     free core, if there is one. Who is alone need not offer its core to strangers at every barrier.
     """
-    mine = atomic_load(team + 8 * (CORES + 2 * thread))
+    mine = atomic_load(team + 8 * (CORES + EACH * thread))
     found = 0
     for other in range(threads(team)):
-        if other != thread and atomic_load(team + 8 * (CORES + 2 * other)) == mine:
+        if other != thread and atomic_load(team + 8 * (CORES + EACH * other)) == mine:
             found = 1
     return found
 
@@ -212,7 +268,7 @@ def lead(team):
 def follow(team, thread, job):
     """The other threads: take part in every run after the job number `job`, asleep in between."""
     while True:
-        shared = atomic_load(team + 8 * (SHARES + 2 * thread)) != 0
+        shared = atomic_load(team + 8 * (SHARES + EACH * thread)) != 0
         wait_while(team + 8 * JOB, job, SPIN_NANOSECONDS, 0 if shared else PARK_NANOSECONDS)
         job += 1
         if atomic_load(team + 8 * LAUNCHES) < 0:

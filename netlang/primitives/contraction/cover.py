@@ -28,7 +28,7 @@ from netlang.primitives.contraction.sides import (
 )
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, least, spaced
 from netlang.primitives.way_out import WayOut
 
 NEAR = 1 << 18  # bytes of weights that stay in a second cache of 1 MB or 2 beside what is made of them
@@ -66,6 +66,7 @@ def cover(
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **high.arguments("h"), **wide.arguments("w"),
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector, **turns,
+        least=least(positions * columns * of.channels * high.taps * wide.taps, target),
     )  # fmt: skip
     shared = spaced(tight.add_arguments(arguments, inputs[0], of, batch, real)) if few else 0
     shared += out.add_arguments(arguments, shared, most_parts(-(-pixels // positions), turns["group_tiles"]))
@@ -163,9 +164,8 @@ class Cover:
             *(tight.lines(few, shared, rows=self.rows) if few else []),
             f"total_pixels = ({g.images}) * places",
             "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
-            *self.scatter.share(),
             "ready = -1",
-            *(self._groups(steps) if self.flat else self._tiles(steps)),
+            *self.scatter.share(self._groups(steps) if self.flat else self._tiles(steps)),
             *self.scatter.finish(),
         ]
 

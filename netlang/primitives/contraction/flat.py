@@ -11,13 +11,14 @@ x and dy, and nothing twice. The two sums are added after a barrier; otherwise n
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.tiles import by_rows, tile_for, within
 from netlang.primitives.launch import LANES, Address, Argument, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, shared_out, spaced
 
 SUMS, WIDE = 192, 4  # tiles of a group, whose sums stay near, and columns of them (6x4 in f32: 288 KB of an L2 of 1 MB)
 CHUNK = 128  # pixels between two visits of a tile
 NEAREST = 768  # lines of a first cache of 48 KB
 SHORT = 96  # pixels between two visits, where they are cut in two and a tile's part of dy is more than that cache has
 SIDE = ("x", "x_pixel", "rows", "above", "first", "behind")  # of an x: its first row in dw, and its lines of tiles
+APIECE = 8  # rows of tiles, at least, that a thread claims of another's: all of dy is read for them
 TABLE = 64  # bytes of a product's table
 
 
@@ -45,7 +46,7 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
         dw=Address(result.buffer), dy=Address(dy.buffer), sides=len(sides), all_rows=sum(heights),
         product=Product(f"{_reads(of.lanes)}_{of.dtype}_{rows}x{vectors}_beside"), tile_rows=rows, tile_columns=vectors,
         row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places, by_rows=int(split_rows),
-        high_most=high, wide_most=wide, chunk=chunk, parts=2 if cut else 1,
+        high_most=high, wide_most=wide, chunk=chunk, parts=2 if cut else 1, least=wide if not split_rows else APIECE,
         y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", f"halves = {arguments.shared()}", *_lines(of)]
@@ -90,7 +91,15 @@ def _lines(g: Geometry) -> list[str]:
         f"sums = own + {TABLE}",
         f"count = ({g.images}) * places",
         "turns = row_blocks if by_rows != 0 else blocks",
-        "item, last_item = split(parts * turns, thread, threads(team))",
+        *shared_out("parts * turns", "least", "item", "last_item", _share(g)),
+        "if parts == 2:",
+        *indented(_joined(g)),
+    ]
+
+
+def _share(g: Geometry) -> list[str]:
+    """Items from `item` to `last_item`: columns of tiles, or rows of them, of one half of the pixels or both."""
+    return [
         "while item < last_item:",
         "    half = item // turns",
         "    start, stop = count * half // parts, count * (half + 1) // parts",
@@ -102,8 +111,6 @@ def _lines(g: Geometry) -> list[str]:
         "        first_block, last_block, first_line, last_line = turn, last_turn, 0, row_blocks",
         f"    to = dw if parts == 1 else halves + half * all_rows * columns * {g.vector}",
         *indented(_groups(g)),
-        "if parts == 2:",
-        *indented(_joined(g)),
     ]
 
 

@@ -5,7 +5,7 @@ Parts of sums are stretches of tiles: those that take turns at a column of weigh
 
 from dataclasses import dataclass
 
-from netlang.primitives.text import Formula, indented
+from netlang.primitives.text import Formula, indented, shared_out
 from netlang.primitives.way_out import WayOut
 
 PARTS = 96  # of the tiles, at most: threads take whole ones, so 2, 3, 4, 6, 8 and 12 of them have as many
@@ -28,17 +28,14 @@ class Scatter:
         """Through which the numbers pass."""
         return self.out.formula
 
-    def share(self) -> list[str]:
-        """Lines that say which items a thread has, and in how many groups the tiles take turns: about `group_tiles`.
+    def share(self, body: list[str]) -> list[str]:
+        """The body for all items of a thread, and in how many groups the tiles take turns: about `group_tiles`.
 
         Where they are added up, a thread has whole parts, or whole columns of those that take turns.
         """
-        lines = [
-            "item, stop = split(tiles * blocks, thread, threads(team))",
-            "groups = (tiles + group_tiles - 1) // group_tiles",
-        ]
+        groups = "groups = (tiles + group_tiles - 1) // group_tiles"
         if not self.out.sums:
-            return lines
+            return [groups, *shared_out("tiles * blocks", "least", "item", "stop", body)]
         aligned = [
             "    part = (({0} // blocks + 1) * parts - 1) // tiles",
             "    begin, end = split(tiles, part, parts)",
@@ -46,13 +43,14 @@ class Scatter:
             "    run *= end - begin",
             "    {0} = begin * blocks + ({0} - begin * blocks) // run * run",
         ]
+        bounds = [line.format(x) for x in ("item", "stop") for line in (f"if {x} < tiles * blocks:", *aligned)]
         return [
-            *lines,
+            groups,
             "if group_tiles > 1:",
             "    groups = min_i64(tiles, (groups + 1) // 2 * 2)",
             f"parts = groups if group_tiles > 1 else min_i64({PARTS}, tiles)",
-            *(line.format(x) for x in ("item", "stop") for line in (f"if {x} < tiles * blocks:", *aligned)),
             "stretch = stretch_at = stretch_end = 0",
+            *shared_out("tiles * blocks", "least", "item", "stop", [*bounds, *body]),
         ]
 
     def ahead(self) -> list[str]:

@@ -2,7 +2,9 @@
 
 from netlang.primitives.launch import Address, Also, Draft, Operand, Target, drafts
 from netlang.primitives.map.op import Map, Standardise, Update
-from netlang.primitives.text import FAR, Arguments, Formula, drafted, indented, over_positions
+from netlang.primitives.text import FAR, Arguments, Formula, drafted, indented, least, over_positions, shared_out
+
+STREAMED = 64  # multiply-adds that a vector takes as long as, which comes from memory and goes there
 
 
 @drafts("cpu", Map)
@@ -14,7 +16,7 @@ def map_draft(
     operands = {f"i{k}": operand for k, operand in enumerate(inputs)}
     formula = Formula((primitive.term, *(also.term for also in further)), operands, result.type, result.lanes)
     results = {"y": Address(result.buffer)} | {f"y{k}": Address(also.to.buffer) for k, also in enumerate(further, 1)}
-    return _draft(f"map_{result.lanes}", formula, results, batch)
+    return _draft(f"map_{result.lanes}", formula, results, target, batch)
 
 
 @drafts("cpu", Update)
@@ -24,10 +26,10 @@ def update_draft(primitive: Update, inputs: tuple[Operand, ...], result: Operand
     formula = Formula(primitive.terms, operands, result.type, "w")
     assert formula.flat, "an update looks at nothing but its own elements, and keeps padding zero"
     places = [0, *range(2, len(inputs))]
-    return _draft("update", formula, {f"y{k}": Address(inputs[k].buffer) for k in places})
+    return _draft("update", formula, {f"y{k}": Address(inputs[k].buffer) for k in places}, target)
 
 
-def _draft(name: str, formula: Formula, results: dict[str, Address], batch: int = 0) -> Draft:
+def _draft(name: str, formula: Formula, results: dict[str, Address], target: Target, batch: int = 0) -> Draft:
     """The loop. batch: the largest, for results of their own: they may be too large to stay near"""
     geometry = formula.geometry
     arguments = Arguments()
@@ -49,9 +51,7 @@ def _draft(name: str, formula: Formula, results: dict[str, Address], batch: int 
     body += stores
     if not formula.flat:
         body = ["for column in range(columns):", *indented(body)]
-    lines = [
-        *formula.prologue(),
-        f"start, stop = split(({geometry.images}) * places, thread, threads(team))",
-        *over_positions(body, images=formula.needs_image),
-    ]
+    arguments.add(least=least(STREAMED * (1 if formula.flat else geometry.columns), target))
+    positions, loop = f"({geometry.images}) * places", over_positions(body, images=formula.needs_image)
+    lines = [*formula.prologue(), *shared_out(positions, "least", "start", "stop", loop)]
     return drafted(name, arguments, lines)

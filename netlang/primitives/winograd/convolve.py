@@ -12,7 +12,7 @@ from math import ceil
 
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented, shared_out, spaced
 from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.op import Form, Winograd
 from netlang.primitives.winograd.tiles import APART, LARGE, form_of, gathered, place, scattered, tables, tiled, weights
@@ -87,17 +87,24 @@ def _lines(out: WayOut, form: Form) -> list[str]:
         f"half = patch + {form.points} * pixel",
         f"v_at = u_at = half + {form.points} * {g.vector}",
         "tiles = examples(team) * tiles_h * tiles_w",
-        "block, stop = 0, (tiles + tiles_block - 1) // tiles_block",
+        "blocks = (tiles + tiles_block - 1) // tiles_block",
         f"u_row = most * 16 * {g.vector} + {APART} if passing == 1 else k * {g.vector}",
         f"panel = {form.points} * u_row",
         "if sharing == 1:",
         "    v_at = shared",
-        "else:",
-        "    block, stop = split(stop, thread, threads(team))",
+        *shared_out("0 if sharing == 1 else blocks", "1", "block", "stop", _blocks(out, form)),
+        *out.finish("(tiles + stretch_tiles - 1) // stretch_tiles"),
+    ]
+
+
+def _blocks(out: WayOut, form: Form) -> list[str]:
+    """The thread's blocks, or all if threads share each."""
+    return [
+        "if sharing == 1:",
+        "    stop = blocks",
         "while block < stop:",
         *indented(_tiles(out, form)),
         "    block += 1",
-        *out.finish("(tiles + stretch_tiles - 1) // stretch_tiles"),
     ]
 
 
@@ -108,15 +115,26 @@ def _tiles(out: WayOut, form: Form) -> list[str]:
     return [
         "start = block * tiles_block",
         "some = min_i64(tiles_block, tiles - start)",
-        "begin, end, part, last = 0, some, 0, parts",
+        "begin, end = 0, some",
         "if sharing == 1:",
         "    begin, end = split(some, thread, threads(team))",
-        "    part, last = split(parts, thread, threads(team))",
         "for t in range(begin, end):",
         *indented(place()),
         *indented(gathered(g, form, to)),
         "if sharing == 1:",
         "    barrier(team, thread)",
+        *shared_out("parts if sharing == 1 else 0", "1", "part", "last", _columns(out, form)),
+        "if sharing == 1:",
+        "    barrier(team, thread)",
+    ]
+
+
+def _columns(out: WayOut, form: Form) -> list[str]:
+    """The thread's groups of columns of a block, or all if it has the block for its own."""
+    g = out.formula.geometry
+    return [
+        "if sharing == 0:",
+        "    last = parts",
         "while part < last:",
         "    done = 0",
         "    while done < x_columns:",
@@ -129,8 +147,6 @@ def _tiles(out: WayOut, form: Form) -> list[str]:
         "        done += most",
         *indented(scattered(out, form)),
         "    part += 1",
-        "if sharing == 1:",
-        "    barrier(team, thread)",
     ]
 
 

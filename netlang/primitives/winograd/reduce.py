@@ -8,7 +8,7 @@ are in its second cache. Nothing is added across threads.
 
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, shared_out, spaced
 from netlang.primitives.winograd.op import Form, WinogradGradient
 from netlang.primitives.winograd.tiles import (
     APART,
@@ -88,17 +88,19 @@ def _lines(g: Geometry, form: Form) -> list[str]:
         "some = start = 0",
         "while start < tiles:",
         "    some = min_i64(tiles_block, tiles - start)",
-        "    begin, end = split(some, thread, threads(team))",
-        "    for t in range(begin, end):",
-        *indented(place(), 2),
-        *indented(gathered(g, form, f"v_at + t * {g.vector} + c * column_step"), 2),
-        *indented(_spread(g, form), 2),
+        *indented(shared_out("some", "1", "t", "end", _transformed(g, form))),
         "    barrier(team, thread)",
         "    if once == 0:",
         *indented(_added(g, form), 2),
         "        barrier(team, thread)",
         "    start += tiles_block",
-        "item, stop = split(groups * column_blocks, thread, threads(team))",
+        *shared_out("groups * column_blocks", "1", "item", "stop", _made(g, form)),
+    ]
+
+
+def _made(g: Geometry, form: Form) -> list[str]:
+    """The windows of a thread's items: of some channels and filters, whose sums are there, or are made now."""
+    return [
         "while item < stop:",
         "    part = item // groups",
         "    row, row_stop = split(row_blocks, item - part * groups, groups)",
@@ -113,6 +115,17 @@ def _lines(g: Geometry, form: Form) -> list[str]:
         "            column = part * tile_columns + q",
         *indented(_windows(g, form), 3),
         "    item += 1",
+    ]
+
+
+def _transformed(g: Geometry, form: Form) -> list[str]:
+    """V and Z of a thread's tiles."""
+    return [
+        "while t < end:",
+        *indented(place()),
+        *indented(gathered(g, form, f"v_at + t * {g.vector} + c * column_step")),
+        *indented(_spread(g, form)),
+        "    t += 1",
     ]
 
 
@@ -140,10 +153,16 @@ def _added(g: Geometry, form: Form) -> list[str]:
 
     Channels after channels: Z of the filters stays near.
     """
+    items = f"{form.points} * row_blocks * column_blocks"
     return [
-        f"item, stop = split({form.points} * row_blocks * column_blocks, thread, threads(team))",
         "fresh = 1 if start == 0 else 0",
         "turns = row_blocks",
+        *shared_out(items, "row_blocks", "item", "stop", _items(g)),
+    ]
+
+
+def _items(g: Geometry) -> list[str]:
+    return [
         "while item < stop:",
         "    e = item // (row_blocks * column_blocks)",
         "    rest = item - e * row_blocks * column_blocks",
