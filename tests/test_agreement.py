@@ -9,6 +9,8 @@ from agreement import EXAMPLES, launch_errors, reference_values
 
 import netlang
 from netlang.interpret import stepped
+from netlang.primitives import text
+from netlang.primitives.contraction import flat
 from netlang.primitives.reference import Run
 
 LENET = (EXAMPLES / "lenet.net").read_text()
@@ -91,7 +93,10 @@ def test_a_step_changes_weights_and_states_as_the_interpreter_does(name):
 
 
 @each_net
-def test_one_and_two_threads_are_bitwise_equal(name):
+def test_one_and_two_threads_are_bitwise_equal(name, monkeypatch):
+    monkeypatch.setattr(text, "WORTH", 1)
+    monkeypatch.setattr(flat, "APIECE", 1)
+
     def trained(threads):
         prog = compiled(name, 16, threads=threads)
         losses = [prog.step(*example(prog.net, 16 - k, seed=k)) for k in range(3)]
@@ -106,6 +111,21 @@ def test_one_and_two_threads_are_bitwise_equal(name):
     for weight in one[1]:
         np.testing.assert_array_equal(one[1][weight], two[1][weight])
     np.testing.assert_array_equal(one[2], two[2])
+
+
+def test_rows_that_one_launch_takes_through_several_steps_stay_with_their_threads(monkeypatch):
+    monkeypatch.setattr(text, "WORTH", 1)
+    net, some = netlang.from_text("input 147\nFC-40\nFC-37, soft-max\n"), np.random.default_rng(0)
+    x, target = some.normal(size=(256, 147)).astype(np.float32), some.integers(37, size=256)
+
+    def losses(threads):
+        prog = net.compile(batch=256, training=True, threads=threads)
+        assert any(launch.draft.kernel.name == "rows_c" for launch in prog.loaded("train").plan.segments["step"])
+        made = [prog.step(x, target) for _ in range(20)]
+        prog.close()
+        return made
+
+    assert losses(1) == losses(2) == losses(3)
 
 
 @each_net

@@ -118,14 +118,19 @@ def drafted(name: str, arguments: Arguments, lines: list[str], scratch: tuple[in
 
 
 def least(work: int, target: Target) -> int:
-    """How many things, of so many multiply-adds of vectors each, are worth being claimed by another thread."""
-    return max(1, -(-WORTH // max(1, work))) if target.threads > 1 else NEVER
+    """How many things, of so many multiply-adds of vectors each, are worth being claimed by another thread.
+
+    All threads of a team claim from one word: the more there are, the longer each must stay away from it.
+    """
+    worth = WORTH * max(1, target.threads // 4)
+    return max(1, -(-worth // max(1, work))) if target.threads > 1 else NEVER
 
 
 def shared_out(count: str, least: str, first: str, stop: str, body: list[str]) -> list[str]:
     """`body`, a loop over things from `first` to `stop`, for a thread's share of `count`, and for all that it claims.
 
-    least: things of a piece, at least (`simd/team.py`)
+    count, least: the same in all threads; least: things of a piece, at least (`simd/team.py`). Whose share a thing was
+    says nothing about who made it: what reads it comes behind a barrier.
     """
     every, piece = f"every_{first}", f"{first}_piece"
     return [
@@ -138,7 +143,10 @@ def shared_out(count: str, least: str, first: str, stop: str, body: list[str]) -
 
 
 def in_turn(name: str, drafts: Sequence[Draft]) -> Draft:
-    """One launch of several without scratch, whose threads go from one to the next and do not wait for each other."""
+    """One launch of several without scratch, whose threads go from one to the next and do not wait for each other.
+
+    They are drafted for a target of one thread, so that none claims what is another's.
+    """
     assert all(draft.scratch == (0, 0) for draft in drafts), "their addresses stand behind the last argument"
     stages = [_apart(draft.kernel.text.removeprefix(HEAD), k) for k, draft in enumerate(drafts)]
     body = "".join(f"{s}    args += {8 * len(draft.args)}\n" for s, draft in zip(stages, drafts, strict=True))

@@ -191,9 +191,9 @@ def share(count, least, piece, team, thread):
 def claim(count, least, team, thread):
     """The number of the next piece of these things, from 1, or -1 if there is none left: then the loop is done.
 
-    All threads of a team come through the same loops in the same order, and there is one queue for all of them: what it
-    holds is the number of a loop and that of its pieces that are taken. Who comes from a later loop has seen the end of
-    the pieces of this one.
+    All threads of a team come through the same loops, of the same counts, in the same order, and there is one queue for
+    all of them: what it holds is the number of a loop and that of its pieces that are taken. Who comes from a later
+    loop has seen the end of the pieces of this one.
     """
     parts = threads(team)
     if _loose(count, least, parts) == 0:

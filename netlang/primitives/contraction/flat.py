@@ -18,7 +18,8 @@ CHUNK = 128  # pixels between two visits of a tile
 NEAREST = 768  # lines of a first cache of 48 KB
 SHORT = 96  # pixels between two visits, where they are cut in two and a tile's part of dy is more than that cache has
 SIDE = ("x", "x_pixel", "rows", "above", "first", "behind")  # of an x: its first row in dw, and its lines of tiles
-APIECE = 8  # rows of tiles, at least, that a thread claims of another's: all of dy is read for them
+APIECE = 8  # rows of tiles, at least, that a thread claims of another's: all of dy is read for them; or whole groups of
+# columns, so none where pixels are cut in two
 TABLE = 64  # bytes of a product's table
 
 

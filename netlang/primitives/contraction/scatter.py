@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from netlang.primitives.text import Formula, indented, shared_out
 from netlang.primitives.way_out import WayOut
 
-PARTS = 96  # of the tiles, at most: threads take whole ones, so 2, 3, 4, 6, 8 and 12 of them have as many
+PARTS = 96  # of the tiles, at most; threads take whole ones
 
 
 def most_parts(tiles: int, group: int) -> int:

@@ -2,7 +2,7 @@
 
 For each block: gather (pixels -> V[part of the channels][points][tile][c]), then for each group of columns products
 (V x U -> M[36][tile][f]) and scatter (M -> pixels, through the formula). A tile that crosses the border is copied
-first, zeros included. Either each thread has blocks of its own; or, where tiles are few and weights many, the threads
+first, zeros included. Either a thread makes whole blocks; or, where tiles are few and weights many, the threads
 share each block, so that each weight is read once. U is given, or weights of some channels and columns are transformed
 on the way, 9 numbers read for 36 or 7 for 10.
 Nothing is added across threads.
