@@ -60,10 +60,8 @@ def launched(primitive, inputs, result, n, batch, threads, run, sums=()):
     """Launch once; `inputs` keep what the kernel wrote into them. sums: (term, store, squares) each"""
     further = [Also(term, store.operand, squares) for term, store, squares in sums]
     operands = tuple(s.operand for s in inputs)
-    with (
-        patch.object(text, "WORTH", 1),
-        patch.object(flat, "APIECE", 1),
-    ):  # threads claim what is never so little in a net
+    # threads claim of each other what is never so little in a net
+    with patch.object(text, "WORTH", 1), patch.object(flat, "APIECE", 1):
         made = draft(primitive, operands, result.operand, target(result.operand.type.dtype), batch, *further)
     own, shared = made.scratch
     scratch = aligned(2 * PAD + (own * threads + shared) // 4, np.float32)

@@ -180,7 +180,8 @@ def test_everything_is_shared_out_once_however_fast_threads_are(threads, least):
 
 
 def test_a_thread_that_is_through_takes_pieces_of_the_others():
-    team = b.team_block(2).ctypes.data
+    block = b.team_block(2)
+    team = block.ctypes.data
     assert t.share(80, 1, 0, team, 0) == (0, 30)
     assert t.share(80, 1, 0, team, 1) == (40, 70)
 
@@ -195,7 +196,8 @@ def test_a_thread_that_is_through_takes_pieces_of_the_others():
 
 @pytest.mark.parametrize(("count", "least"), [(1, 1), (7, 1), (16, 3), (80, 11)])
 def test_what_is_too_little_to_be_shared_again_stays_with_its_thread(count, least):
-    team = b.team_block(2).ctypes.data
+    block = b.team_block(2)
+    team = block.ctypes.data
 
     assert [t.share(count, least, 0, team, i) for i in (0, 1)] == [t.split(count, i, 2) for i in (0, 1)]
     assert t.claim(count, least, team, 0) == -1

@@ -34,7 +34,7 @@ from netlang.types import Tensor
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 FAR = 8 << 20  # bytes of a result that is written past the caches, which would read its lines first
 WORTH = 1 << 16  # multiply-adds of vectors, 8 to 16 µs: what threads claim of each other's shares
-NEVER = 1 << 62
+NEVER = 1 << 62  # things of a piece: more than any loop has
 _NUMBERS = {"f32": "=f4x", "f64": "=d"}  # as the first bytes of 8
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}

@@ -1,8 +1,8 @@
 """Convolutions in PyTorch."""
 
 import numpy as np
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 from torch import nn
+from torch.nn import functional
 
 from netlang.layers.conv.op import Conv, DepthwiseConv
 from netlang.layers.sliding import windows
@@ -19,7 +19,7 @@ class _Conv(nn.Conv2d):
 
     def forward(self, x):
         image = x.unsqueeze(2) if x.dim() == 3 else x
-        y = super().forward(F.pad(image, self.around) if any(self.around) else image)
+        y = super().forward(functional.pad(image, self.around) if any(self.around) else image)
         return y.squeeze(2) if x.dim() == 3 else y
 
 

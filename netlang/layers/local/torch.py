@@ -1,8 +1,8 @@
 """Locally connected layers in PyTorch, which has none: windows by `unfold`, a product for each place."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 from torch import nn
+from torch.nn import functional
 
 from netlang.layers.local.op import Local
 from netlang.layers.sliding import windows
@@ -21,7 +21,9 @@ class _Local(nn.Module):
     def forward(self, x):
         image = x.unsqueeze(2) if x.dim() == 3 else x
         top, left, bottom, right = self.at.pad
-        seen = F.unfold(F.pad(image, (left, right, top, bottom)), self.at.kernel, stride=self.at.stride)
+        seen = functional.unfold(
+            functional.pad(image, (left, right, top, bottom)), self.at.kernel, stride=self.at.stride
+        )
         (i, j, u, v, c, _), n = self.weight.shape, len(x)
         y = torch.einsum("ncuvij,ijuvcf->nijf", seen.reshape(n, c, u, v, i, j), self.weight)
         y = (y if self.bias is None else y + self.bias).permute(0, 3, 1, 2)

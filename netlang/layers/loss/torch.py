@@ -1,6 +1,6 @@
 """Losses in PyTorch."""
 
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch.nn import functional
 
 from netlang.layers.loss.op import (
     AbsoluteError,
@@ -19,18 +19,19 @@ def scored(loss, y, target):
         target = target.movedim(-1, 1)
     match loss:
         case CrossEntropy():
-            return F.cross_entropy(y, target[..., 0].long())
+            return functional.cross_entropy(y, target[..., 0].long())
         case BinaryCrossEntropy():
-            return F.binary_cross_entropy_with_logits(y, target)
+            return functional.binary_cross_entropy_with_logits(y, target)
         case SquaredError():
-            return F.mse_loss(y, target)
+            return functional.mse_loss(y, target)
         case AbsoluteError():
-            return F.l1_loss(y, target)
+            return functional.l1_loss(y, target)
         case SmoothAbsoluteError():
-            return F.smooth_l1_loss(y, target)
+            return functional.smooth_l1_loss(y, target)
         case Hinge():
             flat = y.movedim(1, -1).flatten(0, -2)
-            return F.multi_margin_loss(flat, target.flatten().long()) * y.shape[1]  # it averages over the classes
+            # it averages over the classes
+            return functional.multi_margin_loss(flat, target.flatten().long()) * y.shape[1]
         case Perceptron():
             return ((y > 0).to(y.dtype) - target).mul(y).sum(1).mean()
     raise TypeError(f"{loss.word} has no twin")

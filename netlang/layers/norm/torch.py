@@ -1,8 +1,8 @@
 """Normalisation in PyTorch."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 from torch import nn
+from torch.nn import functional
 
 from netlang.layers.norm.local import LocalResponseNorm
 from netlang.layers.norm.op import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
@@ -24,39 +24,39 @@ class _Norm(nn.Module):
 
 @twin_of(GroupNorm)
 def group(layer, x):
-    """F.group_norm."""
-    return _Norm(lambda x, w, b: F.group_norm(x, layer.groups, w, b, layer.eps), layer, x.channels)
+    """functional.group_norm."""
+    return _Norm(lambda x, w, b: functional.group_norm(x, layer.groups, w, b, layer.eps), layer, x.channels)
 
 
 @twin_of(LayerNorm)
 def layer_norm(layer, x):
-    """F.group_norm of one group for images, F.layer_norm over the features of sequences and vectors."""
+    """functional.group_norm of one group for images, layer_norm over the features of sequences and vectors."""
     if len(x.shape) == 4:
-        return _Norm(lambda x, w, b: F.group_norm(x, 1, w, b, layer.eps), layer, x.channels)
+        return _Norm(lambda x, w, b: functional.group_norm(x, 1, w, b, layer.eps), layer, x.channels)
     c = (x.channels,)
-    return _Norm(lambda x, w, b: to_torch(F.layer_norm(to_netlang(x), c, w, b, layer.eps)), layer, x.channels)
+    return _Norm(lambda x, w, b: to_torch(functional.layer_norm(to_netlang(x), c, w, b, layer.eps)), layer, x.channels)
 
 
 @twin_of(InstanceNorm)
 def instance(layer, x):
-    """F.instance_norm."""
-    return _Norm(lambda x, w, b: F.instance_norm(x, None, None, w, b, True, 0.1, layer.eps), layer, x.channels)
+    """functional.instance_norm."""
+    return _Norm(lambda x, w, b: functional.instance_norm(x, None, None, w, b, True, 0.1, layer.eps), layer, x.channels)
 
 
 @twin_of(LocalResponseNorm)
 def response(layer, x):
-    """F.local_response_norm, which divides alpha by the size."""
+    """functional.local_response_norm, which divides alpha by the size."""
     alpha = layer.alpha * (1 if layer.average else layer.size)
     wide = (lambda x: x) if len(x.shape) > 2 else (lambda x: x.unsqueeze(2))
 
     def normed(x):
-        return F.local_response_norm(wide(x), layer.size, alpha, layer.beta, layer.k).reshape(x.shape)
+        return functional.local_response_norm(wide(x), layer.size, alpha, layer.beta, layer.k).reshape(x.shape)
 
     return normed
 
 
 class _BatchNorm(_Norm):
-    """F.batch_norm with its running statistics under netlang's names."""
+    """functional.batch_norm with its running statistics under netlang's names."""
 
     def __init__(self, layer, channels):
         super().__init__(None, layer, channels)
@@ -66,10 +66,12 @@ class _BatchNorm(_Norm):
 
     def forward(self, x):
         scale, shift, layer = self.weight, self.bias, self.layer
-        return F.batch_norm(x, self.mean, self.variance, scale, shift, self.training, layer.momentum, layer.eps)
+        return functional.batch_norm(
+            x, self.mean, self.variance, scale, shift, self.training, layer.momentum, layer.eps
+        )
 
 
 @twin_of(BatchNorm)
 def batch(layer, x):
-    """F.batch_norm over examples and places."""
+    """functional.batch_norm over examples and places."""
     return _BatchNorm(layer, x.channels)

@@ -3,7 +3,7 @@
 from functools import partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch.nn import functional
 
 from netlang.layers.pool.op import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Mean
 from netlang.layers.sliding import windows
@@ -11,7 +11,7 @@ from netlang.layers.twin import twin_of
 
 
 def _fitting(layer, x):
-    """The windows and F.pad's order of the padding."""
+    """The windows and functional.pad's order of the padding."""
     at = windows(layer, x, end_first=True)
     top, left, bottom, right = at.pad
     return at, (left, right, top, bottom)
@@ -30,22 +30,24 @@ def _on_row(of):
 
 @twin_of(MaxPool)
 def maxpool(layer, x):
-    """F.max_pool2d; unequal padding is put around the image first."""
+    """functional.max_pool2d; unequal padding is put around the image first."""
     at, around = _fitting(layer, x)
     if _symmetric(at, around):
         padding = (around[2], around[0])
-        return _on_row(partial(F.max_pool2d, kernel_size=at.kernel, stride=at.stride, padding=padding))
-    return _on_row(lambda x: F.max_pool2d(F.pad(x, around, value=float("-inf")), at.kernel, at.stride))
+        return _on_row(partial(functional.max_pool2d, kernel_size=at.kernel, stride=at.stride, padding=padding))
+    return _on_row(
+        lambda x: functional.max_pool2d(functional.pad(x, around, value=float("-inf")), at.kernel, at.stride)
+    )
 
 
 @twin_of(AvgPool)
 def avgpool(layer, x):
-    """F.avg_pool2d; unequal padding by a second pool that counts pixels."""
+    """functional.avg_pool2d; unequal padding by a second pool that counts pixels."""
     at, around = _fitting(layer, x)
     if layer.ceil and not isinstance(layer.pad, str):
         return _on_row(
             partial(
-                F.avg_pool2d,
+                functional.avg_pool2d,
                 kernel_size=at.kernel,
                 stride=at.stride,
                 padding=at.pad[:2],
@@ -55,13 +57,15 @@ def avgpool(layer, x):
         )
     if _symmetric(at, around):
         padding = (around[2], around[0])
-        kind = partial(F.avg_pool2d, kernel_size=at.kernel, stride=at.stride, padding=padding)
+        kind = partial(functional.avg_pool2d, kernel_size=at.kernel, stride=at.stride, padding=padding)
         return _on_row(partial(kind, count_include_pad=layer.count_padding))
 
     def padded(x):
         ones = torch.ones_like(x[:1, :1])
-        share = F.avg_pool2d(F.pad(ones, around, value=float(layer.count_padding)), at.kernel, at.stride)
-        return F.avg_pool2d(F.pad(x, around), at.kernel, at.stride) / share
+        share = functional.avg_pool2d(
+            functional.pad(ones, around, value=float(layer.count_padding)), at.kernel, at.stride
+        )
+        return functional.avg_pool2d(functional.pad(x, around), at.kernel, at.stride) / share
 
     return _on_row(padded)
 

@@ -1,6 +1,6 @@
 """Shapes in PyTorch."""
 
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch.nn import functional
 
 from netlang.layers.shape.op import Crop, Flatten, Identity, Pad, Reshaped, Upsample
 from netlang.layers.twin import to_netlang, to_torch, twin_of
@@ -26,10 +26,10 @@ def reshape(layer, x):
 
 @twin_of(Pad)
 def pad(layer, x):
-    """F.pad."""
+    """functional.pad."""
     rows, columns = layer.by
     places = (columns, columns, rows, rows) if len(x.shape) == 4 else (columns, columns)
-    return lambda x: F.pad(x, (*places, 0, layer.channels))
+    return lambda x: functional.pad(x, (*places, 0, layer.channels))
 
 
 @twin_of(Crop)
@@ -47,7 +47,7 @@ def crop(layer, x, *like):
 
 @twin_of(Upsample)
 def upsample(layer, x, *like):
-    """F.interpolate."""
+    """functional.interpolate."""
     size = layer.infer(x, *like).arrayed(0)[1:-1]
     mode = layer.how if layer.how == "nearest" or len(size) == 2 else "linear"
-    return lambda x, *_: F.interpolate(x, size=size, mode=mode)
+    return lambda x, *_: functional.interpolate(x, size=size, mode=mode)

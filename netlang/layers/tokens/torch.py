@@ -1,7 +1,7 @@
 """Tokens to vectors in PyTorch."""
 
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
 from torch import nn
+from torch.nn import functional
 
 from netlang.layers.tokens.op import Embed, OneHot
 from netlang.layers.twin import to_torch, twin_of
@@ -22,5 +22,5 @@ def embed(layer, x):
 
 @twin_of(OneHot)
 def onehot(layer, x):
-    """F.one_hot."""
-    return lambda tokens: to_torch(F.one_hot(tokens.flatten(1).long(), x.classes).double())
+    """functional.one_hot."""
+    return lambda tokens: to_torch(functional.one_hot(tokens.flatten(1).long(), x.classes).double())

@@ -47,7 +47,7 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
         dw=Address(result.buffer), dy=Address(dy.buffer), sides=len(sides), all_rows=sum(heights),
         product=Product(f"{_reads(of.lanes)}_{of.dtype}_{rows}x{vectors}_beside"), tile_rows=rows, tile_columns=vectors,
         row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places, by_rows=int(split_rows),
-        high_most=high, wide_most=wide, chunk=chunk, parts=2 if cut else 1, least=wide if not split_rows else APIECE,
+        high_most=high, wide_most=wide, chunk=chunk, parts=2 if cut else 1, least=APIECE if split_rows else wide,
         y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", f"halves = {arguments.shared()}", *_lines(of)]

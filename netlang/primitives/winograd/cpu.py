@@ -41,7 +41,7 @@ def weights_draft(
     tables(arguments, form, g.dtype)
     made = weights(g, form, "rows", "point")
     if form.high.span > 1:
-        past = weights(g, form, "rows", "point", past="past_")
+        past = weights(g, form, "rows", "point", past=True)
         made = ["if far != 0:", *indented(past), "else:", *indented(made)]
     lines = [
         f"half = {arguments.own()}",

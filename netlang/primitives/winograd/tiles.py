@@ -95,15 +95,15 @@ def _copied(g: Geometry, form: Form) -> list[str]:
     ]
 
 
-def weights(g: Geometry, form: Form, tap: str, row: str, *, past: str = "") -> list[str]:
+def weights(g: Geometry, form: Form, tap: str, row: str, *, past: bool = False) -> list[str]:
     """U of a channel and 16 filters, G w Gt, from taps at `at` to points at `to`. tap, row: bytes between them
 
-    past: "past_" where it goes past the caches, in two dimensions
+    past: whether it goes past the caches, which only forms of two dimensions do
     """
     if form.high.span == 1:
         return widened(g, form, "to_window", "1", "taps_w", [f"d = load_{g.dtype}(at + b * {tap})"], row)
     side = form.wide.window
-    return [f"transform_{past}g{side}_{g.dtype}(at, {side} * {tap}, {tap}, to, {row})"]
+    return [f"transform_{'past_' * past}g{side}_{g.dtype}(at, {side} * {tap}, {tap}, to, {row})"]
 
 
 def scattered(out: WayOut, form: Form) -> list[str]:
