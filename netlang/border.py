@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -20,23 +21,33 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
 
     memory: the buffer's elements, flat; value: in the public shape of the buffer's type, up to its batch
     """
+    inward(buffer, memory)(value)
+
+
+def inward(buffer: Buffer, memory: Array) -> Callable[[Array], None]:
+    """The same for any value, told of a buffer once: what does not depend on it takes longer than a small copy."""
     if buffer.half:
-        whole = np.zeros(2 * memory.size, np.float32)
-        pack(replace(buffer, half=False), whole, value)
-        memory.view(np.uint16)[:] = bf16(whole)
-        return
+        return partial(_halved, buffer, memory)
     c = buffer.type.channels
-    if buffer.lanes != "n" and c % buffer.pad == 0:
-        memory[: value.size] = value.reshape(-1)
-        return
-    if buffer.lanes != "n":
-        rows = value.reshape(-1, c)
-        whole = memory.reshape(-1, _pitch(buffer))[: len(rows)]
-        whole[:, :c] = rows
-        whole[:, c:] = 0
-        return
-    n, elements = len(value), buffer.type.size
-    blocks = memory.reshape(-1, elements, LANES)
+    if buffer.lanes == "n":
+        return partial(_turned, memory.reshape(-1, buffer.type.size, LANES))
+    if c % buffer.pad:
+        return partial(_padded, memory.reshape(-1, _pitch(buffer)), c)
+    return partial(_as_it_is, memory)
+
+
+def _as_it_is(memory: Array, value: Array) -> None:
+    memory[: value.size] = value.reshape(-1)
+
+
+def _padded(memory: Array, c: int, value: Array) -> None:
+    rows = value.reshape(-1, c)
+    memory[: len(rows), :c] = rows
+    memory[: len(rows), c:] = 0
+
+
+def _turned(blocks: Array, value: Array) -> None:
+    n, elements = len(value), blocks.shape[1]
     rows = value.reshape(n, elements)
     full = n // LANES
     blocks[:full] = rows[: full * LANES].reshape(full, LANES, elements).transpose(0, 2, 1)
@@ -45,13 +56,19 @@ def pack(buffer: Buffer, memory: Array, value: Array) -> None:
         blocks[full, :, n % LANES :] = 0
 
 
+def _halved(buffer: Buffer, memory: Array, value: Array) -> None:
+    whole = np.zeros(2 * memory.size, np.float32)
+    pack(replace(buffer, half=False), whole, value)
+    memory.view(np.uint16)[:] = bf16(whole)
+
+
 def unpack(buffer: Buffer, memory: Array, n: int) -> Array:
     """A copy of a buffer in the public shape of its type, for a batch of n."""
     return outward(buffer, memory)(n)
 
 
 def outward(buffer: Buffer, memory: Array) -> Callable[[int], Array]:
-    """The same for any n, told of a buffer once: what does not depend on n takes longer than a small copy."""
+    """The same for any n, told of a buffer once."""
     if buffer.half:
         return lambda n: unpack(replace(buffer, half=False), wide(memory.view(np.uint16)), n)
     of, batched, elements = buffer.type.arrayed(0), buffer.type.batched, buffer.type.size

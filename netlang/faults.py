@@ -24,7 +24,8 @@ def checked_input(node: Node, value: Any, steps: Array | None = None) -> Array:
     One on a GPU stays there, unless its numbers have to be looked at: tokens, and sequences with lengths.
     Raises ValueError that shows both shapes.
     """
-    array = value if on_gpu(value) and not node.type.classes and steps is None else np.asarray(fetched(value))
+    stays = type(value) is np.ndarray or (on_gpu(value) and not node.type.classes and steps is None)
+    array: Array = value if stays else np.asarray(fetched(value))
     wanted = node.type.shape[1:]
     if array.dtype.kind not in "fiub":
         raise ValueError(f"`{node.id}` takes numbers, not {array.dtype}")

@@ -34,8 +34,10 @@ class Given(NamedTuple):
         )
         return Given(inputs, lengths, self.shared, min(stop, self.n) - start)
 
-    def values(self, nodes: Iterable[Node]) -> dict[NodeId, Array]:
+    def values(self, nodes: Iterable[Node]) -> Mapping[NodeId, Array]:
         """What the inputs of a plan read: examples, and the numbers of their real steps. Raises LengthsError."""
+        if not self.lengths:
+            return self.inputs
         found: dict[NodeId, Array] = dict(self.inputs)
         for node in nodes:
             if isinstance(node.made_by, Lengths):
@@ -44,9 +46,8 @@ class Given(NamedTuple):
         return found
 
 
-def given_of(nodes: list[Node], x: Array | Mapping[str, Array], lengths: Array | Mapping[str, Array] | None) -> Given:
-    """Examples for the inputs of a net. Raises ValueError."""
-    values = x if isinstance(x, Mapping) else {nodes[0].id: x}
+def given_of(nodes: list[Node], values: Mapping[str, Array], lengths: Array | Mapping[str, Array] | None) -> Given:
+    """Examples for the inputs of a net, by their names. Raises ValueError."""
     if missing := [node.id for node in nodes if node.id not in values]:
         raise ValueError(f"nothing is given for the input `{missing[0]}`, only for {', '.join(values) or 'none'}")
     if lengths is None:

@@ -14,7 +14,7 @@ from netlang.backend.arena import Arena, arena
 from netlang.backend.cpu import bind, host_target, kernels, scratch_sizes
 from netlang.backend.executor import Team
 from netlang.backend.limits import free_memory, refuse_beyond_memory
-from netlang.border import outward, pack
+from netlang.border import inward, outward
 from netlang.graph import NodeId
 from netlang.loaded import NUMPY, Clock, Device, Loaded, apart
 from netlang.memory import Buffer
@@ -105,6 +105,7 @@ class OnCpu(Loaded):
             del sizes["values"]
         self.arena = arena({**sizes, **values, SCRATCH: own, SHARED: shared}, guarded)
         self._views: dict[NodeId, Array] = {}
+        self._inward: dict[NodeId, Callable[[Array], None]] = {}
         self._outward: dict[NodeId, Callable[[int], Array]] = {}
         self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
         self._readers = {node.id: self._reading(node.id) for node in plan.inputs if self._as_callers_have(node.id)}
@@ -169,7 +170,9 @@ class OnCpu(Loaded):
 
     def write(self, buffer: NodeId, value: Array) -> None:
         """Copy an array in the public shape into a buffer."""
-        pack(self.plan.buffers[buffer], self.view(buffer), value)
+        if buffer not in self._inward:
+            self._inward[buffer] = inward(self.plan.buffers[buffer], self.view(buffer))
+        self._inward[buffer](value)
 
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""

@@ -185,7 +185,8 @@ class Program(OneCaller):
             self._run(loaded, given.n, Clock(self.steps, self.options.seed))
         finally:
             take_back()
-        read = loaded.read_there if any(map(on_gpu, given.inputs.values())) else loaded.read
+        there = self.options.device != "cpu" and any(map(on_gpu, given.inputs.values()))
+        read = loaded.read_there if there else loaded.read
         outputs, made_by = loaded.plan.outputs, self.net.graph.outputs
         return {name: self._public(made_by[name], read(buffer, given.n)) for name, buffer in outputs.items()}
 
@@ -313,7 +314,7 @@ class Program(OneCaller):
     def _public(self, node: str, value: Array) -> Array:
         """The value in the shape of the net's node: in memory a sequence may be an image of one row."""
         type_ = self.net.graph[node].type
-        if not type_.batched or value.shape[1:] == type_.shape[1:]:
+        if value.shape[1:] == type_.shape[1:] or not type_.batched:
             return value
         return value.reshape(type_.arrayed(len(value)))
 
@@ -357,7 +358,7 @@ class Program(OneCaller):
         if given.n > self.batch:
             raise ValueError(f"this program takes {self.batch} examples at a time, not {given.n}")
         loaded = self.loaded(purpose, given.shared)
-        values = given.values(loaded.plan.inputs)
+        values = dict(given.values(loaded.plan.inputs))
         for node in loaded.plan.inputs:
             if node.id not in values:
                 name = node.id.partition(".")[2] or next(iter(self.net.graph.outputs))
@@ -375,7 +376,8 @@ class Program(OneCaller):
         return steps_behind(self.checked, next(iter(self.net.graph.outputs.values())), lengths)
 
     def _given(self, x: Batch, lengths: Batch | None) -> Given:
-        return given_of(self._inputs, self._received(x), lengths)
+        by_input = x if isinstance(x, Mapping) else {self._inputs[0].id: x}
+        return given_of(self._inputs, {name: self.device.received(of) for name, of in by_input.items()}, lengths)
 
     def _received(self, value: Any) -> Any:
         """Arrays of the caller's as the device takes them."""

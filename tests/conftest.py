@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 TORCH = importlib.util.find_spec("torch") is not None
+LONG = ["test_cuda_simulator.py", "test_cuda_program.py", "test_cuda_ptx.py", "test_cuda_driver.py"]
 WHOLE = "pytestmark = pytest.mark.reference"  # a file that imports PyTorch at its head
 
 
@@ -38,7 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that need PyTorch, or a GPU, are not collected without; the closing line counts them as deselected."""
+    """Tests that need PyTorch, or a GPU, are not collected without; the closing line counts them as deselected.
+
+    Those that take longest come first, so that no process waits for another at the end.
+    """
     from netlang.backend.cuda import machine
 
     lacking = [*([] if TORCH else ["reference"]), *(["cuda"] if machine.missing() else [])]
@@ -46,6 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def pytest_report_header() -> str:

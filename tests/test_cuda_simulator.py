@@ -64,7 +64,7 @@ def test_gradients_of_generated_programs_agree_with_the_interpreter():
 
 
 def test_the_tests_of_a_gpu_run_in_the_simulator():
-    """The quick ones; all of them, which takes four minutes, where NETLANG_SIMULATED_GPU is set."""
+    """The quick ones, with one case of each layer; all of them where NETLANG_SIMULATED_GPU is set."""
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(TESTS.parent)}
     slow = "program_agrees or every_primitive or zoo or training or right_on_both or bench or bidirectional or -32"
     few = [] if os.environ.get("NETLANG_SIMULATED_GPU") else ["-k", f"not ({slow})"]

@@ -1,7 +1,6 @@
 """Blocks of the simulator, whose threads take turns."""
 
 import threading
-from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -91,16 +90,16 @@ def test_places_are_those_of_cuda():
     assert seen == {(x + 2 * y, x, y, 5) for x in range(2) for y in range(3)}
 
 
-def test_waiting_for_good_is_an_error_and_leaves_no_thread():
-    before = threading.active_count()
+def test_waiting_for_good_is_an_error_and_leaves_nothing_behind():
+    before = threading.active_count(), dict(vars(me()))
     with pytest.raises(RuntimeError, match="the threads of a block wait for each other for good"):
         run(lambda: me().meet(0, me().thread_id, SIZE + 1, None, list))
 
-    assert _ended(before)
+    assert (threading.active_count(), dict(vars(me()))) == before
 
 
-def test_what_a_thread_raises_is_raised_and_leaves_no_thread():
-    before = threading.active_count()
+def test_what_a_thread_raises_is_raised_and_leaves_nothing_behind():
+    before = threading.active_count(), dict(vars(me()))
 
     def failing():
         if me().thread_id == SIZE // 2:
@@ -110,13 +109,4 @@ def test_what_a_thread_raises_is_raised_and_leaves_no_thread():
     with pytest.raises(ValueError, match="of one thread"):
         run(failing)
 
-    assert _ended(before)
-
-
-def _ended(before):
-    """Whether all threads but so many end."""
-    for thread in threading.enumerate():
-        if type(thread).__name__ == "Worker":
-            with suppress(RuntimeError):
-                thread.join(10)
-    return threading.active_count() <= before
+    assert (threading.active_count(), dict(vars(me()))) == before

@@ -101,7 +101,8 @@ class Team:
         try:
             if self._closed:
                 raise RuntimeError(_LEFT_OVER)
-            self._start_workers()
+            if not self._workers:
+                self._start_workers()
             _TOLD.pack_into(self._words, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
             self._words[fields.STOPPED] = 0
             at = self._address(table)
@@ -163,7 +164,7 @@ class Team:
         self._words[fields.STOP] = 1
 
     def _start_workers(self) -> None:
-        if self._workers or self.threads == 1:
+        if self.threads == 1:
             return
         follow = _KERNEL(cache.compiled(FOLLOW))
         job = self._words[fields.JOB]

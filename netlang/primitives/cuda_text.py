@@ -40,6 +40,7 @@ INSTRUCTIONS = (  # functions of netlang.simd.gpu
         "turned_matrices",
     ),
 )
+_WORD, _CALLED = re.compile(r"\w+"), re.compile(r"(\w+)\(")
 _WIDTH = 100  # columns of a kernel's head
 _BITS = {"f32": 32, "f64": 64}
 
@@ -60,7 +61,8 @@ def drafted(
     """
     buffers = {**results, **inputs}
     body = "\n".join(indented(list(lines)))
-    named = {size: value for size, value in sizes.items() if re.search(rf"\b{size}\b", body)}
+    words = set(_WORD.findall(body))
+    named = {size: value for size, value in sizes.items() if size in words}
     dtype = dtype or next(iter(results.values())).type.dtype
     signature = _signature(["team", "rate", *buffers], [*named, *(["scratch"] if scratch[1] else [])])
     kernel = f"{_head(dtype, body)}\n\n\n{signature}\n{body}\n"
@@ -70,13 +72,14 @@ def drafted(
 
 def _head(dtype: str, body: str) -> str:
     """The imports of a kernel."""
+    called = set(_CALLED.findall(body))
     short = [
         f"{long} as {name}"
         for long, name in (("int32", "i32"), ("uint32", "u32"))
-        if re.search(rf", {name}\)|\b{name}\(", body)
+        if name in called or f", {name})" in body
     ]
     types = [f"float{_BITS[dtype]} as {dtype}", "int64 as i64", *short]
-    found = [name for name in INSTRUCTIONS if re.search(rf"\b{name}\(", body)]
+    found = [name for name in INSTRUCTIONS if name in called]
     lines = ["import math", "", "from numba import cuda", f"from numpy import {', '.join([*types, 'uint64 as u64'])}"]
     return "\n".join([*lines, *([f"from netlang.simd.gpu import {', '.join(found)}"] if found else [])])
 

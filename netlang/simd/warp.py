@@ -1,4 +1,4 @@
-"""The functions of `gpu.py` for Numba's simulator, where each thread of a warp is one of Python."""
+"""The functions of `gpu.py` for Numba's simulator, where each thread of a warp is a greenlet."""
 
 import threading
 import time

@@ -1,7 +1,7 @@
 """What Numba's simulator needs to run these kernels as a GPU would: for tests, and to look inside a kernel.
 
-It runs one block after another, or all at once where they wait for each other, each thread of a block as a thread of
-Python, so it is for tiny nets. It proves the logic of a text; that it compiles, `ptx.py` proves.
+It runs one block after another, or all at once where they wait for each other, each thread of a block as a greenlet, so
+it is for tiny nets. It proves the logic of a text; that it compiles, `ptx.py` proves.
 """
 
 import math

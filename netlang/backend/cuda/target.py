@@ -1,4 +1,4 @@
-"""How the planner sees a GPU, and Numba's simulator, which runs each thread of a block as one of Python."""
+"""How the planner sees a GPU, and Numba's simulator, which runs each thread of a block as a greenlet."""
 
 import os
 
@@ -24,5 +24,5 @@ def gpu_target(dtype: str = "f32", products: str = "fma", multiprocessors: int =
 
 
 def simulated_target(dtype: str = "f32") -> Target:
-    """The simulator: blocks of few threads, because each of them is a thread of Python."""
+    """The simulator: blocks of few threads, because Python runs one after the other."""
     return Target("simulator", dtype, SIMULATED, SIMULATED_THREADS, "cuda", multiprocessors=SIMULATED_MULTIPROCESSORS)
