@@ -6,8 +6,10 @@ import pytest
 from kernels import assert_kernel_agrees
 
 from netlang.primitives.contraction import cover, flat
+from netlang.primitives.contraction.cpu import contraction_draft
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Panels
+from netlang.primitives.launch import Operand, Product, Target
 from netlang.primitives.reference import Run, reference
 from netlang.types import Tensor
 
@@ -29,6 +31,8 @@ CONVOLUTIONS = {
     "strided columns": (2, (5, 8), (3, 3), (1, 2), (1, 1, 1, 1), (1, 1), 18, 32),
     "1x1, padded": (3, (4, 5), (1, 1), (1, 1), (0, 1, 0, 1), (1, 1), 18, 17),
     "1x1, padded behind": (3, (4, 5), (1, 1), (1, 1), (0, 0, 2, 1), (1, 1), 18, 17),
+    "lines of whole tiles": (3, (5, 14), (5, 5), (1, 1), (2, 2, 2, 2), (1, 1), 1, 6),
+    "lines of whole tiles, strided": (2, (9, 24), (3, 5), (2, 2), (1, 2, 1, 1), (1, 1), 3, 64),
     "1x1": (16, (4, 3), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 35, 16),
 }
 ROLES = ("out", "data", "weight")
@@ -50,7 +54,10 @@ def operands(primitive, dtype, x, w, y):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [*product(CONVOLUTIONS, ["f32"]), *product(["stride 2, uneven pad", "images packed together"], ["f64"])],
+    [
+        *product(CONVOLUTIONS, ["f32"]),
+        *product(["stride 2, uneven pad", "images packed together", "lines of whole tiles"], ["f64"]),
+    ],
 )
 def test_convolutions_agree_with_the_reference(name, role, lanes, dtype):
     n, size, kernel, stride, pad, dilation, c, f = CONVOLUTIONS[name]
@@ -58,6 +65,27 @@ def test_convolutions_agree_with_the_reference(name, role, lanes, dtype):
     x, w, y = ("n", *size, c), (*kernel, c, f), ("n", *primitive.windows, f)
 
     assert_kernel_agrees(primitive, operands(primitive, dtype, x, w, y), n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize(
+    ("width", "c", "f", "stride", "product"),
+    [
+        (28, 1, 6, 1, "14x1_every1"),
+        (30, 1, 6, 1, "14x1_ahead"),
+        (24, 3, 64, 2, "6x4_every6"),
+        (26, 3, 64, 2, "6x4_ahead"),
+        (24, 5, 64, 1, "6x4_ahead"),
+    ],
+)
+def test_pixels_of_a_tile_that_is_of_one_line_have_one_address(width, c, f, stride, product):
+    primitive = Contraction("out", (5, 5), (1, stride), (2, 2, 2, 2), size=(5, width * stride))
+    x, w = Tensor("f32", ("n", *primitive.size, c)), Tensor("f32", (5, 5, c, f))
+    result = Operand("y", Tensor("f32", ("n", *primitive.windows, f)), "c")
+    target = Target("avx512", "f32", ((6, 4), (14, 1), (1, 1)), 2)
+
+    args = contraction_draft(primitive, (Operand("x", x, "c"), Operand("w", w, "w")), result, target, 2).args
+
+    assert [a.name for a in args if isinstance(a, Product)] == [f"spread_f32_{product}"]
 
 
 @pytest.mark.parametrize(

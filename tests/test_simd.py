@@ -142,6 +142,24 @@ def test_products_sum_over_segments_and_add_to_what_is_there(name):
     assert np.abs(out - 2 * wanted).max() <= (1e-4 if tile.dtype == "f32" else 1e-13)
 
 
+@pytest.mark.parametrize("name", ["spread_f32_14x1_every1", "spread_f32_6x4_every6", "spread_f64_6x2_every3"])
+def test_products_of_rows_so_far_apart_read_each_of_them(name):
+    tile, segments, k = PRODUCTS[name], 3, 5
+    dtype, rng = DTYPES[tile.dtype], np.random.default_rng(2)
+    a = rng.normal(size=(segments, tile.rows * tile.every + k)).astype(dtype)
+    b = rng.normal(size=(segments, k, tile.vectors, 16)).astype(dtype)
+    out = np.full((tile.rows, tile.vectors, 16), np.nan, dtype)
+    rows = [[a[s].ctypes.data] + [b[s, 0, v].ctypes.data for v in range(tile.vectors)] for s in range(segments)]
+    table = np.array([*np.ravel(rows), a.ctypes.data, 24, b.ctypes.data, 64], np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(a, k, axis=1)[:, : tile.rows * tile.every : tile.every]
+    wanted = np.einsum("srk,skvl->rvl", windows.astype(np.float64), b)
+
+    call(name, table, segments, k, a.itemsize, b.strides[1], out, 1)
+    call(name, table, segments, k, a.itemsize, b.strides[1], out, 0)
+
+    assert np.abs(out - 2 * wanted).max() <= (1e-4 if tile.dtype == "f32" else 1e-13)
+
+
 @pytest.mark.parametrize("name", ["spread_f32_6x4", "spread_f32_6x4_ahead", "dot_f32_6x1", "spread_f32_1x1_beside"])
 def test_what_a_product_adds_is_a_sum_of_its_own(name):
     """Ones that float32 would lose one by one beside 2**24."""

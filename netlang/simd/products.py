@@ -13,6 +13,10 @@ Meanwhile an `ahead` product asks for what the next one will read, a line or two
 memory. Behind the table's last segment stand int64[4]: where A's part of that begins and how many bytes of it each step
 asks for, then the same of B's.
 
+The rows of A of a product "every6", which asks as well, are 6 elements apart, all of a segment: its table has the
+first one's address alone, int64[segments][1 + NV]. Where each row has its own, most of a tall tile's are read again in
+every step.
+
 The rows of a product "beside" lie side by side, and so do its vectors: it has one segment, and its table is the
 addresses of both and a walk through runs of memory, one ask a step.
 
@@ -33,13 +37,14 @@ LANES = 16  # elements of a vector, of any dtype
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 # Rule: rows*vectors accumulators + vectors + 1 registers, of 32 with AVX-512 (one vector each for f32)
 _SHAPES = "6x4 8x3 12x2 14x1 4x4 5x5 4x6 6x3 6x2 6x1 4x1 3x1 2x2 1x4 1x1"
+EVERY = (1, 2, 3, 4, 6, 12)  # elements between rows: of images with 1 to 4 channels at strides of 1, 2 and 4
 TILES = tuple((int(rows), int(vectors)) for rows, vectors in (shape.split("x") for shape in _SHAPES.split()))
 ARITY = 7  # int64 arguments of a product
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The shape of a product: what its A reads, element kind, rows and vectors, "ahead", "beside" or neither."""
+    """The shape of a product: what its A reads, element kind, rows and vectors, and its form, "" for the plain one."""
 
     a: str
     dtype: str
@@ -53,17 +58,29 @@ class Tile:
         return f"{self.a}_{self.dtype}_{self.rows}x{self.vectors}" + f"_{self.form}" * bool(self.form)
 
     @property
+    def every(self) -> int:
+        """Elements from a row of A to the next; 0 where the table has the address of each."""
+        return int(self.form.removeprefix("every")) if self.form.startswith("every") else 0
+
+    @property
+    def entry(self) -> int:
+        """Bytes of a segment's row of the table."""
+        return 8 * ((1 if self.every else self.rows) + self.vectors)
+
+    @property
     def sums(self) -> dict[str, str]:
         """The names of the accumulators, and where each belongs."""
         each = [(i, v) for i in range(self.rows) for v in range(self.vectors)]
         return {f"c{i}_{v}": f"out + {(i * self.vectors + v) * SIZES[self.dtype] * LANES}" for i, v in each}
 
 
+_EVERY = tuple(f"every{n}" for n in EVERY)
 PRODUCTS = {
     tile.name: tile
     for tile in (
         Tile(a, dtype, *shape, form)
-        for a, dtype, shape, form in product(("spread", "dot"), SIZES, TILES, ("", "ahead", "beside"))
+        for a, dtype, shape, form in product(("spread", "dot"), SIZES, TILES, ("", "ahead", "beside", *_EVERY))
+        if a == "spread" or form not in _EVERY
     )
 }
 
@@ -77,20 +94,22 @@ def product_text(name: str) -> str:
 
 
 def _segments(tile: Tile) -> list[str]:
-    rows, columns = range(tile.rows), range(tile.vectors)
-    words = f"table + segments * {8 * (tile.rows + tile.vectors)}"
-    asked = range(0, 4 if tile.form == "ahead" else 0, 2)
+    starts, columns = range(1 if tile.every else tile.rows), range(tile.vectors)
+    row = tile.every * SIZES[tile.dtype]
+    first = [f"a0 + q * a_step + {i * row}" if row else f"a{i} + q * a_step" for i in range(tile.rows)]
+    words = f"table + segments * {tile.entry}"
+    asked = range(0, 4 if tile.form else 0, 2)
     return [
         *_zeros(tile),
         *(f"n{w} = load_i64({words} + {8 * w})" for n in asked for w in (n, n + 1)),
         "for s in range(segments):",
-        *(f"    a{i} = load_i64(table + {8 * i})" for i in rows),
-        *(f"    b{v} = load_i64(table + {8 * (tile.rows + v)})" for v in columns),
-        f"    table += {8 * (tile.rows + tile.vectors)}",
+        *(f"    a{i} = load_i64(table + {8 * i})" for i in starts),
+        *(f"    b{v} = load_i64(table + {8 * (len(starts) + v)})" for v in columns),
+        f"    table += {tile.entry}",
         "    for q in range(k):",
         *(f"        prefetch(n{n})" for n in asked),
         *(f"        n{n} += n{n + 1}" for n in asked),
-        *_step(tile, [f"a{i} + q * a_step" for i in rows], [f"b{v} + q * b_step" for v in columns], " " * 8),
+        *_step(tile, first, [f"b{v} + q * b_step" for v in columns], " " * 8),
         *_put(tile),
     ]
 

@@ -14,6 +14,7 @@ from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.scatter import Scatter, most_parts
 from netlang.primitives.contraction.sides import (
+    EVEN,
     FIRST_ADDRESS,
     NEXT,
     NEXT_IN_PHASE,
@@ -26,12 +27,14 @@ from netlang.primitives.contraction.sides import (
     next_product,
     next_results,
 )
-from netlang.primitives.contraction.tiles import tile_for
+from netlang.primitives.contraction.tiles import cost, tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, least, spaced
 from netlang.primitives.way_out import WayOut
+from netlang.simd.products import EVERY
 
 NEAR = 1 << 18  # bytes of weights that stay in a second cache of 1 MB or 2 beside what is made of them
+EVEN_PAYS = 1.03  # what a tile may cost whose pixels are of one line, in tiles that cross lines
 SOURCE = 1 << 19  # bytes of the source that stay there too
 
 
@@ -44,9 +47,11 @@ def cover(
     real = axes(primitive, image_size(source), image_size(result))
     of, to = Geometry(source.type, lanes), Geometry(result.type, lanes)
     pixels = to.most_images(batch) * to.places
-    positions, columns, tile = _tile(target, to, pixels)
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
     few = of if tight.suits(of, *real) else None
+    every = of.channels * real[1].mul if few else 0
+    positions, columns, tile = _tile(target, to, pixels, real[1].result if every in EVERY else 0)
+    even = every in EVERY and real[1].result % positions == 0
     high, wide = (tight.padded(axis) if few else axis for axis in real)
     pixel = of.channels * of.size if few else of.columns * of.vector
     inside = high.inside and wide.inside
@@ -55,13 +60,14 @@ def cover(
     whole_lines = flow.lines_follow and wide.follow and not divided and of.channels * flow.source_step == pixel
     turns = _turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns))
     scatter = Scatter(out, divided)
-    kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, scatter, few, primitive.rows)
+    kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, scatter, few, primitive.rows, even)
+    form = f"_every{every}" if even else "_ahead" if kernel.asks else ""
     tap_line = pixel * (wide.taps if whole_lines else 1)
     scratch = kernel.scratch(high.taps, wide.taps, 0 if inside else tap_line)
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
-        product=Product(f"{tile}_ahead" if kernel.asks else tile), tile_pixels=positions, tile_columns=columns,
+        product=Product(tile + form), tile_pixels=positions, tile_columns=columns,
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **high.arguments("h"), **wide.arguments("w"),
@@ -83,9 +89,16 @@ def _turns(tile: int, weights: int, blocks: int) -> dict[str, int]:
     return {"group_tiles": group, "turns": blocks if group == 1 else 1}
 
 
-def _tile(target: Target, to: Geometry, pixels: int) -> tuple[int, int, str]:
-    """Pixels and columns of a tile, and the name of its product: its rows are pixels, or channels in lanes "n"."""
-    shape = tile_for(target, *((pixels, to.columns) if to.lanes == "c" else (to.columns, pixels)))
+def _tile(target: Target, to: Geometry, pixels: int, width: int) -> tuple[int, int, str]:
+    """Pixels and columns of a tile, and the name of its product: its rows are pixels, or channels in lanes "n".
+
+    width: of lines, if a tile had better be of one line; else 0
+    """
+    covered = (pixels, to.columns) if to.lanes == "c" else (to.columns, pixels)
+    shape = tile_for(target, *covered)
+    if width:
+        even = tile_for(replace(target, tiles=tuple(t for t in target.tiles if width % t[0] == 0)), *covered)
+        shape = even if cost(even, *covered) <= EVEN_PAYS * cost(shape, *covered) else shape
     positions, columns = shape if to.lanes == "c" else shape[::-1]
     return positions, columns, f"spread_{to.dtype}_{shape[0]}x{shape[1]}"
 
@@ -97,7 +110,7 @@ class Cover:
     positions, columns: of a tile; whole_lines: a line of taps is one segment; inside: no tap is ever outside;
     divided: some taps fall between source pixels (role "data" of a stride); flat: one tap, pixel on pixel, as in a
     dense layer; few: the source, where its few channels are copied tight (`tight.py`); rows: which then come as
-    rows of pixels
+    rows of pixels; even: where the pixels of each tile are of one line
 
     What a tile needs to know lies in the thread's scratch: per pixel the address of its image, line and column of its
     first tap, and the address of that tap (where taps fall between pixels, its own position); then the lines of the tap
@@ -115,6 +128,7 @@ class Cover:
     scatter: Scatter
     few: Geometry | None = None
     rows: bool = False
+    even: bool = False
 
     @property
     def straight(self) -> bool:
@@ -129,7 +143,7 @@ class Cover:
     @property
     def entry(self) -> int:
         """Bytes of a segment's row of the table."""
-        return 8 * (self.positions + self.columns)
+        return 8 * ((1 if self.even else self.positions) + self.columns)
 
     @property
     def spots(self) -> int:
@@ -147,10 +161,11 @@ class Cover:
         g, few = self.scatter.formula.geometry, self.few
         step = g.size if self.lanes == "c" else g.vector
         steps = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
-        first_in_row = "0, 8 * tile_pixels" if self.lanes == "c" else "8 * tile_columns, 0"
+        starts = "1" if self.even else "tile_pixels"
+        first_in_row = f"0, 8 * {starts}" if self.lanes == "c" else "8 * tile_columns, 0"
         return [
             *self.scatter.out.prologue(shared),
-            "entry = 8 * (tile_pixels + tile_columns)",
+            f"entry = 8 * ({starts} + tile_columns)",
             f"pixels_at, columns_at = {first_in_row}",
             "lines = own + 32 * tile_pixels",
             "offsets = own + (40 * tile_pixels + 63) // 64 * 64",
@@ -226,7 +241,7 @@ class Cover:
     def _pixels(self) -> list[str]:
         """The pixels' part of the table."""
         if self.straight:
-            return STRAIGHT
+            return EVEN if self.even else STRAIGHT
         return [*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]
 
     def _positions(self) -> list[str]:

@@ -148,6 +148,15 @@ FIRST_ADDRESS = [
     "next_line = mul_h * line_bytes - width * mul_w * pixel_bytes",
     "next_image = (source_h - places // width * mul_h) * line_bytes",
 ]
+_NEXT_LINE = [
+    "if j == width:",
+    "    j = 0",
+    "    i += 1",
+    "    pixel_at += next_line",
+    "    if i * width == places:",
+    "        i = 0",
+    "        pixel_at += next_image",
+]
 # The pixels' part of such a tile's table; behind the last pixel the last one again
 STRAIGHT = [
     "segments = taps_h",
@@ -163,13 +172,19 @@ STRAIGHT = [
     "        pixel += 1",
     "        j += 1",
     "        pixel_at += mul_w * pixel_bytes",
-    "        if j == width:",
-    "            j = 0",
-    "            i += 1",
-    "            pixel_at += next_line",
-    "            if i * width == places:",
-    "                i = 0",
-    "                pixel_at += next_image",
+    *indented(_NEXT_LINE, 2),
+]
+# The same of a tile whose pixels are all of one line: where the first of them is
+EVEN = [
+    "segments = taps_h",
+    "length = k * taps_w",
+    "at = pixel_at",
+    "for u in range(taps_h):",
+    "    store_i64(table + u * entry, at)",
+    "    at += step_h * line_bytes",
+    "j += tile_pixels",
+    "pixel_at += tile_pixels * mul_w * pixel_bytes",
+    *_NEXT_LINE,
 ]
 
 

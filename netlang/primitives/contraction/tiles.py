@@ -7,7 +7,12 @@ from netlang.primitives.launch import Target
 
 def tile_for(target: Target, rows: int, vectors: int, *, a: str = "spread") -> tuple[int, int]:
     """The (rows, vectors) of `target.tiles` that covers rows x vectors in the fewest cycles; ties: the better tile."""
-    return min(target.tiles, key=lambda tile: -(-rows // tile[0]) * -(-vectors // tile[1]) * cycles(tile, a))
+    return min(target.tiles, key=lambda tile: cost(tile, rows, vectors, a))
+
+
+def cost(tile: tuple[int, int], rows: int, vectors: int, a: str = "spread") -> float:
+    """Cycles of a step over rows x vectors in tiles."""
+    return -(-rows // tile[0]) * -(-vectors // tile[1]) * cycles(tile, a)
 
 
 def within(target: Target, rows: int, vectors: int) -> Target:
