@@ -49,7 +49,9 @@ class Given(NamedTuple):
 def given_of(nodes: list[Node], values: Mapping[str, Array], lengths: Array | Mapping[str, Array] | None) -> Given:
     """Examples for the inputs of a net, by their names. Raises ValueError."""
     if missing := [node.id for node in nodes if node.id not in values]:
-        raise ValueError(f"nothing is given for the input `{missing[0]}`, only for {', '.join(values) or 'none'}")
+        raise ValueError(
+            f"nothing is given for the input `{missing[0]}`, only for {', '.join(map(str, values)) or 'none'}"
+        )
     if lengths is None:
         inputs = {node.id: checked_input(node, values[node.id]) for node in nodes}
         return Given(inputs, {}, (), len(inputs[nodes[0].id]))

@@ -1,12 +1,17 @@
 """Blocks of the simulator, whose threads take turns."""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from netlang.backend.cuda.turns import Block
 
+ROOT = Path(__file__).parent.parent
 SIZE = 8
 
 
@@ -110,3 +115,51 @@ def test_what_a_thread_raises_is_raised_and_leaves_nothing_behind():
         run(failing)
 
     assert (threading.active_count(), dict(vars(me()))) == before
+
+
+def test_a_block_within_a_block_gives_back_the_turn():
+    ended = []
+
+    def inner():
+        me().syncthreads()
+        ended.append(me().thread_id)
+
+    def outer():
+        k = me().thread_id
+        run(inner, shape=(2, 1, 1))
+        me().syncthreads()
+        assert me().thread_id == k
+
+    run(outer, shape=(3, 1, 1))
+
+    assert sorted(ended) == [0, 0, 0, 1, 1, 1]
+
+
+def test_threads_of_a_block_that_failed_end_with_it():
+    left = []
+
+    def waiting():
+        try:
+            if me().thread_id == SIZE - 1:
+                raise ValueError("of one thread")
+            me().syncthreads()
+        finally:
+            left.append(me().thread_id)
+
+    with pytest.raises(ValueError, match="of one thread"):
+        run(waiting)
+
+    assert len(left) == SIZE
+
+
+def test_without_greenlet_programs_for_a_gpu_are_planned_and_the_simulator_says_what_it_needs(tmp_path):
+    (tmp_path / "greenlet.py").write_text("raise ModuleNotFoundError(name='greenlet')")
+    lines = ["import netlang.on_gpu", "print('planned')", "import netlang.backend.cuda.turns"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == "planned\n", done.stderr
+    assert done.stderr.splitlines()[-1].endswith("needs the package greenlet: `pip install greenlet`")

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from netlang.backend.cuda.ptx import Typed, function_of
-from netlang.backend.cuda.turns import Block
 
 BLOCKS = 2  # of a launch: each takes several items, as on a GPU; more would only take longer
 
@@ -46,6 +45,8 @@ def _at_once() -> Iterator[None]:
     """Meanwhile a launch runs all its blocks at once."""
     from numba.cuda.simulator import kernel
 
+    from netlang.backend.cuda.turns import Block
+
     done, started = SimpleQueue[BaseException | None](), list[threading.Thread]()
 
     class Together(Block):
@@ -59,7 +60,7 @@ def _at_once() -> Iterator[None]:
         def finish(self, at: tuple[int, ...], *arguments: Any) -> None:
             try:
                 done.put(super().run(at, *arguments))
-            except Exception as error:
+            except BaseException as error:
                 done.put(error)
 
     kernel.BlockManager = Together
@@ -84,6 +85,8 @@ def compiled(kernel: Typed) -> Any:
 def _prepare() -> None:
     """Prepare the process."""
     from numba.cuda.simulator import kernel, kernelapi
+
+    from netlang.backend.cuda.turns import Block
 
     class Shared(kernelapi.FakeCUDAShared):  # type: ignore[misc]  # Numba has no types
         def array(self, shape: Any, dtype: Any) -> Any:  # its own finds the line by reading the text of the whole stack

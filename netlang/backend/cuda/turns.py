@@ -15,7 +15,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from greenlet import getcurrent, greenlet
+
+from netlang.files import Problem
+
+try:
+    from greenlet import getcurrent, greenlet
+except ModuleNotFoundError:
+    raise Problem("Numba's simulator needs the package greenlet: `pip install greenlet`") from None
+
+_OF_A_THREAD = ("_manager", "blockIdx", "threadIdx", "thread_id", "meet", "syncthreads")
 
 
 class Meeting:
@@ -60,27 +68,31 @@ class Block:
 
     def run(self, at: tuple[int, ...], *arguments: Any) -> None:
         """Run the block at a place of the grid. Raises what a thread raises, and RuntimeError where all wait."""
-        thread = threading.current_thread()
-        self.seen = vars(thread)
-        before = dict(self.seen)
+        self.seen = vars(threading.current_thread())
+        before = {name: self.seen[name] for name in _OF_A_THREAD if name in self.seen}
         index = SimpleNamespace(**dict(zip("xyz", at, strict=True)))
         self.seen.update(_manager=self, blockIdx=index, meet=self.meet, syncthreads=self.syncthreads)
         try:
             self._run(sum(at) % 2 == 1, arguments)
         finally:
-            for name in self.seen.keys() - before.keys():
-                del self.seen[name]
+            for name in _OF_A_THREAD:
+                self.seen.pop(name, None)
+            self.seen.update(before)
 
     def _run(self, descending: bool, arguments: tuple[Any, ...]) -> None:
         """Who has not begun comes first, then who waits longest."""
         points = list(np.ndindex(*self.shape))
         waiting = deque[Turn]()
-        for point in points[::-1] if descending else points:
-            self._take(Turn(lambda: self._one(arguments), point, self.shape), waiting)
-        while waiting:
-            if self.idle > len(waiting) + 1:
-                raise RuntimeError("the threads of a block wait for each other for good")
-            self._take(waiting.popleft(), waiting)
+        try:
+            for point in points[::-1] if descending else points:
+                self._take(Turn(lambda: self._one(arguments), point, self.shape), waiting)
+            while waiting:
+                if self.idle > len(waiting) + 1:
+                    raise RuntimeError("the threads of a block wait for each other for good")
+                self._take(waiting.popleft(), waiting)
+        finally:
+            for turn in waiting:
+                turn.one.throw()
 
     def _take(self, turn: Turn, waiting: deque[Turn]) -> None:
         self.seen["threadIdx"], self.seen["thread_id"] = turn.place, turn.number
