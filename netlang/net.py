@@ -202,10 +202,10 @@ class Net:
         return svg(self.checked, live="titles")
 
 
-def _whole(name: str, value: object, least: int, most: int) -> None:
+def _whole(name: str, value: Any, least: int, most: int) -> None:
     """Raise TypeError or ValueError unless an argument is a whole number in its range."""
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):

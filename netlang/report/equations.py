@@ -345,7 +345,9 @@ def _letters(e: _Equation) -> dict[str, str]:
 
 def _parted(name: str) -> tuple[int, str, str]:
     """How many bars stand above a value of a scan, its letter, and what it belongs to, if not itself a value."""
-    bars = len(re.match(r"(d )*", name)[0]) // 2  # type: ignore[index]
+    bars = 0
+    while name.startswith("d ", 2 * bars):
+        bars += 1
     bare = name[2 * bars :]
     role, _, owner = bare.rpartition(" ")
     if role:

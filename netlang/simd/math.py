@@ -155,8 +155,8 @@ def _powers(shifted: Any) -> tuple[Any, Any]:
     b, kind = shifted.builder, shifted.value.type
     n = b.sub(b.bitcast(shifted.value, _INTS), _int(_MAGIC_BITS))
     half = b.ashr(n, _int(1))
-    raised = (b.bitcast(b.shl(b.add(k, _int(_BIAS)), _int(23)), kind) for k in (half, b.sub(n, half)))
-    return tuple(Wire(b, p) for p in raised)  # type: ignore[return-value]
+    low, high = (b.bitcast(b.shl(b.add(k, _int(_BIAS)), _int(23)), kind) for k in (half, b.sub(n, half)))
+    return Wire(b, low), Wire(b, high)
 
 
 def _power(shifted: Any) -> Any:

@@ -20,7 +20,7 @@ Parts = list[Any]
 
 
 @v_args(meta=True)
-class Build(Transformer_NonRecursive):  # type: ignore[misc]
+class Build(Transformer_NonRecursive):  # type: ignore[misc]  # mypy is told to skip Lark
     """Not recursive: a deep file must not overflow Python's stack."""
 
     def __init__(self, source: Source) -> None:

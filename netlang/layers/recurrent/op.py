@@ -1,8 +1,9 @@
 """Recurrent layers: what their cells say of signatures and counts (LANGUAGE.md section 5, RULINGS 55 to 59)."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, make_dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from netlang import sizes
 from netlang.formula import count, names
@@ -30,7 +31,7 @@ DIRECTIONS = {
 class Recurrent(Layer):
     """A cell run over a sequence. Subclasses have the settings `width last reverse bidirectional` and state `body`."""
 
-    arguments = {"n": "width"}  # noqa: RUF012 (annotated in Layer)
+    arguments: ClassVar[Mapping[str, str]] = {"n": "width"}
     width: int
 
     def body(self) -> Cell:
