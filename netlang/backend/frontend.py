@@ -10,6 +10,7 @@ from typing import Any
 
 from numba import types
 from numba.core import ir
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.lowering import Lower
@@ -78,9 +79,38 @@ class _Lower(Lower):  # type: ignore[misc]  # Numba has no types
         return super().lower_assign(kind, instruction)
 
 
+class _Library(JITCodeLibrary):  # type: ignore[misc]  # Numba has no types
+    """A kernel whose functions LLVM goes through once, when what they call is a part of them, not three times.
+
+    Kernels are written in vectors: LLVM need not look for any.
+    """
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        builder = self._codegen._pass_builder(opt=0, loop_vectorize=False, slp_vectorize=False)
+        joining = builder.getModulePassManager()
+        joining.add_sroa_pass()
+        joining.add_ipsccp_pass()
+        joining.add_global_dead_code_eliminate_pass()
+        joining.run(self._final_module, builder)
+        builder = self._codegen._pass_builder(loop_vectorize=False, slp_vectorize=False)
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                builder.getFunctionPassManager().run(function, builder)
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _KernelLowering(BaseNativeLowering):  # type: ignore[misc]  # Numba has no types
     _name = "kernel_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        """Numba's, into a library of ours."""
+        if "team" in state.func_id.arg_names:
+            state.library = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library.enable_object_caching()
+        return bool(super().run_pass(state))
 
     @property
     def lowering_class(self) -> type[Lower]:
