@@ -310,5 +310,6 @@ def _lowest(size: int, life: tuple[float, float], placed: list[tuple[int, int, f
             continue
         if offset + size <= start:
             break
-        offset = max(offset, end)
+        if end > offset:
+            offset = end
     return offset

@@ -53,9 +53,11 @@ def optimise(
     strict: leave out the passes that lose digits
     choices: of convolutions, as `winograd` takes them
     """
+    before = None
     for each in PIPELINE:
         if (strict and each in ROUGH) or (device != "cpu" and each not in EVERYWHERE):
             continue
         graph = each(graph, batch) if each is not winograd else winograd(graph, batch, choices)
-        verify(graph)
+        verify(graph, before)
+        before = graph
     return graph

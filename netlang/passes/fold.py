@@ -18,6 +18,8 @@ def fold(graph: Graph, batch: int) -> Graph:
         if len(readers) == 1 and isinstance(readers[0].made_by, Reshape) and node.id not in graph.outputs.values():
             shaped[node.id] = readers[0].type
             gone[readers[0].id] = node.id
+    if not gone:
+        return graph
     folded = Graph({name: gone.get(of, of) for name, of in graph.outputs.items()})
     for node in graph:
         if node.id not in gone:

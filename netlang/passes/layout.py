@@ -128,7 +128,8 @@ class _Laid:
         if isinstance(made_by, Contraction) and made_by.role == "data" and lanes == "c" and not self.dense(inputs):
             made_by = replace(made_by, transposed=True)
             inputs = (inputs[0], self.transposed(inputs[1], node))
-        self.graph.add(replace(node, made_by=made_by, inputs=inputs))
+        alike = made_by is node.made_by and inputs == node.inputs
+        self.graph.add(node if alike else replace(node, made_by=made_by, inputs=inputs))
         self.now[node.id], self.lanes[node.id] = node.id, lanes
 
     def rows(self, node: Node) -> None:

@@ -25,7 +25,7 @@ def share(graph: Graph, batch: int) -> Graph:
         if isinstance(node.made_by, Primitive) and not isinstance(node.made_by, Update):
             same[node.id] = first.setdefault((node.made_by, inputs), node.id)
         if same.get(node.id, node.id) == node.id:
-            shared.add(replace(node, inputs=inputs))
+            shared.add(node if inputs == node.inputs else replace(node, inputs=inputs))
     shared.outputs.update({name: same.get(of, of) for name, of in graph.outputs.items()})
     return shared
 

@@ -4,10 +4,15 @@ from netlang.graph import Graph
 from netlang.primitives.primitive import Primitive
 
 
-def verify(graph: Graph) -> None:
-    """Types follow from the primitives, and outputs are there. A breach is a bug of a pass, not of a user."""
+def verify(graph: Graph, before: Graph | None = None) -> None:
+    """Types follow from the primitives, and outputs are there. A breach is a bug of a pass, not of a user.
+
+    before: a graph that was verified; nodes of it that read nothing new need not be looked at again
+    """
+    known = set(map(id, before or ()))
+    new = {node.id for node in graph if id(node) not in known}
     for node in graph:
-        if isinstance(node.made_by, Primitive):
+        if isinstance(node.made_by, Primitive) and (node.id in new or not new.isdisjoint(node.inputs)):
             inferred = node.made_by.infer(*(graph[i].type for i in node.inputs))
             assert inferred == node.type, f"{node.id} is {node.type}, but {node.made_by} makes {inferred}"
     for name, of in graph.outputs.items():
