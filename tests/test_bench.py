@@ -159,6 +159,16 @@ def test_rows_are_appended_to_a_table_and_what_was_there_stays(tmp_path: Path):
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
+def test_an_empty_file_of_rows_is_begun_like_one_that_is_not_there(tmp_path: Path):
+    path, empty = tmp_path / "m.md", tmp_path / "empty.md"
+    empty.write_text("\n")
+
+    compare.append(path, COMPARISON, "2026-01-01")
+    compare.append(empty, COMPARISON, "2026-01-01")
+
+    assert empty.read_text() == path.read_text()
+
+
 def test_rows_come_behind_their_own_table_whatever_the_file_goes_on_with(tmp_path: Path):
     path = tmp_path / "m.md"
     compare.append(path, COMPARISON, "2026-01-01")

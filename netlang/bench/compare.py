@@ -270,10 +270,11 @@ def append(path: Path, comparison: Comparison, when: str) -> None:
     from netlang.bench.history import text
     from netlang.files import write
 
-    lines = text(path).split("\n") if path.exists() else [f"# Measurements: {comparison.net}", ""]
+    lines = text(path).split("\n") if path.exists() else []
     if HEAD not in lines:
         while lines and not lines[-1].strip():
             lines.pop()
+        lines = lines or [f"# Measurements: {comparison.net}"]
         lines += ["", HEAD, "|" + "---|" * HEAD.count(" | ") + "---|", ""]
     last = lines.index(HEAD)
     while last + 1 < len(lines) and lines[last + 1].startswith("|"):
