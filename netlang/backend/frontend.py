@@ -82,7 +82,7 @@ class _Lower(Lower):  # type: ignore[misc]  # Numba has no types
 class _Library(JITCodeLibrary):  # type: ignore[misc]  # Numba has no types
     """A kernel whose functions LLVM goes through once, when what they call is a part of them, not three times.
 
-    Kernels are written in vectors: LLVM need not look for any.
+    Kernels are written in vectors: LLVM need not look for any, whatever NUMBA_LOOP_VECTORIZE says.
     """
 
     def _optimize_functions(self, module: Any) -> None:

@@ -53,11 +53,11 @@ def optimise(
     strict: leave out the passes that lose digits
     choices: of convolutions, as `winograd` takes them
     """
-    before = None
+    known = set[int]()
     for each in PIPELINE:
         if (strict and each in ROUGH) or (device != "cpu" and each not in EVERYWHERE):
             continue
-        graph = each(graph, batch) if each is not winograd else winograd(graph, batch, choices)
-        verify(graph, before)
-        before = graph
+        made = each(graph, batch) if each is not winograd else winograd(graph, batch, choices)
+        verify(made, known)
+        graph, known = made, set(map(id, made))
     return graph

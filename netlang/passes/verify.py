@@ -1,15 +1,16 @@
 """What must hold of a graph of primitives after every pass."""
 
+from collections.abc import Set as AbstractSet
+
 from netlang.graph import Graph
 from netlang.primitives.primitive import Primitive
 
 
-def verify(graph: Graph, before: Graph | None = None) -> None:
+def verify(graph: Graph, known: AbstractSet[int] = frozenset()) -> None:
     """Types follow from the primitives, and outputs are there. A breach is a bug of a pass, not of a user.
 
-    before: a graph that was verified; nodes of it that read nothing new need not be looked at again
+    known: the ids of node objects that were verified; where they read nothing new they need not be looked at again
     """
-    known = set(map(id, before or ()))
     new = {node.id for node in graph if id(node) not in known}
     for node in graph:
         if isinstance(node.made_by, Primitive) and (node.id in new or not new.isdisjoint(node.inputs)):
