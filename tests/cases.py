@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import recurrences
 
-import netlang.layers  # noqa: F401 (makes the layers known)
 from netlang.differentiate import differentiate, updates
 from netlang.formula import Channel, Name, Runtime, equal, exp, maximum, tanh, where
 from netlang.graph import Graph, Input, Net, Node

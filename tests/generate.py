@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, Union, get_args, get_origin
 
-import netlang.layers  # noqa: F401 (makes the layers known)
 from netlang.check.cells import cell
 from netlang.check.constants import Constants
 from netlang.check.kinds import choices

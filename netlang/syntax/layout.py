@@ -24,7 +24,7 @@ class LayoutError(Exception):
         self.kind, self.token, self.opened = kind, token, opened
 
 
-class Layout(PostLex):  # type: ignore[misc]
+class Layout(PostLex):  # type: ignore[misc]  # mypy is told to skip Lark
     """See the module.
 
     previous, last: the last two tokens handed to the parser; `last` is the one it refused, or the one before

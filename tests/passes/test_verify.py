@@ -49,7 +49,7 @@ def test_what_reads_a_replaced_node_is_looked_at_again(monkeypatch):
         return changed
 
     monkeypatch.setattr(passes, "PIPELINE", (passes.fold, careless))
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="makes"):
         optimise(evaluated("netlang 1\ninput 4\ntanh\n"), 2)
 
 
