@@ -5,9 +5,10 @@ Each file begins with a comment that says what the net is, then in brackets wher
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from netlang.record import dataclass
 
 PREFIX = "zoo/"  # `zoo/lenet.net` is read from here where there is no such file
 

@@ -10,7 +10,7 @@ optimizer beside them under `optimizer:` and its own name. The file's metadata h
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.files import Problem, read, write
+from netlang.record import dataclass
 from netlang.types import shown
 
 LANGUAGE = "1"

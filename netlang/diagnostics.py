@@ -4,8 +4,8 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from netlang.record import dataclass
 from netlang.source import Span
 
 WIDTH = 110  # columns of a quoted line; a longer one is cut around its caret

@@ -5,10 +5,11 @@ gradients.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.types import Tensor
 

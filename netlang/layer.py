@@ -3,9 +3,10 @@
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
+from netlang.record import dataclass
 from netlang.types import Count, Tensor, decimal, shown
 
 OPTIONAL = {"bias": r"b\[[^]]*\] \+ ", "scale": r" \* scale\[c\]", "shift": r" \+ shift\[c\]"}  # parts of rules

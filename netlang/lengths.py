@@ -5,7 +5,7 @@ that convolutions see zeros there; what sums, compares or averages over steps re
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.check.counts import data, running
 from netlang.diagnostics import error
@@ -16,6 +16,7 @@ from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.scan.op import Piece, Scan
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 LETTER = "T"  # stands for a number of steps that is not known

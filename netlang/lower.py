@@ -4,7 +4,7 @@ Non-goals: it chooses no layout and fuses nothing; that is for `passes/`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from netlang.check.counts import data, running
@@ -16,6 +16,7 @@ from netlang.lengths import Table, marked, still_zero, tables, zeroed
 from netlang.primitives.gather.op import Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.types import BATCH, Tensor
 

@@ -1,7 +1,7 @@
 """Where the buffers of a graph lie: sizes, aliases, lifetimes, and one arena for all values."""
 
 from bisect import insort
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, prod
 
 from netlang.formula import Name
@@ -13,6 +13,7 @@ from netlang.primitives.launch import LANES, ROW, Operand
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region, made
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 ITEM = {"f32": 4, "f64": 8}  # bytes of an element

@@ -1,7 +1,7 @@
 """From a checked net to a plan: one short function over named types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ from netlang.passes.recompute import recompute
 from netlang.plan import Plan, plan
 from netlang.primitives.launch import Target, has_draft
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.sizes import letters
 from netlang.source import Span
 

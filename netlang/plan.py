@@ -4,7 +4,7 @@ Non-goals: it knows no layer and compiles nothing. Kernels' texts come from the 
 """
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang import together
 from netlang.formula import Name
@@ -17,6 +17,7 @@ from netlang.primitives.launch import Address, Also, Draft, Operand, Target, add
 from netlang.primitives.map.op import Update
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.text import in_turn
+from netlang.record import dataclass
 from netlang.source import NOWHERE, Span
 from netlang.types import Tensor
 

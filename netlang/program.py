@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from netlang.net import Net
 from netlang.pipeline import Stages, compile_plan, optimizer_of
 from netlang.primitives.launch import Draft
 from netlang.ragged import cut
+from netlang.record import dataclass
 from netlang.report import summary
 from netlang.start import started
 from netlang.tensors import Tensors

@@ -5,9 +5,10 @@ so that one size has one form.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import product as every
 from typing import Union
+
+from netlang.record import dataclass
 
 TRIED = 24  # values of each letter that are tried to see when two sizes agree
 MULTIPLES = 32  # the largest "needs H to be a multiple of"

@@ -1,8 +1,9 @@
 """Text and places in it. Every later value carries a `Span`."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
+
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

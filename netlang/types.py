@@ -1,8 +1,8 @@
 """Tensor types: what the checker computes and every later stage reads. Never arrays."""
 
 import math
-from dataclasses import dataclass
 
+from netlang.record import dataclass
 from netlang.sizes import Count, Dim, Size, product
 
 BATCH = "n"  # the batch axis; `.net` files never write it

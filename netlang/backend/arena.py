@@ -1,13 +1,14 @@
 """One piece of memory for all buffers of a plan, aligned to cache lines, with guards between them on demand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend.limits import refuse_beyond_memory
 from netlang.primitives.launch import ROW
+from netlang.record import dataclass
 
 LINE = 64  # bytes: a cache line, and a vector of 16 float32
 _CANARY = np.frombuffer(b"netlang canary! " * (LINE // 16), np.uint8)

@@ -8,7 +8,6 @@ import contextlib
 import gc
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -17,6 +16,7 @@ from numba import cfunc, types
 
 from netlang.backend.features import UnknownTargetError, override, processor
 from netlang.backend.frontend import KernelCompiler
+from netlang.record import dataclass
 
 FASTMATH = {"contract", "nsz"}  # not nnan, ninf: NaN must travel; not reassoc: range reductions rely on the order
 _DECLARED = re.compile(r"^declare [^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)

@@ -13,10 +13,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
+
+from netlang.record import dataclass
 
 SHARE = 600  # lines of kernels for which a process is worth its start: a second of work beside 0.7
 _SERVE = (

@@ -13,9 +13,10 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from netlang.record import dataclass
 
 LIMIT = 1 << 30  # bytes; beyond it the entries that were used longest ago are removed
 CHECK_EVERY = 100  # entries written between two looks at the size

@@ -1,13 +1,13 @@
 """Compiled kernels, made ready once in a process: from the cache folder, or compiled and put there."""
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from netlang.backend import crew, folder
 from netlang.backend.limits import thread_count
 from netlang.files import there
+from netlang.record import dataclass
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")

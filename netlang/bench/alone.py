@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 
 from netlang.bench.measure import Work
 from netlang.net import load
+from netlang.record import dataclass
 
 NETLANG, RUNTIME, EXPORT = "netlang", "onnxruntime", "export"
 RUNS = 3

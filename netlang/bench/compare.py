@@ -4,7 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from netlang.fit import PRODUCTS, precision_for
 from netlang.graph import Input
 from netlang.lower import loss_of
 from netlang.program import Options
+from netlang.record import dataclass
 
 Apart = Callable[[str, list[str], Callable[[str], None]], Measured]
 SEED = 0  # of inputs and labels

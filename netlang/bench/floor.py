@@ -4,11 +4,10 @@ Bytes that have to move: each weight is read once per pass; its gradient and the
 written once; each activation above 1 MB is written and read once per pass, smaller ones stay in the caches.
 """
 
-from dataclasses import dataclass
-
 from netlang.check import counts
 from netlang.graph import Graph
 from netlang.layer import Layer, Weight
+from netlang.record import dataclass
 from netlang.sizes import fixed
 
 ELEMENT = 4  # bytes of a float32

@@ -1,10 +1,10 @@
 """Rows of a file of measurements that were better before."""
 
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 from netlang.files import Problem, read
+from netlang.record import dataclass
 
 DROP = 0.1  # of the best earlier ratio
 COLUMNS = ("when", "net, batch", "mode", "netlang ms", "floor ms", "fastest peer", "its ms", "ratio")

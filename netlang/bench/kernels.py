@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from netlang.bench.compare import inputs
 from netlang.bench.limits import TRIES, Limits, enough, peak, together
 from netlang.net import from_text
 from netlang.plan import Launch, Plan
+from netlang.record import dataclass
 from netlang.simd.products import ARITY, LANES, PRODUCTS
 
 DEPTH, SEGMENTS = 32, 512  # steps of a product over the same 32 rows, which stay in L1: 14 x 32 vectors are 28 KB

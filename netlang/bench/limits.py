@@ -4,7 +4,6 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,6 +12,7 @@ from netlang.backend.cache import compiled
 from netlang.backend.cuda.machine import Gpu
 from netlang.backend.features import has
 from netlang.primitives.launch import LANES, KernelText
+from netlang.record import dataclass
 
 TRIES = 5  # the fastest counts: whatever else runs can only slow a try down
 SAMPLE = 0.02  # seconds a try takes at least

@@ -3,7 +3,8 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from netlang.record import dataclass
 
 SAMPLE = 0.02  # seconds: a sample is as many calls as take this long, and a clock's error is far below it
 SETTLE = 0.005  # seconds of untimed calls before each sample

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from netlang.bench.measure import interleaved
 from netlang.files import Problem
 from netlang.pipeline import optimizer_of
+from netlang.record import dataclass
 
 Array = NDArray[Any]
 Work = Callable[[], object]

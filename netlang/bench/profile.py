@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from netlang.bench import compare
@@ -13,6 +13,7 @@ from netlang.layer import Layer
 from netlang.loaded import Clock
 from netlang.passes.recompute import AGAIN
 from netlang.plan import Launch
+from netlang.record import dataclass
 from netlang.sizes import fixed
 from netlang.source import Source
 

@@ -5,12 +5,12 @@ fused to it, and with the caches as its neighbours leave them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netlang.bench import profile
 from netlang.bench.compare import inputs
 from netlang.passes.winograd import WAYS, question, ways
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.program import Program

@@ -1,12 +1,12 @@
 """Uses of blocks: arguments to parameters (RULINGS 29, 30, 54)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from netlang.check import shared, words
 from netlang.check.scope import Known, Labelled, Parameters, Place
 from netlang.check.values import Value, evaluate, shown
 from netlang.diagnostics import either, error, meant
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

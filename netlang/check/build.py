@@ -1,7 +1,7 @@
 """Steps in their places to the graph: weights and shapes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 
 from netlang.check import shapes, shortcut
@@ -12,6 +12,7 @@ from netlang.check.tree import Op, Promise, Start, Steps, Training
 from netlang.diagnostics import Diagnostic, Label, NetError, error
 from netlang.graph import Graph, Input, Node, NodeId
 from netlang.layer import Layer, Misfit, Weight
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 from netlang.types import BATCH, Dim, Tensor, shown

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from netlang.check import values, words
 from netlang.check.problems import Problems
 from netlang.check.values import Value
 from netlang.diagnostics import error, meant
+from netlang.record import dataclass
 from netlang.source import Source, Span
 from netlang.syntax import ast
 

@@ -1,7 +1,7 @@
 """Lines to steps in their places: words looked up, settings read, blocks, groups and repeats written out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from netlang.check import blocks, outputs, place, shared, words
 from netlang.check.problems import Problems, limit
@@ -10,6 +10,7 @@ from netlang.check.tree import Op, Promise, Steps
 from netlang.check.values import NO_COPY, Copy, integer
 from netlang.diagnostics import error
 from netlang.layer import Layer
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

@@ -1,7 +1,7 @@
 """The names of a file: constants of the chosen variant, blocks, defaults, and what `use` brings (RULINGS 25-29)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from netlang.check import blocks, cells, constants, place, words
@@ -13,6 +13,7 @@ from netlang.check.values import Copy, Value
 from netlang.diagnostics import Label, NetError, either, error, meant
 from netlang.files import Problem, inside
 from netlang.layers.recurrent.op import layer_of
+from netlang.record import dataclass
 from netlang.source import Source, Span
 from netlang.syntax import ast
 from netlang.syntax.parse import parse

@@ -1,7 +1,7 @@
 """The equations of cells as formulas."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlang.check import words
 from netlang.check.values import LARGEST, Names
@@ -10,6 +10,7 @@ from netlang.formula import Name, Number, Term, names
 from netlang.layers.activation.op import Activation
 from netlang.layers.recurrent.cell import INPUT, Equation, Owned, before
 from netlang.layers.recurrent.text import functions, trains
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

@@ -1,7 +1,6 @@
 """Weights that files bring (`weights=`, RULINGS 54): the files, and what their headers say before they are loaded."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from os.path import relpath
 from pathlib import Path
@@ -11,6 +10,7 @@ from netlang.check.tree import Stored
 from netlang.diagnostics import either, error, meant
 from netlang.files import Problem, inside, met, reason
 from netlang.graph import Stored as Found
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 from netlang.types import Tensor, shown

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from netlang.diagnostics import Diagnostic, Label, NetError
+from netlang.record import dataclass
 from netlang.source import Span
 
 MOST = 100  # errors told at once

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlang.check.constants import Constants
 from netlang.check.shared import Said
@@ -11,6 +11,7 @@ from netlang.check.tree import Op
 from netlang.check.values import NO_COPY, Copy, Names, Value
 from netlang.diagnostics import error, meant
 from netlang.layer import Layer
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

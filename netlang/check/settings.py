@@ -1,6 +1,6 @@
 """Settings as written to a layer: its dataclass fields say what it takes (RULINGS 5, 7, 10-22, 48)."""
 
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from typing import Any, get_type_hints
 
 from netlang.check import kinds, shared, words
@@ -9,6 +9,7 @@ from netlang.check.tree import Activation, Norm
 from netlang.check.values import Copy, Names
 from netlang.diagnostics import Label, closest, either, error
 from netlang.layer import Layer, Misfit
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlang import sizes
 from netlang.check import values
 from netlang.check.values import Names
 from netlang.diagnostics import error
+from netlang.record import dataclass
 from netlang.sizes import Count, Dim
 from netlang.syntax import ast
 

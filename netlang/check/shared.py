@@ -1,7 +1,7 @@
 """Settings of all layers with weights, and of uses of blocks: `freeze lr l2 init weights tie` (RULINGS 53, 54)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, get_type_hints
 
 from netlang.check import kinds
@@ -10,6 +10,7 @@ from netlang.check.values import Copy, Names
 from netlang.diagnostics import error
 from netlang.layer import Common, Misfit
 from netlang.layers.initial import Initial
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

@@ -4,10 +4,11 @@ The steps stand in one list, in the order of the text; each knows the steps whos
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlang.check.values import Names
 from netlang.layer import Common, Layer
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 from netlang.types import Dim

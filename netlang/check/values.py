@@ -1,11 +1,11 @@
 """Expressions to values: exact arithmetic on constants (RULINGS 10, 21, 26, 32)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
 from netlang.diagnostics import error
+from netlang.record import dataclass
 from netlang.source import Span
 from netlang.syntax import ast
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ from netlang.check.train import CHOICES
 from netlang.cli.file import set_option
 from netlang.cli.nets import memory_option, opened, plainly
 from netlang.net import LARGEST_BATCH
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.net import Net

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 from netlang.cli.file import as_data, complain, completed, json_option
 from netlang.diagnostics import NetError
 from netlang.files import Problem, there
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.source import Source

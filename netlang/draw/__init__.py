@@ -1,10 +1,10 @@
 """Pictures of nets: `tree` reads, `fold` finds repeats, `flow` and `page` lay out; `markup`, `pdf`, `tikz` write."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlang.graph import Net
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.draw.markup import View

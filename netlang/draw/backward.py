@@ -5,7 +5,7 @@ from which tensors of the forward pass, which are kept for it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.check import sized
 from netlang.check.counts import data
@@ -23,6 +23,7 @@ from netlang.files import Problem
 from netlang.graph import Graph, Input, Net, Node, NodeId
 from netlang.layer import Kept, Layer, Misfit, Weight
 from netlang.lower import lower
+from netlang.record import dataclass
 from netlang.sizes import letters as open_letters
 
 HIGH = 36.0  # of a box with two rows

@@ -1,6 +1,6 @@
 """The inside of a recurrent layer: one step of its cell, each gate and operation a box, states led to the next step."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlang.check.counts import data
 from netlang.draw.boxes import HIGH, PAD, SIZE
@@ -20,6 +20,7 @@ from netlang.layer import Layer
 from netlang.layers.recurrent.cell import INPUT, Equation, Fitted, before
 from netlang.layers.recurrent.op import Recurrent
 from netlang.layers.recurrent.text import function, part, shaped
+from netlang.record import dataclass
 from netlang.report import cells
 from netlang.types import decimal
 

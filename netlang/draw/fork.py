@@ -1,6 +1,6 @@
 """Branches beside one another, where they divide and where they meet again."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from netlang.draw.parts import Fork, Series, Tap, continues, given, shape_of
 from netlang.draw.placed import ASIDE, LABEL, Placed, Want
 from netlang.draw.scene import Item, Line, Point, Rect, Words
 from netlang.graph import NodeId
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.draw.flow import Flow

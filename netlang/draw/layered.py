@@ -5,10 +5,11 @@ upright through the layers, level between them, each on a track of its own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 
 from netlang.draw.scene import Point, Rect
+from netlang.record import dataclass
 
 APART, TRACK, NEAR = 22.0, 9.0, 12.0  # between nodes, between tracks, and from nodes to tracks
 SWEEPS, SETTLED = 24, 40  # times that orders, and places, are bettered

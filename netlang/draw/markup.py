@@ -1,13 +1,13 @@
 """A drawing as SVG, complete in itself: without scripts a picture, with them boxes that explain themselves and open."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from netlang.draw.parts import Step
 from netlang.draw.scene import Box, Face, Group, Item, Line, Point, Scene, Words
 from netlang.draw.theme import Theme
+from netlang.record import dataclass
 
 FONT = "Helvetica, Arial, sans-serif"
 SCRIPT = Path(__file__).with_name("hover.js").read_text(encoding="utf8")

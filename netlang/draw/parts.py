@@ -1,10 +1,11 @@
 """What a picture shows: series of steps, branches side by side, blocks and repeats folded as the file writes them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from netlang.graph import NodeId
 from netlang.layer import Layer, Recurrence
+from netlang.record import dataclass
 from netlang.types import Dim, shown
 
 

@@ -1,12 +1,13 @@
 """What is laid out, before it has its place on the plane; and what a style says of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from netlang.draw.parts import Part, Tap
 from netlang.draw.scene import Item, Line, Point, Rect, Words, shifted
 from netlang.graph import NodeId
+from netlang.record import dataclass
 
 LABEL = 10.5  # the size of the shapes on arrows
 ASIDE = 6.0  # from an arrow to its label

@@ -4,12 +4,13 @@ x goes right, y down, both in points. Colours are roles of a `Theme`; "" draws n
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 from netlang.draw import letters
 from netlang.draw.parts import Step
 from netlang.graph import NodeId
+from netlang.record import dataclass
 
 Point = tuple[float, float]
 

@@ -1,6 +1,8 @@
 """What colours a drawing has: a light theme and a dark one, by what a thing is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from netlang.record import dataclass
 
 FAMILIES = {  # what a step is by its colour, as the legend says it
     "window": "windows with weights",

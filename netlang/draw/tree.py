@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import PurePath
@@ -16,6 +16,7 @@ from netlang.draw.fold import folded, joined, steps
 from netlang.draw.parts import End, Fork, Frame, Key, Part, Picture, Repeat, Series, Step, Tap, family, taps
 from netlang.graph import Input, Net, Node, NodeId
 from netlang.layer import Layer
+from netlang.record import dataclass
 from netlang.types import shown
 
 Path = tuple[str, ...]

@@ -1,12 +1,13 @@
 """What a picture opens to: the same with one of its blocks, and those around it, written out in their places."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.draw.fold import joined, steps
 from netlang.draw.parts import Fork, Frame, Part, Picture, Repeat, Series, Step, every
 from netlang.draw.tree import insides
 from netlang.graph import Net
+from netlang.record import dataclass
 
 Path = tuple[str, ...]
 

@@ -5,7 +5,7 @@ bar goes with the square root of its numbers. So 2,048 channels and 1x1 pixels s
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.draw.boxes import step_of
 from netlang.draw.fold import steps
@@ -14,6 +14,7 @@ from netlang.draw.parts import Fork, Frame, Part, Picture, Repeat, Series, Step,
 from netlang.draw.placed import Placed, Want
 from netlang.draw.scene import Face, Group, Item, Point, Rect, Words, bounds, shifted
 from netlang.graph import NodeId
+from netlang.record import dataclass
 from netlang.sizes import fixed, letters
 from netlang.types import Dim, shown
 

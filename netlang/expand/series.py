@@ -6,10 +6,10 @@ that something else reads too. Where all branches of a merge meet, the line goes
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlang.expand.steps import Step
 from netlang.graph import Input, Net, NodeId
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """The nodes of a graph as steps: a layer with its norm and activation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from netlang.check.counts import data
 from netlang.graph import Graph, Node, NodeId
 from netlang.layer import Layer
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ Source of the format: https://onnx.ai/onnx/repo-docs/IR.html, and ExternalData.h
 import importlib.util
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from netlang.export.operators import Scaling, ends, operators
 from netlang.files import Problem, write
 from netlang.graph import Input, Net
 from netlang.layers.onnx import Body, Operator, Operators
+from netlang.record import dataclass
 from netlang.sizes import Dim
 from netlang.source import NOWHERE
 from netlang.types import Tensor

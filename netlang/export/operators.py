@@ -1,7 +1,6 @@
 """A net in ONNX operators, in evaluation mode: its layers, and what lies between them and the inputs and outputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from netlang.diagnostics import Diagnostic, NetError, error
 from netlang.graph import Graph, Input, Net, Node
 from netlang.layer import Layer, Misfit, Weight
 from netlang.layers.onnx import Named, Operators, Stored, writer
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

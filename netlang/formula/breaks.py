@@ -6,7 +6,9 @@ reckoned a little large from the Computer Modern metrics; lines break at signs a
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from netlang.record import dataclass
 
 PAGE = 345.0  # points: \textwidth of `article` at 10 points, the narrowest of its sizes
 SAFE = 0.97  # of the page, since widths are reckoned

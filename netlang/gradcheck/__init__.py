@@ -9,7 +9,7 @@ either; `loss=perceptron` changes as Rosenblatt's rule says. Where something is 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from netlang.gradcheck.tensor import Outcome, Walk, scale
 from netlang.graph import Input, Node
 from netlang.layer import Layer, Weight
 from netlang.net import Net
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang import graph

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from netlang.record import dataclass
 
 STEPS = tuple(10.0**-k for k in range(2, 9))  # relative to the size of what is moved
 AGREE = 3  # steps whose differences must be near one another before a gradient is called wrong

@@ -1,10 +1,10 @@
 """What gradcheck found, for people and for programs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from netlang.gradcheck.tensor import Outcome
+from netlang.record import dataclass
 from netlang.types import shown
 
 HEADS = ("name", "layer", "line", "shape", "worst element", "gradient", "difference", "error", "")

@@ -1,7 +1,7 @@
 """Where gradients are compared with differences: sizes that take little time, and random numbers for everything."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from netlang.layer import Layer
 from netlang.layers import initial
 from netlang.lengths import is_sequence
 from netlang.lower import loss_of
+from netlang.record import dataclass
 from netlang.types import Tensor, shown
 
 Array = NDArray[Any]

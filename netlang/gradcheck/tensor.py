@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netlang.gradcheck.difference import STEPS, Slope, Verdict, first, judged
+from netlang.record import dataclass
 
 Array = NDArray[Any]
 DIRECTIONS = 2  # of all elements together: a single wrong element among N shows as 1/sqrt(N) of its error

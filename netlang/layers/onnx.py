@@ -7,7 +7,7 @@ Source of every operator: https://onnx.ai/onnx/operators/, as of opset 18.
 
 import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from netlang.formula import Call, Channel, Name, Number, Term, order
 from netlang.layer import Layer, Misfit, Value
 from netlang.layers.sliding import Pair, Sides, Windows, reach, slide, windows
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 Array = NDArray[Any]

@@ -4,11 +4,11 @@ A sequence is an image of one row: its window of 3 is 1x3.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from netlang import sizes
 from netlang.layer import Misfit, Working
+from netlang.record import dataclass
 from netlang.sizes import Count, Dim
 from netlang.types import BATCH, Tensor, shown
 

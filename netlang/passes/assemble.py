@@ -8,7 +8,7 @@ Where several matrices are columns of one, each has a product of its own, whose 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.formula import Name
 from netlang.graph import Graph, Node, NodeId
@@ -19,6 +19,7 @@ from netlang.primitives.gather.op import Concat, Rows, Slice
 from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Map
 from netlang.primitives.scan.op import Scan
+from netlang.record import dataclass
 
 ADDED = Name("i0") + Name("i1")
 

@@ -7,7 +7,7 @@ They are copied once more at the head of the kernel anyway, into the order in wh
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
 from netlang.graph import Graph, Node, NodeId
@@ -16,6 +16,7 @@ from netlang.primitives.gather.op import Concat, Rows, Transpose
 from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Map
 from netlang.primitives.scan.op import Line, Product, Scan, Shared
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

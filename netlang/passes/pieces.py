@@ -7,7 +7,7 @@ before:  f = Reshape[3840](p)     last = Slice[3456, 3840](f)
 after:   f = Reshape[10240](scan)     last = Slice[9216, 9600](f)
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.formula import Name
 from netlang.graph import Graph, Node, NodeId
@@ -16,6 +16,7 @@ from netlang.primitives.gather.op import Concat, Reshape, Slice
 from netlang.primitives.launch import LANES
 from netlang.primitives.scan.op import Piece
 from netlang.primitives.sum.op import Sum
+from netlang.record import dataclass
 
 WHOLE = Sum(Name("i0"), "batch")
 

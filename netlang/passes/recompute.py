@@ -9,7 +9,7 @@ at their ends are kept (Chen et al. 2016, arXiv:1604.06174), those first that fr
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from netlang.graph import Graph, Node, NodeId
@@ -20,6 +20,7 @@ from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region
 from netlang.primitives.scan.op import Piece, Scan
 from netlang.primitives.window.op import Window
+from netlang.record import dataclass
 from netlang.together import together
 from netlang.types import Tensor
 

@@ -7,7 +7,7 @@ That pays where all matrices of a step stay near each core, or x adds little to 
 what is read of them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.formula import Name, Number, Term, derive, substitute
 from netlang.graph import Graph, Node
@@ -15,6 +15,7 @@ from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.map.op import Map
 from netlang.primitives.scan.op import Given, Line, Product, Scan, Shared
 from netlang.primitives.scan.phases import near
+from netlang.record import dataclass
 
 LITTLE = 4  # times as wide is what else is multiplied
 FEW = 16  # examples; below, a product of all steps has more rows to share a matrix among

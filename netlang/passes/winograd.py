@@ -6,7 +6,7 @@ or, of few tiles:                   y = Winograd[pad=1](x, w)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, prod
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from netlang.primitives.winograd.convolve import TILES, block_of
 from netlang.primitives.winograd.op import FORMS, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import at_once
 from netlang.primitives.winograd.tiles import LARGE, tiled
+from netlang.record import dataclass
 
 GAIN = 1.1  # how much faster it must promise to be: the promise is rough
 NARROWEST = 16  # channels and filters

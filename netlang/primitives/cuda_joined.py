@@ -10,13 +10,14 @@ a second launch joins the parts: nothing is added atomically, and the bits are t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 from netlang.primitives.cuda_formula import EIGHT, FOUR, each, local
 from netlang.primitives.cuda_text import blocks, drafted, pitch
 from netlang.primitives.launch import Also, Draft, Operand
 from netlang.primitives.text import indented
+from netlang.record import dataclass
 
 FILLED = 264  # blocks that keep an H100 or H200 busy: two for each of 132 multiprocessors
 SIXTEEN = 16  # channels of a block, that lines of memory are used up

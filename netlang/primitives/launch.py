@@ -2,13 +2,14 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from importlib.util import find_spec
 from typing import TypeVar
 
 from netlang.formula import Name, Term
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 LANES = 16  # elements of a vector, of any dtype

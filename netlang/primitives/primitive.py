@@ -12,10 +12,11 @@ refers to them by these names. How an operand of a formula is spread over the re
     scalar    ()
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from netlang.layer import Emit, Value
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 

@@ -1,12 +1,12 @@
 """What each primitive computes, in slow and obvious NumPy, in any float type."""
 
 import importlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 Array = np.ndarray[Any, Any]

@@ -1,13 +1,13 @@
 """A block in a line, `[conv1-64, conv3-64]`, or one for each of its branches: `[conv1-64`, `| conv1-96, conv3-128]`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from netlang.check.counts import data
 from netlang.graph import Graph, Input, Node, NodeId
 from netlang.layer import Layer
 from netlang.layers.merge.op import Concatenate
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The lines of a file that define cells, with the sizes they have where the cells are used."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlang.check.counts import data
 from netlang.graph import Input, Net, Node
@@ -9,6 +8,7 @@ from netlang.layer import Layer
 from netlang.layers.recurrent.cell import Equation, Fitted
 from netlang.layers.recurrent.op import Recurrent, operations
 from netlang.layers.recurrent.text import shaped
+from netlang.record import dataclass
 from netlang.source import Source, Span
 from netlang.syntax import ast
 from netlang.syntax.parse import parse

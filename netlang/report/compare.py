@@ -6,7 +6,7 @@ its expansion do not differ.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,7 @@ from netlang.graph import Graph, Input, Net, Node, NodeId
 from netlang.layer import Layer, Weight
 from netlang.layers.activation.op import Linear
 from netlang.layers.merge.op import Add
+from netlang.record import dataclass
 from netlang.report.rows import Row, Summary, summary
 from netlang.types import Dim
 

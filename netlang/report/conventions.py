@@ -6,7 +6,6 @@ A layer that a tool does not know costs it nothing; where no rule is given below
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from netlang import sizes
@@ -21,6 +20,7 @@ from netlang.layers.pool.op import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPoo
 from netlang.layers.recurrent.op import Gru, Lstm, Rnn
 from netlang.layers.shape.op import Upsample
 from netlang.layers.softmax.op import Softmax
+from netlang.record import dataclass
 from netlang.types import Count, Tensor
 
 

@@ -9,7 +9,7 @@ made; all from 0.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +27,7 @@ from netlang.primitives.scan.op import Line, Piece, Product, Scan
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.unshared.op import Unshared
 from netlang.primitives.window.op import Window
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 INDICES = {1: "f", 2: "n,f", 3: "n,t,f", 4: "n,i,j,f"}  # of values by the number of axes

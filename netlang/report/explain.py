@@ -4,7 +4,7 @@ Every figure is that of `summary`; here it stands with the numbers it is made of
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +12,7 @@ from netlang.check.counts import data, flops_of, macs_of, own
 from netlang.diagnostics import count
 from netlang.graph import Input, Net, Node
 from netlang.layer import Layer, Weight, Working
+from netlang.record import dataclass
 from netlang.report import cells
 from netlang.report.fields import Seen, receptive_fields
 from netlang.report.rows import BYTES, Row, plain, summary, total

@@ -1,6 +1,6 @@
 """Receptive fields: what one output of a layer sees of the input (Araujo et al. 2019, eq. 2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from netlang.check.counts import data
@@ -9,6 +9,7 @@ from netlang.layer import Layer
 from netlang.layers.deconv.op import Deconv
 from netlang.layers.recurrent.op import Recurrent
 from netlang.layers.shape.op import Upsample
+from netlang.record import dataclass
 from netlang.types import Dim
 
 Field = tuple[Dim, ...]  # height and width in pixels, or steps of a sequence

@@ -6,7 +6,7 @@ input is not fixed yet, figures are polynomials of it: `65536*T`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from netlang.check.counts import backward_macs_of, flops_of, learned, macs_of, own, running
 from netlang.graph import Input, Net, Node
 from netlang.layer import Layer, Weight
+from netlang.record import dataclass
 from netlang.report.conventions import counted
 from netlang.report.fields import Field, Jump, receptive_fields
 from netlang.types import Count, Dim, Size, Tensor

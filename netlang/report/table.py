@@ -1,9 +1,9 @@
 """The table of `netlang summary`: at most 100 columns where the net allows it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlang.diagnostics import columns
+from netlang.record import dataclass
 from netlang.report.fields import Jump
 from netlang.report.rows import PAPER, Row, Summary
 from netlang.types import Count, Dim, shown

@@ -5,9 +5,9 @@ below at blanks, and figures are in millions. What is longer than a page is a `l
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from netlang.formula.latex import plain
+from netlang.record import dataclass
 from netlang.report.variants import Band, Variants, footing
 from netlang.types import shown
 

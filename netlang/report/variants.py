@@ -7,13 +7,13 @@ the same.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
 from netlang.check.counts import macs_of
 from netlang.graph import Net, Node, NodeId
 from netlang.layer import Layer
+from netlang.record import dataclass
 from netlang.report import branches
 from netlang.report.rows import Row, Summary, summary
 from netlang.types import Count, Dim, shown

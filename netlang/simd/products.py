@@ -30,8 +30,9 @@ convolutions of any stride, padding and dilation, and all their gradients: the b
 (Georganas et al. 2019, arXiv:1906.06440), with addresses instead of offsets.
 """
 
-from dataclasses import dataclass
 from itertools import product
+
+from netlang.record import dataclass
 
 LANES = 16  # elements of a vector, of any dtype
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element

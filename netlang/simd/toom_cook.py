@@ -3,9 +3,10 @@
 F(tile, window) = At [(G w) * (Bt x)] along one axis. The axes of an image take the same, or one of them takes none.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+
+from netlang.record import dataclass
 
 # By how many there are with infinity. Six: 0, ±1, ±2 has an error half as large again (Barabasz et al. 2020,
 # arXiv:1803.10986). Ten: of 0, ±a, ±b and what they are the inverse of, these had the least in float32; where p and -p

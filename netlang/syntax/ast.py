@@ -1,8 +1,9 @@
 """The tree of a `.net` file, as written: words unresolved, layers unknown, a span everywhere."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from netlang.record import dataclass
 from netlang.source import Source, Span
 
 Exact = int | Fraction  # `0.1` is one tenth; it becomes a float only where a layer takes it

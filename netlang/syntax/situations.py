@@ -5,7 +5,8 @@ finds its row, and another that each row is shown by a golden file.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

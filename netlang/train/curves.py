@@ -5,11 +5,11 @@ Read off the `log.jsonl` of each run.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from netlang.files import Problem
+from netlang.record import dataclass
 from netlang.train.runs import LOG, Run
 
 LOSS = "train_loss"

@@ -1,7 +1,7 @@
 """Where examples come from: built-in sets, .npz files and texts. Checked here, so that later stages may trust them."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from netlang.check.train import LABELLED
 from netlang.files import Problem, read
 from netlang.ragged import checked, cut
+from netlang.record import dataclass
 from netlang.source import unified
 from netlang.train import shapes, text
 from netlang.types import shown

@@ -4,7 +4,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from netlang.checkpoint import Checkpoint, fit
 from netlang.diagnostics import Diagnostic, NetError
 from netlang.files import Problem
 from netlang.ragged import real
+from netlang.record import dataclass
 from netlang.train.face import Array, Net, Program, Supervised
 from netlang.train.interrupt import Interrupts, listening
 from netlang.train.prepare import Examples, draws

@@ -5,7 +5,6 @@ stored x[n, h, w, c] → resized to the net's image → (training only: shifted)
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from netlang.files import Problem
 from netlang.lengths import is_sequence
 from netlang.ragged import lasting, real
+from netlang.record import dataclass
 from netlang.sizes import letters
 from netlang.train.data import Data, check_labels
 from netlang.types import Tensor, shown

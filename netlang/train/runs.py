@@ -9,12 +9,12 @@ Each is written whole or not at all, and no run takes the folder of another.
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netlang.checkpoint import Checkpoint, save
 from netlang.files import Problem, json_line, reason, write
+from netlang.record import dataclass
 
 WEIGHTS = "weights.safetensors"
 LOG = "log.jsonl"

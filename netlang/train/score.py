@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from netlang.record import dataclass
 
 Array = NDArray[Any]
 PICTURES = 4  # axes of an answer for each pixel: n, h, w, class

@@ -1,13 +1,14 @@
 """The settings of `train:` statements and of `netlang train`, checked and with their defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from netlang.check.train import CHOICES
 from netlang.diagnostics import either
 from netlang.files import Problem
 from netlang.net import LARGEST_BATCH, LARGEST_SEED
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from netlang.diagnostics import Diagnostic, NetError
 from netlang.files import Problem, State, followed, state
 from netlang.graph import Net
+from netlang.record import dataclass
 from netlang.report import Summary, summary
 
 

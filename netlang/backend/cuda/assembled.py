@@ -4,10 +4,10 @@ The assembler is nvJitLink, from the wheels of the extra `cuda`: no driver is ne
 """
 
 import re
-from dataclasses import dataclass
 
 from netlang.backend.cuda.ptx import ptx, typed
 from netlang.primitives.launch import Draft
+from netlang.record import dataclass
 
 ARCHITECTURES = {"sm_80": (8, 0), "sm_90": (9, 0)}
 WARP = 32  # threads

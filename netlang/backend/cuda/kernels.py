@@ -7,7 +7,6 @@ every process.
 import platform
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +16,7 @@ import netlang.simd
 from netlang.backend import crew, folder
 from netlang.backend.cuda.ptx import Typed, ptx
 from netlang.backend.shelf import Shelf
+from netlang.record import dataclass
 
 _GENERATORS = (
     Path(str(netlang.simd.__file__)).parent,

@@ -6,12 +6,12 @@ It asks the driver's own library, in milliseconds and without Numba.
 import ctypes
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from netlang.backend.cuda.target import simulated
 from netlang.files import Problem
+from netlang.record import dataclass
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 LEAST_DRIVER = 13000  # CUDA 13.0, as cuDriverGetVersion counts: what the compiler of the extra `cuda` is made for

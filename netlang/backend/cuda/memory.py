@@ -1,13 +1,13 @@
 """Memory of the GPU: arenas as arrays of numbers, with guards behind them on demand."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend.limits import OutOfMemoryError, binary_size
+from netlang.record import dataclass
 
 Array = NDArray[Any]
 GUARD = 64  # bytes behind an arena

@@ -1,12 +1,12 @@
 """Kernels compiled to PTX. No driver is needed, and nothing runs."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from netlang.backend.cuda.machine import LEAST_CAPABILITY, missing_compiler
 from netlang.backend.cuda.target import simulated
 from netlang.files import Problem
 from netlang.primitives.launch import Address, Draft, KernelText
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

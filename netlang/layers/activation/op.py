@@ -1,12 +1,12 @@
 """Activations: a formula each. Gradients and kernels are derived from it."""
 
-from dataclasses import dataclass
 from math import pi
 from typing import ClassVar
 
 from netlang.formula import Name, Term, absolute, count, exp, maximum, minimum, sigmoid, softplus, tanh, trace, where
 from netlang.layer import Emit, Layer, Value, Weight, register
 from netlang.primitives.map.op import Map
+from netlang.record import dataclass
 from netlang.types import Count, Tensor
 
 GELU = (2 / pi) ** 0.5, 0.044715  # of the approximation by tanh

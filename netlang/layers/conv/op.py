@@ -1,7 +1,5 @@
 """Convolutions."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Name
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.initial import Initial
@@ -12,6 +10,7 @@ from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.gather.op import Concat, Reshape, Slice
 from netlang.primitives.map.op import Map
 from netlang.primitives.window.op import Window
+from netlang.record import dataclass
 from netlang.types import Count, Tensor
 
 

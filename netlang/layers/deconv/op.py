@@ -1,7 +1,5 @@
 """Transposed convolutions."""
 
-from dataclasses import dataclass
-
 from netlang import sizes
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.conv.op import biased, with_bias
@@ -9,6 +7,7 @@ from netlang.layers.initial import Initial
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.sliding import AXES, Pad, Pair, Sides, alike, along, plane, positive, slide
 from netlang.primitives.contraction.op import Contraction
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Dim, Tensor
 
 

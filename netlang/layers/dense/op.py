@@ -1,13 +1,12 @@
 """Fully connected layers."""
 
-from dataclasses import dataclass
-
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.initial import Initial
 from netlang.layers.shape.op import flat, flattened, joined
 from netlang.layers.sliding import positive
 from netlang.primitives.contraction.op import Contraction
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Tensor, shown
 
 

@@ -1,13 +1,12 @@
 """Locally connected layers."""
 
-from dataclasses import dataclass
-
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, Working, register
 from netlang.layers.conv.op import biased, with_bias
 from netlang.layers.initial import Initial
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.sliding import Pad, Pair, positive, windows, workings
 from netlang.primitives.unshared.op import Unshared
+from netlang.record import dataclass
 from netlang.types import Count, Tensor, shown
 
 

@@ -1,12 +1,12 @@
 """Losses: one number that says how far the outputs are from the targets. Kin of the layers."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.formula import Channel, Name, Runtime, Term, absolute, equal, log, maximum, softplus, where
 from netlang.layer import Emit, Layer, Misfit, Value
 from netlang.layers.softmax.op import largest_and_total
 from netlang.primitives.sum.op import Sum
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 

@@ -1,6 +1,5 @@
 """The largest of several: maxout, and pools across channels."""
 
-from dataclasses import dataclass
 from functools import reduce
 
 from netlang.formula import Name, Term, maximum
@@ -14,6 +13,7 @@ from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Reshape, Slice
 from netlang.primitives.map.op import Map
 from netlang.primitives.window.op import Window
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Tensor
 
 

@@ -1,12 +1,12 @@
 """Merges: what stands in front of branches, `add[ a | b ]`. A vector is repeated over the places of an image."""
 
-from dataclasses import dataclass
 from functools import reduce
 
 from netlang.formula import Name, Term, maximum
 from netlang.layer import Emit, Layer, Misfit, Value, Working, register
 from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
+from netlang.record import dataclass
 from netlang.sizes import agreement
 from netlang.types import Count, Tensor, shown
 

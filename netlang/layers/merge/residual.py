@@ -1,6 +1,5 @@
 """Residual connections: branches are added to what they read."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from netlang import sizes
@@ -12,6 +11,7 @@ from netlang.layers.merge.op import Merge
 from netlang.layers.pool.op import MaxPool
 from netlang.layers.shape.op import Pad
 from netlang.layers.sliding import Pair
+from netlang.record import dataclass
 from netlang.types import Tensor, shown
 
 UNEQUAL = "the branches of `residual` do not add up"

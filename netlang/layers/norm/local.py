@@ -1,11 +1,10 @@
 """Local response normalisation: a number is divided by what its neighbours across the channels amount to."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Name, Term, count, exp, log
 from netlang.layer import Emit, Layer, Misfit, Value, register
 from netlang.primitives.band.op import Band
 from netlang.primitives.map.op import Map
+from netlang.record import dataclass
 from netlang.types import Count, Tensor
 
 i0, i1 = Name("i0"), Name("i1")

@@ -1,7 +1,6 @@
 """Normalisation: numbers are shifted and scaled by the statistics of a group they belong to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.formula import Name, Runtime, Term, count, maximum, sqrt, where
@@ -10,6 +9,7 @@ from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Reshape
 from netlang.primitives.map.op import Map, Standardise
 from netlang.primitives.sum.op import Squares, Sum
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Tensor
 
 i0, i1, i2 = Name("i0"), Name("i1"), Name("i2")

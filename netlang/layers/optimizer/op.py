@@ -1,11 +1,11 @@
 """Optimizers: the new weight as a formula of the weight, its gradient and what was kept. Kin of the layers."""
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.formula import Name, Runtime, Term, replace, sqrt, tanh
 from netlang.layer import Misfit
+from netlang.record import dataclass
 
 Terms = tuple[Term, ...]
 RATE, STEP = Runtime("rate"), Runtime("step")  # the learning rate; the number of this step, from 1

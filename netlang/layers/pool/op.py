@@ -1,6 +1,5 @@
 """Pools: one number for each window of each channel, or for each channel."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.formula import Name, maximum, where
@@ -12,6 +11,7 @@ from netlang.primitives.gather.op import Reshape
 from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.window.op import Window
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Tensor, shown
 
 LOWEST = -3e38  # below what float32 computes with, and above its -infinity

@@ -1,11 +1,11 @@
 """Layers that draw random numbers while training."""
 
-from dataclasses import dataclass
 from zlib import crc32
 
 from netlang.formula import Name, Random, where
 from netlang.layer import Emit, Layer, Misfit, Value, register
 from netlang.primitives.map.op import Map
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Tensor
 
 

@@ -5,11 +5,12 @@ equations above, parameters, and what they own: products `W[..]`, biases `b` and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from netlang.formula import Number, Term, names, substitute
 from netlang.layer import Misfit
+from netlang.record import dataclass
 
 INPUT = "x"  # the step of the sequence; `x W w b` are reserved
 

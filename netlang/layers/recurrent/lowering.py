@@ -5,7 +5,7 @@ read the same are columns of one product; matrices that multiply the same value 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from netlang.formula import Call, Name, Number, Term, call, names, substitute
 from netlang.layer import Emit, Value
@@ -16,6 +16,7 @@ from netlang.primitives.map.gradient import formula
 from netlang.primitives.map.op import Map
 from netlang.primitives.scan.gradient import Backward
 from netlang.primitives.scan.op import Given, Line, Piece, Product, Scan, Shared, State, spaced
+from netlang.record import dataclass
 
 OUTER, INNER = "outer ", "inner "  # in front of a weight's name: its products outside the loop, and inside it
 

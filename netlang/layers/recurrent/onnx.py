@@ -1,7 +1,7 @@
 """Recurrent layers in ONNX: its own operators for those it has, else the equations as the body of a Scan."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from netlang.formula import Name, Term, names
 from netlang.layers.onnx import Body, Named, Operators, Stored, in_onnx
 from netlang.layers.recurrent.cell import INPUT, Equation, Fitted, Owned, before
 from netlang.layers.recurrent.op import Gru, Lstm, Recurrent, Rnn
+from netlang.record import dataclass
 
 Array = NDArray[Any]
 

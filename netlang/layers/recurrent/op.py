@@ -1,7 +1,7 @@
 """Recurrent layers: what their cells say of signatures and counts (LANGUAGE.md section 5, RULINGS 55 to 59)."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, make_dataclass, replace
+from dataclasses import MISSING, field, make_dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +16,7 @@ from netlang.layers.recurrent.lowering import Lowering
 from netlang.layers.sequence.op import at_step, last_step
 from netlang.layers.sliding import positive
 from netlang.primitives.gather.op import Concat
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Tensor, shown
 
 WIDEST = 2**31
@@ -254,9 +255,8 @@ def layer_of(cell: Cell) -> type[Recurrent]:
         "__doc__": _document(cell),
         "__module__": __name__,
     }
-    return make_dataclass(
-        cell.name, [*named, ("init", Initial, field(default="auto"))], bases=(Recurrent,), namespace=said, frozen=True
-    )
+    named.append(("init", Initial, field(default="auto")))
+    return make_dataclass(cell.name, named, bases=(Recurrent,), namespace=said, unsafe_hash=True)
 
 
 def _document(cell: Cell) -> str:

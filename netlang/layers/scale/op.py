@@ -1,10 +1,9 @@
 """Multiplication by a number."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Name
 from netlang.layer import Emit, Layer, Value, register
 from netlang.primitives.map.op import Map
+from netlang.record import dataclass
 from netlang.types import Count, Tensor
 
 

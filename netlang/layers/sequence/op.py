@@ -1,12 +1,11 @@
 """Layers that take one step of a sequence."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Channel, Name, equal, where
 from netlang.layer import Emit, Ends, Layer, Misfit, Value, register
 from netlang.primitives.gather.op import Reshape, Slice
 from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor, shown
 
 

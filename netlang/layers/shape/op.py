@@ -1,7 +1,6 @@
 """Layers that move numbers and compute none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
@@ -15,6 +14,7 @@ from netlang.primitives.gather.op import Concat, Reshape
 from netlang.primitives.map.op import Map
 from netlang.primitives.resample.op import Resample
 from netlang.primitives.window.op import Window
+from netlang.record import dataclass
 from netlang.types import BATCH, Count, Dim, Tensor, shown
 
 

@@ -1,11 +1,10 @@
 """Softmax and its logarithm, over the channels of each place."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Name, exp, log
 from netlang.layer import Emit, Layer, Value, register
 from netlang.primitives.map.op import Map
 from netlang.primitives.sum.op import Sum
+from netlang.record import dataclass
 from netlang.sizes import product
 from netlang.types import Count, Tensor
 

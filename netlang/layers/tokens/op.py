@@ -1,13 +1,12 @@
 """Tokens to vectors."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Channel, Name, equal, where
 from netlang.layer import Emit, Layer, Misfit, Value, Weight, register
 from netlang.layers.initial import Initial
 from netlang.layers.sliding import positive
 from netlang.primitives.lookup.op import Lookup
 from netlang.primitives.map.op import Map
+from netlang.record import dataclass
 from netlang.types import Count, Tensor
 
 

@@ -1,9 +1,8 @@
 """Sums over neighbouring channels."""
 
-from dataclasses import dataclass
-
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 

@@ -8,7 +8,7 @@ A tap outside the image reads zeros.
 Position: t = pixel * mul + tap * step + base; the tap's source line is t / div where that is whole and inside.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
@@ -31,6 +31,7 @@ from netlang.primitives.contraction.tiles import cost, tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, least, spaced
 from netlang.primitives.way_out import WayOut
+from netlang.record import dataclass
 from netlang.simd.products import EVERY
 
 NEAR = 1 << 18  # bytes of weights that stay in a second cache of 1 MB or 2 beside what is made of them

@@ -8,7 +8,7 @@ a is never stored: an element of it is where a position and a tap meet (`sides.p
 threads takes `side` steps of k at a time into shared memory, and each thread sums rows x columns elements of y.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isqrt
 
 from netlang.formula import Name, names, substitute
@@ -32,6 +32,7 @@ from netlang.primitives.cuda_text import blocks, drafted, pitch
 from netlang.primitives.launch import AS_IT_IS, After, Also, Draft, Operand, Target, draft, drafts, followed
 from netlang.primitives.sum.op import Sum
 from netlang.primitives.text import SIZES, indented
+from netlang.record import dataclass
 
 THREADS = 256  # of a block that adds parts
 

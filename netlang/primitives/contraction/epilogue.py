@@ -8,11 +8,11 @@ leaves one row of them in the scratch; `cuda_joined.py` joins these. Squares are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlang.primitives.cuda_formula import local
 from netlang.primitives.text import indented
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.primitives.contraction.tensor_cores import TensorProduct

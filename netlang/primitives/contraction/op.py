@@ -1,9 +1,10 @@
 """Contractions: convolutions and dense products, and both their gradients, which are contractions again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 Pair = tuple[int, int]

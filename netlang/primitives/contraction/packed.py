@@ -7,13 +7,12 @@ pixels of 2 KB would share two sets of the first cache. Nothing is added across 
 pixel however the lines are cut.
 """
 
-from dataclasses import dataclass
-
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import image_size
 from netlang.primitives.contraction.tiles import added, by_rows, tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.record import dataclass
 
 FEWEST = 256  # pixels of a batch; fewer are not worth copying
 PIXELS = 196  # about, between two visits of a tile: 64 filters of them are 50 KB

@@ -9,7 +9,7 @@ Of an image of few channels, which is copied tight first (`tight.py`), a line of
 the products ask for the next chunk's dy while they multiply.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
@@ -17,6 +17,7 @@ from netlang.primitives.contraction.sides import axes, image_size
 from netlang.primitives.contraction.tiles import added, tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.record import dataclass
 
 GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
 CHUNK = 96 * 1024  # bytes of x and dy between two visits of a tile; 192 KB: 177 for 145 µs on LeNet's conv5-16

@@ -3,10 +3,9 @@
 Parts of sums are stretches of tiles: those that take turns at a column of weights, or at most PARTS of all tiles.
 """
 
-from dataclasses import dataclass
-
 from netlang.primitives.text import Formula, indented, shared_out
 from netlang.primitives.way_out import WayOut
+from netlang.record import dataclass
 
 PARTS = 96  # of the tiles, at most; threads take whole ones
 

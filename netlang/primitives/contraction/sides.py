@@ -1,10 +1,9 @@
 """How the two sides of a contraction meet: positions of source and result, and where the weights of a tap lie."""
 
-from dataclasses import dataclass
-
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.launch import Operand
 from netlang.primitives.text import SIZES, Geometry, indented
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ taps and channels, or images, rows and columns, instead of dividing (a division 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlang.primitives.contraction.meeting import divided, inside, of_positions, of_taps, position
 from netlang.primitives.contraction.sides import Axis, flat_along
 from netlang.primitives.launch import Operand
 from netlang.primitives.text import indented
+from netlang.record import dataclass
 
 if TYPE_CHECKING:
     from netlang.primitives.contraction.tensor_cores import TensorProduct, Tile

@@ -14,7 +14,6 @@ A warp makes 32 x 32 of y. Products are of tf32 or bf16, rounded from the float3
 float32. Where there are too few tiles for a GPU, k is cut into parts by the shape, and a second launch adds them up.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.primitives.contraction.epilogue import HIGH, SIDE, WIDE, Epilogue
@@ -24,6 +23,7 @@ from netlang.primitives.contraction.slabs import CHUNK, Slabs, slab_of
 from netlang.primitives.cuda_formula import CudaFormula
 from netlang.primitives.cuda_joined import FILLED, Terms
 from netlang.primitives.text import indented
+from netlang.record import dataclass
 
 STAGES = 3  # slabs in shared memory: one that is multiplied, two on their way (`all_but_one_copied`)
 WARPS = ((4, 2), (4, 1), (2, 2))  # of a block, as rows x columns; best first. Not tuned: nothing has run on a GPU yet

@@ -1,10 +1,11 @@
 """Depthwise convolutions and both their gradients: each channel by a window of its own."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.layer import Emit, Value
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 Pair = tuple[int, int]

@@ -1,9 +1,9 @@
 """Updates of weights whose gradient is never written: it stays in its two factors."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.primitives.map.op import Update
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

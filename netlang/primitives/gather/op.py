@@ -1,6 +1,5 @@
 """Gathers: elements move, none is computed."""
 
-from dataclasses import dataclass
 from itertools import accumulate
 
 from netlang.formula import Number
@@ -8,6 +7,7 @@ from netlang.layer import Emit, Value
 from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 Values = tuple[Value | None, ...]

@@ -1,9 +1,8 @@
 """Rows of a table by their numbers, and the gradient of the table."""
 
-from dataclasses import dataclass
-
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 

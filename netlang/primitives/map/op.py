@@ -1,6 +1,5 @@
 """Maps: a formula of operands, place by place."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from netlang.formula import Name, Runtime, Term
@@ -8,6 +7,7 @@ from netlang.layer import Emit, Value
 from netlang.primitives.map.gradient import formula, slopes
 from netlang.primitives.primitive import Primitive, broadcast
 from netlang.primitives.sum.op import Sum
+from netlang.record import dataclass
 from netlang.types import Dim, Tensor
 
 i0, i1, i2, i3, i4, i5 = (Name(f"i{k}") for k in range(6))

@@ -1,11 +1,10 @@
 """Regions: an anchor with formulas pasted around it, computed in one launch."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Term, names
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.primitive import Primitive, broadcast, named
 from netlang.primitives.winograd.op import Winograd
+from netlang.record import dataclass
 from netlang.types import Tensor
 
 

@@ -1,9 +1,10 @@
 """Images in another height and width, and the gradient: each pixel is a weighted sum of others, axis by axis."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 Pair = tuple[int, int]

@@ -6,11 +6,11 @@ values, so it lies where all slices see it, and they wait for each other before 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlang.primitives.launch import Target
 from netlang.primitives.scan.op import Line, Scan
 from netlang.primitives.scan.phases import Group, groups
+from netlang.record import dataclass
 
 UNITS = 8  # of a column: the columns of y that `mma` makes
 WARP = 32

@@ -5,7 +5,7 @@ it reads; what reaches a state is the adjoint that the step before receives. Wei
 steps behind the recurrence: of what they multiplied and the adjoint of what came out.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlang.formula import Name, Number, Term, derive, replace
 from netlang.layer import Emit, Value
@@ -14,6 +14,7 @@ from netlang.primitives.gather.op import Concat, Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.scan.op import Given, Line, Piece, Product, Scan, Shared, State, spaced
 from netlang.primitives.sum.op import Sum
+from netlang.record import dataclass
 
 Values = tuple[Value | None, ...]
 ZERO = Number(0)

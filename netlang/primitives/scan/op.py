@@ -1,11 +1,12 @@
 """Recurrences: the same equations for every step of a sequence, each reading what the step before it left."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
 from netlang.formula import Term, names
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 LANES = 16  # every piece of a joined result begins at a whole vector

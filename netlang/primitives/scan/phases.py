@@ -5,13 +5,12 @@ unit by unit: they stand in the phase of the products they read. The lines of a 
 group: one loop over examples and vectors of 16 units.
 """
 
-from dataclasses import dataclass
-
 from netlang.formula import Name, Number, Term, substitute
 from netlang.primitives.contraction.tiles import cycles
 from netlang.primitives.launch import LANES, Target
 from netlang.primitives.scan.op import Line, Scan
 from netlang.primitives.text import SIZES
+from netlang.record import dataclass
 
 SQUARE, WIDEST = (4, 4), (6, 4)  # rows x vectors; the first fits the registers where the second does
 MANY = 4  # examples of each thread that divide well enough among them

@@ -1,13 +1,13 @@
 """The text of a group of lines of a recurrence: its products, then its formulas, for some units of some examples."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 
 from netlang.formula import Name, Number, Term, text
 from netlang.primitives.scan.op import Given, Line, Scan
 from netlang.primitives.scan.phases import Bundle, Group, Tiling, renamed
 from netlang.primitives.text import Geometry, indented
+from netlang.record import dataclass
 
 
 @dataclass(frozen=True)

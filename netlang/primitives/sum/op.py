@@ -1,11 +1,10 @@
 """Reductions of a formula over named axes."""
 
-from dataclasses import dataclass
-
 from netlang.formula import Name, Term
 from netlang.layer import Emit, Value
 from netlang.primitives.map.gradient import slopes
 from netlang.primitives.primitive import Primitive, broadcast
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 

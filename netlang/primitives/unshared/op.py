@@ -1,10 +1,11 @@
 """Convolutions whose places do not share weights, and both their gradients."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.layer import Emit, Value
 from netlang.primitives.contraction.op import Contraction, Pair
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 

@@ -1,9 +1,10 @@
 """Windows that slide over images: pools."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 Pair = tuple[int, int]

@@ -7,10 +7,9 @@ y = At [ (G w Gt) * (Bt x B) ] A for every tile of output pixels and its input p
 points below: exact in exact arithmetic.
 """
 
-from dataclasses import dataclass
-
 from netlang.primitives.launch import LANES
 from netlang.primitives.primitive import Primitive
+from netlang.record import dataclass
 from netlang.simd.toom_cook import Axis, axis
 from netlang.types import BATCH, Tensor
 

@@ -1,10 +1,11 @@
 """Tokens and comments of a file, statement by statement."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import lark
 
+from netlang.record import dataclass
 from netlang.source import Source
 from netlang.syntax.layout import TAB
 from netlang.syntax.parse import parser

@@ -1,8 +1,8 @@
 """A statement as rows: branches one below the other where the author broke them, comments where they were."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from netlang.record import dataclass
 from netlang.syntax.format.lines import Above, Piece, Statement
 from netlang.syntax.format.spacing import Spaced, spaced
 

@@ -6,8 +6,8 @@ Branches stand in `[ a | b ]`, a group in `[a, b]`.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from netlang.record import dataclass
 from netlang.syntax.format.lines import Piece, Statement
 
 OPERATORS = ("+", "-", "*", "/")

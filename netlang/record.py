@@ -1,0 +1,19 @@
+"""`dataclass`, of which a frozen one is frozen by mypy alone.
+
+Python's own guard costs: 0.3 ms more for each of some 270 classes whenever a command starts, and four times as long for
+each object made. mypy is told nothing of this and refuses the same lines as ever.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass
+else:
+
+    def dataclass(cls: type | None = None, /, *, frozen: bool = False, **told: Any) -> Any:
+        """`dataclasses.dataclass`; frozen: equal ones have one hash, as ever, and who sets a field is not stopped."""
+        if cls is None:
+            return lambda found: dataclass(found, frozen=frozen, **told)
+        hashed = frozen and told.get("eq", True) and "__hash__" not in vars(cls)
+        return dataclasses.dataclass(cls, unsafe_hash=hashed, **told)
