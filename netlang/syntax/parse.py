@@ -1,8 +1,6 @@
 """Text to tree, with grammars/netlang.lark."""
 
 import re
-from functools import cache
-from pathlib import Path
 
 import lark
 
@@ -10,6 +8,7 @@ from netlang.diagnostics import Diagnostic, Label, NetError
 from netlang.source import Source, Span
 from netlang.syntax import ast, messages
 from netlang.syntax.build import Build
+from netlang.syntax.grammar import parser
 from netlang.syntax.layout import Layout, LayoutError, unclosed
 
 MOST = 20  # syntax errors told at once
@@ -53,29 +52,6 @@ def parse(source: Source) -> ast.File:
     if build.problems:
         raise NetError(*_in_order(build.problems))
     return file
-
-
-@cache
-def parser() -> tuple[lark.Lark, Layout]:
-    """The LALR parser of the grammar, and what it saw last."""
-    tokens = Layout()
-    reader = lark.Lark(
-        _grammar(),
-        parser="lalr",
-        lexer="contextual",
-        postlex=tokens,
-        propagate_positions=True,
-        maybe_placeholders=True,
-    )
-    return reader, tokens
-
-
-def _grammar() -> str:
-    here = Path(__file__).parents[1]
-    for folder in (here / "grammars", here.parent / "grammars"):  # a wheel carries it inside, a checkout beside
-        if (folder / "netlang.lark").is_file():
-            return (folder / "netlang.lark").read_text(encoding="utf8")
-    raise FileNotFoundError("this installation of netlang lacks grammars/netlang.lark: install it again")
 
 
 def _refuse_long(source: Source) -> None:

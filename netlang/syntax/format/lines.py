@@ -7,8 +7,8 @@ import lark
 
 from netlang.record import dataclass
 from netlang.source import Source
+from netlang.syntax.grammar import parser
 from netlang.syntax.layout import TAB
-from netlang.syntax.parse import parser
 
 CELL = "cell"
 Above = tuple[tuple[int, str] | None, ...]
