@@ -8,7 +8,6 @@ from netlang.diagnostics import either, error
 from netlang.graph import Net
 from netlang.loaded import Device
 from netlang.on_cpu import Cpu
-from netlang.on_gpu import Gpu
 from netlang.pipeline import compile_plan
 
 USES = ("train", "evaluate")
@@ -20,7 +19,11 @@ PRODUCTS = {"fast": "tf32", "strict": "fma", "bf16": "bf16"}  # on CUDA, by prec
 
 def device(name: str, dtype: str, threads: int | None = None, precision: str = "fast") -> Device:
     """The device "cpu" or "cuda". Raises Problem where it is missing."""
-    return Gpu(dtype, PRODUCTS[precision]) if name == "cuda" else Cpu(dtype, threads)
+    if name == "cpu":
+        return Cpu(dtype, threads)
+    from netlang.on_gpu import Gpu  # only where it is asked for: commands start sooner
+
+    return Gpu(dtype, PRODUCTS[precision])
 
 
 class Asked(Protocol):

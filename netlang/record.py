@@ -15,5 +15,12 @@ else:
         """`dataclasses.dataclass`; frozen: equal ones have one hash, as ever, and who sets a field is not stopped."""
         if cls is None:
             return lambda found: dataclass(found, frozen=frozen, **told)
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = _shown
         hashed = frozen and told.get("eq", True) and "__hash__" not in vars(cls)
-        return dataclasses.dataclass(cls, unsafe_hash=hashed, **told)
+        return dataclasses.dataclass(cls, repr=False, unsafe_hash=hashed, **told)
+
+    def _shown(self: Any) -> str:
+        """As dataclasses show themselves, in one function for all."""
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self) if f.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"

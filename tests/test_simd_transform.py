@@ -17,7 +17,7 @@ TEXT = "from netlang.simd import *\n\n\ndef kernel(a, team, thread):\n"
 
 def transformed(name, dtype, d, *, plain):
     """Vectors d[a, b] with a gap behind each row, R with a gap behind each vector."""
-    high, wide = TRANSFORMS[name.removeprefix("past_")]
+    high, wide = TRANSFORMS[name.removeprefix("past_")].matrices
     places = np.full((len(high[0]), len(wide[0]) + 2, 16), np.nan, DTYPES[dtype])
     places[:, : len(wide[0])] = d
     made = aligned(len(high) * len(wide) * 32, DTYPES[dtype]).reshape(-1, 32)  # as what is written past the caches
@@ -38,7 +38,7 @@ def transformed(name, dtype, d, *, plain):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [*TRANSFORMS, *(f"past_{name}" for name in PAST)])
 def test_a_transform_is_the_product_of_its_matrices(name, dtype):
-    high, wide = (np.array(m, float) for m in TRANSFORMS[name.removeprefix("past_")])
+    high, wide = (np.array(m, float) for m in TRANSFORMS[name.removeprefix("past_")].matrices)
     d = np.random.default_rng(0).normal(size=(high.shape[1], wide.shape[1], 16)).astype(DTYPES[dtype])
     wanted = np.einsum("ra,abv,sb->rsv", high, d.astype(float), wide)
     bound = np.einsum("ra,abv,sb->rsv", abs(high), abs(d.astype(float)), abs(wide))

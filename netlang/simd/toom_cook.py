@@ -4,7 +4,7 @@ F(tile, window) = At [(G w) * (Bt x)] along one axis. The axes of an image take 
 """
 
 from fractions import Fraction
-from functools import cache
+from functools import cached_property
 
 from netlang.record import dataclass
 
@@ -25,30 +25,58 @@ class Axis:
     """F(tile, window): output pixels of a tile, pixels of a window, and the matrices of as many points as both less 1.
 
     at[i, a] takes products at the points to output pixels, g[a, u] the window's pixels to the points, and bt[a, k] the
-    tile's input pixels, as many as there are points
+    tile's input pixels, as many as there are points; the last point is infinity
     """
 
     tile: int
     window: int
-    at: Matrix
-    g: Matrix
-    bt: Matrix
 
     @property
     def span(self) -> int:
         """How many points there are, and input pixels of a tile."""
-        return len(self.bt)
+        return self.tile + self.window - 1
+
+    @cached_property
+    def at(self) -> Matrix:
+        """Powers of the points, by output pixels."""
+        return tuple((*(p**k for p in POINTS[self.span]), Fraction(k == self.tile - 1)) for k in range(self.tile))
+
+    @cached_property
+    def g(self) -> Matrix:
+        """Powers of the points over their distances, by the window's pixels."""
+        points, last = POINTS[self.span], tuple(Fraction(k == self.window - 1) for k in range(self.window))
+        return (*(tuple(p**k / _apart(p, points) for k in range(self.window)) for p in points), last)
+
+    @cached_property
+    def bt(self) -> Matrix:
+        """The coefficients of the polynomials that are 0 at all other points, by input pixels."""
+        points = POINTS[self.span]
+        rows = [(*_product([q for q in points if q != p]), Fraction(0)) for p in points]
+        return (*rows, tuple(_product(list(points))))
+
+    @property
+    def a(self) -> Matrix:
+        """Of `at`, the transpose."""
+        return tuple(zip(*self.at, strict=True))
+
+    @property
+    def gt(self) -> Matrix:
+        """Of `g`, the transpose."""
+        return tuple(zip(*self.g, strict=True))
 
 
-@cache
-def axis(tile: int, window: int) -> Axis:
-    """Values of polynomials at the points, and the way back; the last point is infinity."""
-    points = POINTS[tile + window - 1]
-    at = [(*(p**k for p in points), Fraction(k == tile - 1)) for k in range(tile)]
-    g = [tuple(p**k / _apart(p, points) for k in range(window)) for p in points]
-    last = tuple(Fraction(k == window - 1) for k in range(window))
-    bt = [(*_product([q for q in points if q != p]), Fraction(0)) for p in points]
-    return Axis(tile, window, tuple(at), (*g, last), (*bt, tuple(_product(list(points)))))
+@dataclass(frozen=True)
+class Transform:
+    """A matrix down the image and one across it. which: their name in `Axis`"""
+
+    high: Axis
+    wide: Axis
+    which: str
+
+    @property
+    def matrices(self) -> tuple[Matrix, Matrix]:
+        """Down and across."""
+        return getattr(self.high, self.which), getattr(self.wide, self.which)
 
 
 def _apart(p: Fraction, points: tuple[Fraction, ...]) -> Fraction:
@@ -68,21 +96,15 @@ def _product(roots: list[Fraction]) -> list[Fraction]:
     return found
 
 
-def _turned(matrix: Matrix) -> Matrix:
-    """Rows as columns."""
-    return tuple(zip(*matrix, strict=True))
-
-
-def _transforms() -> dict[str, tuple[Matrix, Matrix]]:
-    made = {"bt6": (axis(4, 3).bt,) * 2, "bt10": (axis(1, 1).bt, axis(8, 3).bt)}
-    for each in (axis(4, 3), axis(2, 5)):
-        tile, window = {"at": each.at, "a": _turned(each.at)}, {"g": each.g, "gt": _turned(each.g)}
-        made |= {f"{name}{each.tile}": (matrix, matrix) for name, matrix in tile.items()}
-        made |= {f"{name}{each.window}": (matrix, matrix) for name, matrix in window.items()}
+def _transforms() -> dict[str, Transform]:
+    made = {"bt6": Transform(Axis(4, 3), Axis(4, 3), "bt"), "bt10": Transform(Axis(1, 1), Axis(8, 3), "bt")}
+    for each in (Axis(4, 3), Axis(2, 5)):
+        made |= {f"{which}{each.tile}": Transform(each, each, which) for which in ("at", "a")}
+        made |= {f"{which}{each.window}": Transform(each, each, which) for which in ("g", "gt")}
     return made
 
 
-# Those that `simd/transform.py` has functions of, down and across: bt by points, at and a by pixels of a tile, g and gt
-# by those of a window; bt10 is for lines, across alone
+# Those that `simd/transform.py` has functions of: bt by points, at and a by pixels of a tile, g and gt by those of a
+# window; bt10 is for lines, across alone
 TRANSFORMS = _transforms()
 PAST = "g3", "g5"  # those that also write past the caches: a layer's weights become four times as many

@@ -20,7 +20,7 @@ _LOADS, _STORES = {"f32": load_f32, "f64": load_f64}, {"f32": store_f32, "f64": 
 
 def _transform(name: str, dtype: str, *, past: bool) -> Any:
     """past: vectors are written past the caches, and begin at multiples of 64 bytes"""
-    high, wide = TRANSFORMS[name]
+    high, wide = TRANSFORMS[name].matrices
     align = 64 if past else SIZES[dtype]
 
     def transform(at: int, down: int, right: int, to: int, step: int) -> None:

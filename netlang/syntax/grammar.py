@@ -61,9 +61,9 @@ def _kept(folder: Path, tokens: Layout) -> lark.Lark | None:
     return lark.Lark.load(found)
 
 
-def _numbered(found: dict[str, Any]) -> dict[int | str, Any]:
-    """An object of JSON whose keys are numbers again where they were."""
-    return {int(key) if key.isdigit() else key: value for key, value in found.items()}
+def _numbered(found: dict[str, Any]) -> dict[int, Any] | dict[str, Any]:
+    """An object of JSON, whose keys are numbers again where they were."""
+    return {int(key): value for key, value in found.items()} if next(iter(found), "").isdigit() else found
 
 
 def _mark(folder: Path) -> str:

@@ -10,7 +10,7 @@ points below: exact in exact arithmetic.
 from netlang.primitives.launch import LANES
 from netlang.primitives.primitive import Primitive
 from netlang.record import dataclass
-from netlang.simd.toom_cook import Axis, axis
+from netlang.simd.toom_cook import Axis
 from netlang.types import BATCH, Tensor
 
 
@@ -91,14 +91,14 @@ class WinogradGradient(Primitive):
 
 def _lines() -> dict[tuple[int, int], Form]:
     """Those of windows that are lines, across the image and down it."""
-    one, made = axis(1, 1), {}
+    one, made = Axis(1, 1), {}
     for window in (3, 5, 7):
-        line = axis(11 - window, window)
+        line = Axis(11 - window, window)
         made[1, window], made[window, 1] = Form(one, line), Form(line, one)
     return made
 
 
 FORMS = {
-    **{(window, window): Form(axis(7 - window, window), axis(7 - window, window)) for window in (3, 5)},
+    **{(window, window): Form(Axis(7 - window, window), Axis(7 - window, window)) for window in (3, 5)},
     **_lines(),
 }
