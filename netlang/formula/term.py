@@ -1,7 +1,7 @@
 """Terms: what a formula is made of, and how one is built and folded."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Self, cast
 from weakref import WeakValueDictionary
 
@@ -167,7 +167,11 @@ SIGNS = {
 
 def call(name: str, *args: Term | float) -> Term:
     """The operation of the arguments, folded."""
-    terms = tuple(a if isinstance(a, Term) else Number(a) for a in args)
+    return _called(name, *[a if isinstance(a, Term) else Number(a) for a in args])
+
+
+@lru_cache(20_000)
+def _called(name: str, *terms: Term) -> Term:
     numbers = [t.value for t in terms if isinstance(t, Number)]
     if len(numbers) == len(terms):
         import numpy as np
