@@ -1,5 +1,6 @@
 import gc
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -54,6 +55,17 @@ def kernel(args, team, thread):
 """,
 )
 
+HALVE = KernelText(
+    "halve",
+    HEADER
+    + """
+def kernel(args, team, thread):
+    # each thread has a line of its own
+    x = load_i64(args) + 64 * thread
+    store_f32(load_i64(args + 8) + 64 * thread, load_f32(x) * splat_f32(0.5))
+""",
+)
+
 
 def table(*launches):
     """Launches of (text, barrier, arrays)."""
@@ -87,6 +99,23 @@ def test_a_launch_sees_what_all_threads_wrote_before_the_barrier(team, examples,
     assert outcome == Outcome(2, 0)
     np.testing.assert_array_equal(z[:examples], x[:examples] ** 4)
     assert z[examples] == -1
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64", "aarch64", "arm64"), reason="no such register known")
+def test_denormal_numbers_are_zero_in_kernels_and_numbers_to_the_caller(team, long):
+    least = np.finfo(np.float32).smallest_normal
+    x = np.full((team.threads, 16), least)
+    x[:, ::2] = least / 2  # denormal as it is read, the others as they are written
+    x[:, -1] = 4 * least
+    y = np.full_like(x, np.nan)
+
+    for _ in range(2):
+        team.run(table((HALVE, False, (x, y))), long=long)
+
+    assert (y[:, :-1] == 0).all()
+    assert (y[:, -1] == 2 * least).all()
+    assert ((x[:, :-1] * np.float32(0.5)) > 0).all()
 
 
 def test_runs_follow_each_other_and_reports_do_not_outlive_their_run(team):

@@ -18,7 +18,9 @@ from netlang.simd.atomics import (
     atomic_store,
     compare_and_swap,
     core,
+    flush_denormals,
     publish,
+    restore,
     wait_while,
 )
 from netlang.simd.block import (
@@ -261,12 +263,15 @@ def lead(team):
     job = team + 8 * JOB
     publish(job, atomic_load(job) + 1)
     if atomic_load(team + 8 * LAUNCHES) >= 0:
+        before = flush_denormals()  # the thread is the caller's, who may want them
         run_launches(team, 0)
+        restore(before)
 
 
 @register_jitable(forceinline=True)
 def follow(team, thread, job):
     """The other threads: take part in every run after the job number `job`, asleep in between."""
+    flush_denormals()
     while True:
         shared = atomic_load(team + 8 * (SHARES + EACH * thread)) != 0
         wait_while(team + 8 * JOB, job, SPIN_NANOSECONDS, 0 if shared else PARK_NANOSECONDS)
