@@ -2,8 +2,9 @@
 
 A tile is MR rows, pairs (u, c) of one tap column v, by NV columns (vectors of 16 filters in lanes "c", single filters
 in lanes "n", whose products keep the examples apart until the end). A segment is a line of output pixels. A thread
-owns whole tiles: it walks through the lines in chunks that stay in its cache, over a group of tiles whose sums do too.
-So nothing is added across threads, and the order of additions depends on the shapes alone.
+walks through the lines in chunks that stay in its cache, over a group of tiles whose sums do too. In lanes "c" it owns
+whole tiles. In lanes "n" each part of the batch has sums of its own, so that a thread reads what it has just written
+itself, and behind a barrier those of the parts are added: the order of additions depends on the shapes alone.
 
 Of an image of few channels, which is copied tight first (`tight.py`), a line of taps is one tap of more channels, and
 the products ask for the next chunk's dy while they multiply.
@@ -14,14 +15,16 @@ from dataclasses import replace
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import axes, image_size
-from netlang.primitives.contraction.tiles import added, tile_for
-from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
+from netlang.primitives.contraction.tiles import added, for_dots, tile_for
+from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
+from netlang.primitives.text import Arguments, Geometry, drafted, indented, shared_out, spaced
 from netlang.record import dataclass
 
 GROUP = 32  # tiles a thread works on at a time: 48 KB of sums at 6x4 in f32
 CHUNK = 96 * 1024  # bytes of x and dy between two visits of a tile; 192 KB: 177 for 145 µs on LeNet's conv5-16
 LINES = 128  # at most, in a chunk: bounds the table
+PARTS = 8  # of a batch in lanes "n", at most: each has sums of its own
+RECORDS = 1 << 20  # bytes of those, at most, unless there is one part
 
 
 def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
@@ -38,9 +41,10 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     pixel = of.channels * of.size if few else of.columns * of.vector
     rows = primitive.kernel[0] * channels
     a = "spread" if lanes == "c" else "dot"
-    tile = tile_for(target, rows, by.columns, a=a)
+    tile = tile_for(target if a == "spread" else for_dots(target), rows, by.columns, a=a)
     inside = few is not None or not any(primitive.pad)
-    kernel = Reduce(*tile, lanes, dtype, inside, of.size, few)
+    kernel = (Reduce if lanes == "c" else Parted)(*tile, lanes, dtype, inside, of.size, few)
+    row_blocks, blocks = -(-rows // tile[0]), -(-by.columns // tile[1])
     line = primitive.stride[0] * width * pixel + wide * by.columns * by.vector
     chunk = max(1, min(LINES, CHUNK // line))
     zeros = 0 if inside else wide * primitive.stride[1] * pixel
@@ -50,7 +54,7 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         dw=Address(result.buffer), source=Address(x.buffer), dy=Address(dy.buffer),
         product=Product(f"{a}_{dtype}_{tile[0]}x{tile[1]}{'_ahead' if few else ''}"),
         tile_rows=tile[0], tile_columns=tile[1],
-        rows=rows, row_blocks=-(-rows // tile[0]), columns=by.columns, blocks=-(-by.columns // tile[1]),
+        rows=rows, row_blocks=row_blocks, columns=by.columns, blocks=blocks,
         channels=channels, filters=by.channels, taps_w=taps_w, places=by.places, chunk=chunk,
         pixel_bytes=pixel, y_pixel=by.columns * by.vector, line_bytes=width * pixel + (of.vector if few else 0),
     )  # fmt: skip
@@ -60,6 +64,8 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=top, left=left, zeros=zeros // of.vector,
     )  # fmt: skip
     shared = tight.add_arguments(arguments, x, of, batch, real) if few else 0
+    if isinstance(kernel, Parted):
+        shared = kernel.add_arguments(arguments, taps_w * row_blocks * blocks, batch, target.threads)
     lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
     return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, shared))
 
@@ -103,17 +109,37 @@ class Reduce:
         return self.rows * self.vectors * 16 * self.size
 
     def scratch(self, lines: int, zeros: int) -> int:
-        """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
-        sums = (GROUP + 1) * self.tile
-        return spaced(16 * self.rows, self.entry * lines + 8 * AHEAD, 8 * lines, zeros, sums)
+        """Bytes per thread: row offsets, table, lines of dy, zeros, a tile just made, sums."""
+        return spaced(16 * self.rows, self.entry * lines + 8 * AHEAD, 8 * lines, zeros, (1 + self.sums) * self.tile)
+
+    @property
+    def sums(self) -> int:
+        """Tiles whose sums a thread keeps for itself."""
+        return GROUP
 
     def lines(self, shared: str) -> list[str]:
         """Everything behind the unpacking of the arguments."""
-        images = "examples(team)" if self.lanes == "c" else "(examples(team) + 15) // 16"
-        zero = [
-            f"for z in range({GROUP} * tile_rows * tile_columns):",
-            f"    store_{self.dtype}(sums + z * {16 * self.size}, splat_{self.dtype}(0.0))",
+        return [
+            *self._places(),
+            "sums = made_at + tile_bytes",
+            "images = examples(team)",
+            *(tight.lines(self.few, shared, rows=False) if self.few else []),
+            "count = images * high",
+            "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
+            "while group < stop:",
+            f"    end = min_i64(group + {GROUP}, stop)",
+            "    begin = 0",
+            *indented(self._walk()),
+            "    tile = group",
+            "    while tile < end:",
+            *indented(self._which(), 2),
+            *indented(self._scatter(), 2),
+            "        tile += 1",
+            "    group = end",
         ]
+
+    def _places(self) -> list[str]:
+        """Where things lie in a thread's scratch."""
         return [
             "row_bytes = 8 * (tile_rows + tile_columns)",
             f"tile_bytes = tile_rows * tile_columns * {16 * self.size}",
@@ -121,31 +147,23 @@ class Reduce:
             f"y_lines = table + (row_bytes * chunk + {8 * AHEAD} + 63) // 64 * 64",
             "zero = y_lines + (8 * chunk + 63) // 64 * 64",
             *self._clear_zeros(),
-            f"sums = zero + (zeros * {16 * self.size} + 63) // 64 * 64",
-            f"made_at = sums + {GROUP} * tile_bytes",
-            f"images = {images}",
-            *(tight.lines(self.few, shared, rows=False) if self.few else []),
-            "count = images * high",
-            "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
-            "while group < stop:",
-            f"    end = min_i64(group + {GROUP}, stop)",
-            *indented(zero),
-            "    begin = 0",
-            "    while begin < count:",
-            "        part = min_i64(chunk, count - begin)",
-            "        tile = group",
-            "        segments = j0 = j1 = 0",
-            "        while tile < end:",
-            *indented(self._which(), 3),
-            *indented(self._line_sum(), 3),
-            "            tile += 1",
-            "        begin += part",
+            f"made_at = zero + (zeros * {16 * self.size} + 63) // 64 * 64",
+        ]
+
+    def _walk(self) -> list[str]:
+        """The sums of tiles `group` to `end` over lines `begin` to `count`."""
+        return [
+            "for z in range((end - group) * tile_rows * tile_columns):",
+            f"    store_{self.dtype}(sums + z * {16 * self.size}, splat_{self.dtype}(0.0))",
+            "while begin < count:",
+            "    part = min_i64(chunk, count - begin)",
             "    tile = group",
+            "    segments = j0 = j1 = 0",
             "    while tile < end:",
             *indented(self._which(), 2),
-            *indented(self._scatter(), 2),
+            *indented(self._line_sum(), 2),
             "        tile += 1",
-            "    group = end",
+            "    begin += part",
         ]
 
     def _clear_zeros(self) -> list[str]:
@@ -227,23 +245,80 @@ class Reduce:
         ]
 
     def _scatter(self) -> list[str]:
-        """Row (u, v, c) of the weight gets its vectors; in lanes "n" the sums over the examples, then zeros."""
-        vector = 16 * self.size
-        filters = "(filters + 15) // 16 * 16"
-        lines = [
+        """Row (u, v, c) of the weight gets its vectors."""
+        to = f"to + (column + q) * {16 * self.size}"
+        return [*self._each(), f"        store_{self.dtype}({to}, load_{self.dtype}(at))"]
+
+    def _each(self) -> list[str]:
+        """A loop over the rows of a tile, within it one over its columns, whose sums are `at`."""
+        return [
             "for r in range(min_i64(tile_rows, rows - row)):",
             "    u = (row + r) // channels",
             "    c = row + r - u * channels",
-            f"    to = dw + ((u * taps_w + v) * channels + c) * ({filters} * {self.size})",
+            f"    to = dw + ((u * taps_w + v) * channels + c) * ((filters + 15) // 16 * {16 * self.size})",
             "    for q in range(min_i64(tile_columns, columns - column)):",
-            f"        made = load_{self.dtype}(sum_at + (r * tile_columns + q) * {vector})",
+            f"        at = sum_at + (r * tile_columns + q) * {16 * self.size}",
         ]
-        if self.lanes == "c":
-            return [*lines, f"        store_{self.dtype}(to + (column + q) * {vector}, made)"]
+
+
+class Parted(Reduce):
+    """In lanes "n": sums of each part of the batch, in scratch that is shared, and then those of all parts."""
+
+    @property
+    def sums(self) -> int:
+        return 0
+
+    def add_arguments(self, arguments: Arguments, tiles: int, batch: int, threads: int) -> int:
+        """How many parts there are, and tiles of an item; the bytes of the sums.
+
+        An item is a part and a group of tiles. There are as many as give each thread the same number, or many.
+        """
+        record = tiles * self.tile
+        parts = min(PARTS, -(-batch // LANES), max(1, RECORDS // record))
+        groups = -(-tiles // GROUP)
+        while parts * groups % threads and parts * groups < 4 * threads:
+            groups += 1
+        arguments.add(parts=parts, group_tiles=-(-tiles // groups))
+        return parts * record
+
+    def lines(self, shared: str) -> list[str]:
+        """Everything behind the unpacking of the arguments."""
+        item = [
+            "while item < last:",
+            "    of_part = item // groups",
+            "    group = (item - of_part * groups) * group_tiles",
+            "    end = min_i64(group + group_tiles, tiles)",
+            "    sums = records + (of_part * tiles + group) * tile_bytes",
+            "    begin, count = split((examples(team) + 15) // 16, of_part, parts)",
+            "    begin, count = begin * high, count * high",
+            *indented(self._walk()),
+            "    item += 1",
+        ]
         return [
-            *lines,
-            f"        store_scalar_{self.dtype}(to + (column + q) * {self.size}, total(made))",
+            *self._places(),
+            f"records = {shared}",
+            "tiles = taps_w * row_blocks * blocks",
+            "groups = (tiles + group_tiles - 1) // group_tiles",
+            *shared_out("parts * groups", "1", "item", "last", item),
+            "barrier(team, thread)",
+            "group, sums = 0, records",
+            "tile, end = split(tiles, thread, threads(team))",
+            "while tile < end:",
+            *indented(self._which()),
+            *indented(self._scatter()),
+            "    tile += 1",
+        ]
+
+    def _scatter(self) -> list[str]:
+        """Row (u, v, c) of the weight gets the sums over the examples, then zeros."""
+        load, store = f"load_{self.dtype}", f"store_scalar_{self.dtype}"
+        return [
+            *self._each(),
+            f"        made = {load}(at)",
+            "        for p in range(1, parts):",
+            f"            made = made + {load}(at + p * tiles * tile_bytes)",
+            f"        {store}(to + (column + q) * {self.size}, total(made))",
             "    if block == blocks - 1:",
-            f"        for f in range(filters, {filters}):",
-            f"            store_scalar_{self.dtype}(to + f * {self.size}, 0.0)",
+            "        for f in range(filters, (filters + 15) // 16 * 16):",
+            f"            {store}(to + f * {self.size}, 0.0)",
         ]

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from netlang.primitives.launch import Target
 
+DOT = 5, 3  # of two operands that are vectors: windows of five rows of one channel
+
 
 def tile_for(target: Target, rows: int, vectors: int, *, a: str = "spread") -> tuple[int, int]:
     """The (rows, vectors) of `target.tiles` that covers rows x vectors in the fewest cycles; ties: the better tile."""
@@ -18,6 +20,12 @@ def cost(tile: tuple[int, int], rows: int, vectors: int, a: str = "spread") -> f
 def within(target: Target, rows: int, vectors: int) -> Target:
     """The target with those tiles that reach behind no shape of so many rows and vectors: all targets have 1x1."""
     return replace(target, tiles=tuple(tile for tile in target.tiles if tile[0] <= rows and tile[1] <= vectors))
+
+
+def for_dots(target: Target) -> Target:
+    """The target with one more tile, if its vectors fit the registers that the largest one takes."""
+    fits = (DOT[0] + 1) * DOT[1] <= max((rows + 1) * vectors for rows, vectors in target.tiles)
+    return replace(target, tiles=(*target.tiles, *[DOT] * fits))
 
 
 def cycles(tile: tuple[int, int], a: str = "spread") -> float:
