@@ -9,7 +9,7 @@ pixel however the lines are cut.
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import image_size
-from netlang.primitives.contraction.tiles import added, by_rows, tile_for
+from netlang.primitives.contraction.tiles import by_rows, tile_for
 from netlang.primitives.launch import Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, spaced
 from netlang.record import dataclass
@@ -43,7 +43,6 @@ def packed(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         8 * (tile[0] + tile[1]) * cut.units * cut.lines,
         cut.panel * of.vector * panels,
         cut.units * cut.lines * cut.wide * tile[1] * by.vector,
-        tile_bytes,
         tile_bytes * most * (blocks if split_rows else -(-blocks // parts)),
     )
     arguments = Arguments()
@@ -114,8 +113,7 @@ def _lines(g: Geometry) -> list[str]:
         "packed_x = table + (entry * units * lines + 63) // 64 * 64",
         "packed_y = packed_x + panels * panel",
         f"y_step = tile_columns * {g.vector}",
-        "made_at = packed_y + units * lines * wide * y_step",
-        "sums = made_at + tile_bytes",
+        "sums = packed_y + units * lines * wide * y_step",
         f"x_pixel, y_pixel = x_columns * {g.vector}, columns * {g.vector}",
         "count = examples(team) * bands",
         "part, last = split(parts, thread, threads(team))",
@@ -211,8 +209,7 @@ def _product(g: Geometry) -> list[str]:
         f"    offset = tap_at + (c // 16 - column) * panel + (c - c // 16 * 16) * {g.size}",
         "    for s in range(segments):",
         "        store_i64(table + s * entry + k * 8, load_i64(own + s * 8) + offset)",
-        f"call_product(product, table, segments, wide, stride_w * {g.vector}, y_step, made_at, 1)",
-        *added(g.dtype, g.vector),
+        f"call_product(product, table, segments, wide, stride_w * {g.vector}, y_step, sum_at, 0)",
         "sum_at += tile_bytes",
     ]
 

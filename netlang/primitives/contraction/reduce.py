@@ -15,7 +15,7 @@ from dataclasses import replace
 from netlang.primitives.contraction import tight
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import axes, image_size
-from netlang.primitives.contraction.tiles import added, for_dots, tile_for
+from netlang.primitives.contraction.tiles import for_dots, tile_for
 from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, shared_out, spaced
 from netlang.record import dataclass
@@ -109,8 +109,8 @@ class Reduce:
         return self.rows * self.vectors * 16 * self.size
 
     def scratch(self, lines: int, zeros: int) -> int:
-        """Bytes per thread: row offsets, table, lines of dy, zeros, a tile just made, sums."""
-        return spaced(16 * self.rows, self.entry * lines + 8 * AHEAD, 8 * lines, zeros, (1 + self.sums) * self.tile)
+        """Bytes per thread: row offsets, table, lines of dy, zeros, sums."""
+        return spaced(16 * self.rows, self.entry * lines + 8 * AHEAD, 8 * lines, zeros, self.sums * self.tile)
 
     @property
     def sums(self) -> int:
@@ -121,7 +121,6 @@ class Reduce:
         """Everything behind the unpacking of the arguments."""
         return [
             *self._places(),
-            "sums = made_at + tile_bytes",
             "images = examples(team)",
             *(tight.lines(self.few, shared, rows=False) if self.few else []),
             "count = images * high",
@@ -147,7 +146,7 @@ class Reduce:
             f"y_lines = table + (row_bytes * chunk + {8 * AHEAD} + 63) // 64 * 64",
             "zero = y_lines + (8 * chunk + 63) // 64 * 64",
             *self._clear_zeros(),
-            f"made_at = zero + (zeros * {16 * self.size} + 63) // 64 * 64",
+            f"sums = zero + (zeros * {16 * self.size} + 63) // 64 * 64",
         ]
 
     def _walk(self) -> list[str]:
@@ -159,10 +158,19 @@ class Reduce:
             "    part = min_i64(chunk, count - begin)",
             "    tile = group",
             "    segments = j0 = j1 = 0",
+            *indented(self._which()),
             "    while tile < end:",
-            *indented(self._which(), 2),
             *indented(self._line_sum(), 2),
             "        tile += 1",
+            "        sum_at += tile_bytes",
+            "        block += 1",
+            "        column += tile_columns",
+            "        if block == blocks:",
+            "            block = column = 0",
+            "            row += tile_rows",
+            "            if row >= rows:",
+            "                row = 0",
+            "                v += 1",
             "    begin += part",
         ]
 
@@ -185,7 +193,11 @@ class Reduce:
         ]
 
     def _line_sum(self) -> list[str]:
-        """Pixels j0..j1 of a line are those whose tap v is inside. Blocks of the same rows share the part of x."""
+        """Pixels j0..j1 of a line are those whose tap v is inside. Blocks of the same rows share the part of x.
+
+        A chunk has a sum of its own, which the product adds to those before: one of 70,000 products in float32 would
+        lose a digit.
+        """
         return [
             "if block == 0 or tile == group:",
             *indented(self._rows()),
@@ -196,8 +208,7 @@ class Reduce:
             f"        store_i64(entry + q * 8, y_line + min_i64(column + q, columns - 1) * {16 * self.size})",
             "if segments > 0 and j1 > j0:",
             *indented(NEXT_LINES if self.few else []),
-            "    call_product(product, table, segments, j1 - j0, stride_w * pixel_bytes, y_pixel, made_at, 1)",
-            *indented(added(self.dtype, 16 * self.size)),
+            "    call_product(product, table, segments, j1 - j0, stride_w * pixel_bytes, y_pixel, sum_at, 0)",
         ]
 
     def _rows(self) -> list[str]:

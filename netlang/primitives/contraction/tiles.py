@@ -1,4 +1,4 @@
-"""Which product tile wastes least on a shape, and how the sums of its chunks are joined."""
+"""Which product tile wastes least on a shape."""
 
 from dataclasses import replace
 
@@ -46,12 +46,3 @@ def by_rows(rows: int, blocks: int, parts: int, larger: bool) -> bool:
     if max(most) > 1.05 * min(most):
         return most[0] < most[1]
     return larger
-
-
-def added(dtype: str, vector: int) -> list[str]:
-    """What a chunk of pixels made, added to its sums: one sum of 70,000 products in float32 would lose a digit."""
-    return [
-        "for z in range(tile_rows * tile_columns):",
-        f"    term = load_{dtype}(made_at + z * {vector})",
-        f"    store_{dtype}(sum_at + z * {vector}, load_{dtype}(sum_at + z * {vector}) + term)",
-    ]
