@@ -162,7 +162,7 @@ class Emit(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with its settings; subclasses are frozen dataclasses.
+    """A layer with its settings; subclasses are frozen dataclasses, by the `dataclass` of `netlang.record`.
 
     The fields are the settings a user may write, with their defaults; fields called `kernel`,
     `width` and `stride` are written as suffixes (`conv3-64/2`). `positional` names the field a bare

@@ -1,7 +1,7 @@
 """The LALR parser of grammars/netlang.lark.
 
-Its tables take 0.1 s. A wheel carries them, made when it was built, as JSON beside the grammar; a checkout, and a wheel
-whose grammar or Lark is another one by now, makes them.
+Its tables take 0.1 s. A wheel carries them beside the grammar, a mark and JSON, made when it was built; a checkout, and
+a wheel whose grammar or Lark is another one by now, makes them.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from lark.lexer import TerminalDef
 
 from netlang.syntax.layout import Layout
 
-TABLES = "netlang.json"
+TABLES = "netlang.tables"
 
 
 @cache
@@ -46,17 +46,19 @@ def tables(folder: Path) -> str:
     """The tables of the grammar in a folder, for a file TABLES beside it."""
     data, memo = made(folder, Layout()).memo_serialize([TerminalDef, Rule])
     del data["options"]["postlex"]
-    return json.dumps({"of": _mark(folder), "data": data, "memo": memo})
+    text = json.dumps({"data": data, "memo": memo})
+    return f"{_mark(folder, text)}\n{text}"
 
 
 def _kept(folder: Path, tokens: Layout) -> lark.Lark | None:
-    """The parser from the tables beside a grammar; None where there are none, or of another grammar or Lark."""
+    """The parser from the tables beside a grammar; None where none are whole and of this grammar and Lark."""
     try:
-        found = json.loads((folder / TABLES).read_text(encoding="utf8"), object_hook=_numbered)
+        mark, _, text = (folder / TABLES).read_text(encoding="utf8").partition("\n")
     except (OSError, ValueError):
         return None
-    if found.pop("of", None) != _mark(folder):
+    if mark != _mark(folder, text):
         return None
+    found = json.loads(text, object_hook=_numbered)
     found["data"]["options"]["postlex"] = tokens
     return lark.Lark.load(found)
 
@@ -66,9 +68,9 @@ def _numbered(found: dict[str, Any]) -> dict[int, Any] | dict[str, Any]:
     return {int(key): value for key, value in found.items()} if next(iter(found), "").isdigit() else found
 
 
-def _mark(folder: Path) -> str:
-    """What tables depend on."""
-    return hashlib.sha256(f"{lark.__version__}\n{_text(folder)}".encode()).hexdigest()
+def _mark(folder: Path, tables: str) -> str:
+    """Of tables and of what they depend on."""
+    return hashlib.sha256(f"{lark.__version__}\n{_text(folder)}\n{tables}".encode()).hexdigest()
 
 
 def _text(folder: Path) -> str:

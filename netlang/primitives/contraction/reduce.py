@@ -48,7 +48,6 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     line = primitive.stride[0] * width * pixel + wide * by.columns * by.vector
     chunk = max(1, min(LINES, CHUNK // line))
     zeros = 0 if inside else wide * primitive.stride[1] * pixel
-    scratch = kernel.scratch(chunk, zeros)
     arguments = Arguments()
     arguments.add(
         dw=Address(result.buffer), source=Address(x.buffer), dy=Address(dy.buffer),
@@ -63,11 +62,11 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
         stride_h=primitive.stride[0], stride_w=primitive.stride[1],
         step_h=primitive.dilation[0], step_w=primitive.dilation[1], top=top, left=left, zeros=zeros // of.vector,
     )  # fmt: skip
-    shared = tight.add_arguments(arguments, x, of, batch, real) if few else 0
-    if isinstance(kernel, Parted):
-        shared = kernel.add_arguments(arguments, taps_w * row_blocks * blocks, batch, target.threads)
+    tiles = taps_w * row_blocks * blocks
+    shared = kernel.add_arguments(arguments, tiles, batch, target.threads)
+    shared += tight.add_arguments(arguments, x, of, batch, real) if few else 0
     lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
-    return drafted(f"contraction_weight_{lanes}", arguments, lines, (scratch, shared))
+    return drafted(f"contraction_weight_{lanes}", arguments, lines, (kernel.scratch(chunk, zeros), shared))
 
 
 # The tile's share of the next chunk's dy
@@ -116,6 +115,10 @@ class Reduce:
     def sums(self) -> int:
         """Tiles whose sums a thread keeps for itself."""
         return GROUP
+
+    def add_arguments(self, arguments: Arguments, tiles: int, batch: int, threads: int) -> int:
+        """What the text needs besides; the bytes that threads share."""
+        return 0
 
     def lines(self, shared: str) -> list[str]:
         """Everything behind the unpacking of the arguments."""
