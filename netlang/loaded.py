@@ -130,8 +130,8 @@ class Device(ABC):
         """Whether kernels of these launches would have to be compiled, so that it is worth while to do many at once."""
 
     @abstractmethod
-    def compile_missing(self, drafts: Iterable[Draft]) -> None:
-        """Compile the kernels of these launches that are not kept."""
+    def compile_missing(self, batches: Iterable[Iterable[Draft]]) -> None:
+        """Compile the kernels of these launches that are not kept, those of one batch while the next is asked for."""
 
     @abstractmethod
     def store(self, arenas: Mapping[str, int], guarded: bool) -> Any:

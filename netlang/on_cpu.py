@@ -47,9 +47,9 @@ class Cpu(Device):
         """Whether one of the kernels is not in the cache."""
         return bool(cache.missing(kernels(drafts)))
 
-    def compile_missing(self, drafts: Iterable[Draft]) -> None:
+    def compile_missing(self, batches: Iterable[Iterable[Draft]]) -> None:
         """In several processes, if they are many."""
-        cache.compile_missing(kernels(drafts))
+        cache.compile_missing(kernels(drafts) for drafts in batches)
 
     def store(self, arenas: Mapping[str, int], guarded: bool) -> Arena:
         """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""

@@ -44,9 +44,9 @@ class Gpu(Device):
         """Whether one of the kernels is not in the cache; the simulator compiles none."""
         return not simulated() and bool(kernels.missing(_typed(drafts)))
 
-    def compile_missing(self, drafts: Iterable[Draft]) -> None:
-        """In several processes, if they are many."""
-        kernels.compile_missing(_typed(drafts))
+    def compile_missing(self, batches: Iterable[Iterable[Draft]]) -> None:
+        """In several processes, if they are many; the simulator compiles none."""
+        kernels.compile_missing(() if simulated() else _typed(drafts) for drafts in batches)
 
     def store(self, arenas: Mapping[str, int], guarded: bool) -> DeviceArena:
         """Memory for weights, kept tensors and optimizer states, zero at first. Raises OutOfMemoryError."""

@@ -103,9 +103,7 @@ class Program(OneCaller):
         self._loaded: dict[Purpose, Loaded] = {}
         self._stages: dict[Purpose, Stages] = {}
         purpose = "train" if options.training else "evaluate"
-        self._refuse_beyond_memory(purpose)
-        if options.training and self.device.missing(self._drafts("train")):  # it will be evaluated too: faster at once
-            self.device.compile_missing([*self._drafts("train"), *self._drafts("evaluate")])
+        self.device.compile_missing(self._wanted(purpose))
         home, graph = self.loaded(purpose), self.stages(purpose).optimised
         self.weights = Tensors([*graph.made_by(Weight), *graph.made_by(Kept)], home, self.net.identity, self.changed)
         self.state = Tensors(list(graph.made_by(State)), home, self.net.identity, self.changed)
@@ -154,6 +152,13 @@ class Program(OneCaller):
         what = {"train": "a training step on", "evaluate": "evaluation of"}[purpose]
         examples = "1 example" if self.batch == 1 else f"{self.batch} examples"
         self.device.refuse_beyond_memory(self.stages(purpose).plan.size, f"{what} {examples}")
+
+    def _wanted(self, purpose: str) -> Iterator[list[Draft]]:
+        """The launches for a purpose, and where kernels of a training are missing, those of the evaluation to come."""
+        self._refuse_beyond_memory(purpose)
+        yield self._drafts(purpose)
+        if purpose == "train" and self.device.missing(self._drafts(purpose)):
+            yield self._drafts("evaluate")
 
     def _drafts(self, purpose: str) -> list[Draft]:
         segments = self.stages(purpose).plan.segments.values()

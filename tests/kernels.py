@@ -6,7 +6,7 @@ from unittest.mock import patch
 import numpy as np
 
 from netlang.backend import cpu
-from netlang.backend.executor import Team
+from netlang.backend.executor import Team, ready
 from netlang.border import pack, unpack
 from netlang.memory import Buffer, elements
 from netlang.primitives import text
@@ -130,7 +130,7 @@ def uncompiled(primitive, inputs, result, n):
     addresses = {s.operand.buffer: s.memory.ctypes.data for s in (*inputs, result)}
     start = scratch.ctypes.data
     table = cpu.bind([(made, True)], addresses, start, start + own)
-    block = team_block(1)
+    block = ready(team_block(1))
     block[EXAMPLES] = n
     scope = {}
     exec(made.kernel.text, scope)

@@ -267,10 +267,8 @@ def test_a_process_ends_cleanly_with_idle_workers_and_a_warm_one_never_loads_num
     assert done.stdout == "False\n"
 
 
-@pytest.mark.parametrize("name", ["LEAD", "FOLLOW"])
-def test_the_loops_do_not_touch_python(name):
-
-    assert cache.foreign_calls(getattr(executor, name)) == []
+def test_the_loops_do_not_touch_python():
+    assert cache.foreign_calls(executor.MEET) == []
 
 
 def test_every_thread_says_which_core_it_began_on():

@@ -9,10 +9,11 @@ import netlang
 from netlang import catalogue
 from netlang.check import letters, sized
 from netlang.pipeline import compile_plan
-from netlang.primitives.launch import Target
+from netlang.primitives.launch import KernelText, Target
 
 TARGET = Target("avx512", "f32", ((6, 4), (12, 2), (8, 3), (14, 1), (6, 2), (6, 1), (1, 1)), 2)
 MOST = 60  # generated kernels of a net, for training and evaluation together
+SHARED = 10  # parts that they call, the same in all nets where windows are
 QUICK = ["resnet-basic", "googlenet", "inception-v3", "inception-resnet-v2", "mobilenet-v2", "lstm"]
 NETS = [entry.name for entry in catalogue.entries()] if os.environ.get("NETLANG_ZOO") == "all" else QUICK
 
@@ -20,6 +21,12 @@ NETS = [entry.name for entry in catalogue.entries()] if os.environ.get("NETLANG_
 def kernels(net, purpose):
     plan = compile_plan(net, purpose, TARGET, 8).plan
     return {launch.draft.kernel for launches in plan.segments.values() for launch in launches}
+
+
+def parts(net, purpose):
+    plan = compile_plan(net, purpose, TARGET, 8).plan
+    drafts = [launch.draft for launches in plan.segments.values() for launch in launches]
+    return {argument for draft in drafts for argument in draft.args if isinstance(argument, KernelText)}
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -30,6 +37,7 @@ def test_a_net_needs_few_kernels(name):
     made = kernels(net, "train") | kernels(net, "evaluate")
 
     assert len(made) <= MOST
+    assert len(parts(net, "train") | parts(net, "evaluate")) <= SHARED
 
 
 def test_images_of_another_size_need_no_other_kernels():
@@ -37,6 +45,7 @@ def test_images_of_another_size_need_no_other_kernels():
     small, large = (netlang.from_text(text.format(size)).checked for size in (16, 24))
 
     assert kernels(small, "train") == kernels(large, "train")
+    assert parts(small, "train") == parts(large, "train") != set()
 
 
 def test_layers_that_draw_their_own_numbers_share_a_kernel():

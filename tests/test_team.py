@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from netlang.backend import cache
+from netlang.backend.executor import ready
 from netlang.primitives.launch import KernelText
 from netlang.simd import block as b
 from netlang.simd import team as t
@@ -67,7 +68,7 @@ def in_threads(function, count, *args):
 def turns(function, threads, rounds=BARRIERS, stop=False):
     cells = np.zeros(16 * threads, np.int64)
     args = np.array([cells.ctypes.data, rounds], np.int64)
-    block = b.team_block(threads)
+    block = ready(b.team_block(threads))
     block[b.STOP] = stop
     in_threads(function, threads, args.ctypes.data, block.ctypes.data)
     return cells[::16].tolist(), block
@@ -205,7 +206,7 @@ def test_what_is_too_little_to_be_shared_again_stays_with_its_thread(count, leas
 
 def test_compiled_threads_share_out_many_loops_without_waiting():
     count, loops = 100, 2000
-    met, block = np.zeros((loops, count), np.int64), b.team_block(3)
+    met, block = np.zeros((loops, count), np.int64), ready(b.team_block(3))
     args = np.array([met.ctypes.data, count, 2, loops], np.int64)
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(cache.compiled(LOOPS))
 

@@ -64,12 +64,10 @@ def test_launches_in_turn_have_names_and_arguments_of_their_own():
 
     assert made.args == (3, 4, 5, 6)
     assert made.kernel.text.split("\n")[4:-1] == [
-        "    y_of_0 = load_i64(args + 0)",
-        "    size_of_0 = load_i64(args + 8)",
+        "    y_of_0, size_of_0 = load_2_i64(args + 0)",
         "    at_of_0 = y_of_0 * size_of_0",
         "    args += 16",
         "    x_of_1 = load_i64(args + 0)",
-        "    size_of_1 = load_i64(args + 8)",
         "    at_of_1 = splat_f32(x_of_1)",
         "    y_of_1 = at_of_1",
         "    args += 16",

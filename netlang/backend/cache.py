@@ -23,10 +23,7 @@ from netlang.backend.features import processor
 from netlang.backend.shelf import Shelf, counts
 from netlang.primitives.launch import KernelText
 
-_GENERATORS = (
-    Path(str(netlang.simd.__file__)).parent,
-    *(Path(__file__).with_name(name) for name in ("compiler.py", "frontend.py")),
-)
+_GENERATORS = Path(str(netlang.simd.__file__)).parent, Path(__file__).with_name("compiler.py")
 Kernel = tuple[KernelText, int]  # and its arity
 _engines: list[Any] = []  # they own the machine code
 
@@ -41,9 +38,9 @@ def missing(kernels: Iterable[Kernel]) -> list[Kernel]:
     return _SHELF.missing(kernels)
 
 
-def compile_missing(kernels: Iterable[Kernel], helpers: int | None = None) -> None:
-    """Compile the kernels that are not kept, in several processes if they are many. helpers: as `Shelf` has it"""
-    _SHELF.compile_missing(kernels, helpers)
+def compile_missing(batches: Iterable[Iterable[Kernel]], helpers: int | None = None) -> None:
+    """Compile the kernels that are not kept, in several processes if they are many. As `Shelf` has it."""
+    _SHELF.compile_missing(batches, helpers)
 
 
 def forget() -> None:
@@ -106,7 +103,7 @@ def _environment(aim: tuple[str, str]) -> str:
     return folder.environment((*versions, *aim, settings), _GENERATORS)
 
 
-_SHELF = Shelf(_job, _path, _load)
+_SHELF = Shelf(_job, _path, _load, lambda: folder.empty(environment()))
 
 
 def interpreted(kernel: KernelText) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""A kernel's text, compiled by Numba to the object code of one C function. Only this file and `frontend.py` load Numba.
+"""A kernel's text, compiled by Numba to the object code of one C function. Only this file and netlang.simd load it.
 
 Kernels must not touch Python: they run without its lock, in threads it does not know. Whatever would make Numba call
 its runtime (an exception, an allocation, a function it could not inline) is refused here, before it can crash.
@@ -15,8 +15,8 @@ from llvmlite import binding
 from numba import cfunc, types
 
 from netlang.backend.features import UnknownTargetError, override, processor
-from netlang.backend.frontend import KernelCompiler
 from netlang.record import dataclass
+from netlang.simd.frontend import KernelCompiler
 
 FASTMATH = {"contract", "nsz"}  # not nnan, ninf: NaN must travel; not reassoc: range reductions rely on the order
 _DECLARED = re.compile(r"^declare [^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend import cache, features
+from netlang.backend.executor import MEET
 from netlang.backend.limits import second_cache, thread_count
 from netlang.primitives.launch import Address, Argument, Draft, KernelText, Product, Target
 
@@ -54,7 +55,7 @@ def bind(
     Returns the table of the executor, int64[k, 3]: kernel address, address of its argument block, whether a barrier
     follows. The blocks lie in the same allocation, and live as long as the table.
     """
-    cache.compile_missing(kernels(draft for draft, _ in drafts))
+    cache.compile_missing([kernels(draft for draft, _ in drafts)])
     stride = max((draft.scratch[0] for draft, _ in drafts), default=0)
     blocks = [
         [*(_value(argument, addresses) for argument in draft.args), shared, scratch, stride] for draft, _ in drafts
@@ -70,9 +71,11 @@ def bind(
 
 
 def kernels(drafts: Iterable[Draft]) -> Iterator[cache.Kernel]:
-    """The kernels of launches, and the products they call, with their numbers of arguments."""
+    """The kernels of launches, and what they call, with their numbers of arguments."""
+    yield MEET, 3
     for draft in drafts:
         yield draft.kernel, 3
+        yield from ((a, 3) for a in draft.args if isinstance(a, KernelText))
         yield from (_product(a.name) for a in draft.args if isinstance(a, Product))
 
 
@@ -84,6 +87,8 @@ def _lines(words: int) -> int:
 def _value(argument: Argument, addresses: Mapping[str, int]) -> int:
     if isinstance(argument, Address):
         return addresses[argument.buffer]
+    if isinstance(argument, KernelText):
+        return cache.compiled(argument)
     return product(argument.name) if isinstance(argument, Product) else argument
 
 

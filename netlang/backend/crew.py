@@ -6,17 +6,19 @@ died or could not be started, is compiled here.
 """
 
 import contextlib
+import gc
 import pickle
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
+from netlang.backend.limits import thread_count
 from netlang.record import dataclass
 
 SHARE = 600  # lines of kernels for which a process is worth its start: a second of work beside 0.7
@@ -76,51 +78,113 @@ class Code:
     code: bytes
 
 
-def helpers(jobs: Sequence[Job], processors: int) -> int:
-    """How many processes besides this one are worth their start."""
+def spare(processors: int) -> int:
+    """How many processes there may be besides this one."""
     if "python" not in Path(sys.executable or "").name:  # Python inside of another program: that would start again
         return 0
-    return max(0, min(processors, sum(job.lines for job in jobs) // SHARE) - 1)
+    return processors - 1
 
 
-def compile_all(jobs: Sequence[Job], helpers: int) -> Iterator[Code]:
-    """Every job's code as it gets ready, the long ones first. Raises what compiling one raises."""
-    waiting = deque(sorted(jobs, key=lambda job: -job.lines))
-    done: SimpleQueue[Code] = SimpleQueue()
-    team = [Helper(waiting, done) for _ in range(helpers)]
-    for helper in team:
-        helper.start()
-    try:
-        yield from _own(waiting, done)
-        for helper in team:
-            helper.join()
-        yield from _own(waiting, done)  # what a helper that died has put back
-    finally:
-        waiting.clear()
-        for helper in team:
+def helpers(jobs: Sequence[Job], processors: int) -> int:
+    """How many processes besides this one are worth their start."""
+    return max(0, min(spare(processors), sum(job.lines for job in jobs) // SHARE - 1))
+
+
+class Jobs:
+    """What is to be compiled, as it becomes known: the long ones first."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._all = False
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """More jobs."""
+        with self._changed:
+            self._waiting = deque(sorted([*self._waiting, *jobs], key=lambda job: -job.lines))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """No more will be added but what a helper puts back."""
+        with self._changed:
+            self._all = True
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Nothing is to be done any more."""
+        with self._changed:
+            self._waiting.clear()
+        self.close()
+
+    def take(self) -> Job | None:
+        """One of them, or None if all are taken; waits until there is one or all are known."""
+        with self._changed:
+            while not self._waiting and not self._all:
+                self._changed.wait()
+            return self._waiting.popleft() if self._waiting else None
+
+
+class Crew:
+    """Processes that compile: helpers as soon as jobs are known, and once all of them are this one.
+
+    count: of the helpers; as many as are worth their start where none are asked for
+    at_once: there will be much to do: one of them starts before any job is known
+    """
+
+    def __init__(self, count: int | None = None, *, at_once: bool = False) -> None:
+        self._count, self._known = count, list[Job]()
+        self._jobs, self._done = Jobs(), SimpleQueue[Code]()
+        self._team: list[Helper] = []
+        if at_once and count is None:
+            self._start(min(1, spare(thread_count())))
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._jobs.clear()
+        for helper in self._team:
             helper.end()
 
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Begin with these."""
+        more = list(jobs)
+        self._known += more
+        self._jobs.add(more)
+        if more:
+            self._start(helpers(self._known, thread_count()) if self._count is None else self._count)
 
-def _own(waiting: deque[Job], done: "SimpleQueue[Code]") -> Iterator[Code]:
-    """What this process takes of the work, and what helpers have done meanwhile."""
-    with contextlib.suppress(IndexError):
-        while True:
-            yield waiting.popleft().compiled()
-            yield from _drained(done)
-    yield from _drained(done)
+    def _start(self, count: int) -> None:
+        for _ in range(count - len(self._team)):
+            self._team.append(Helper(self._jobs, self._done))
+            self._team[-1].start()
 
+    def finish(self) -> Iterator[Code]:
+        """Every job's code as it gets ready. Raises what compiling one raises."""
+        self._jobs.close()
+        yield from self._own()
+        for helper in self._team:
+            helper.join()
+        yield from self._own()  # what a helper that died has put back
 
-def _drained(done: "SimpleQueue[Code]") -> Iterator[Code]:
-    while not done.empty():
-        yield done.get()
+    def _own(self) -> Iterator[Code]:
+        """What this process takes of the work, and what helpers have done meanwhile."""
+        while job := self._jobs.take():
+            yield job.compiled()
+            yield from self._drained()
+        yield from self._drained()
+
+    def _drained(self) -> Iterator[Code]:
+        while not self._done.empty():
+            yield self._done.get()
 
 
 class Helper(threading.Thread):
     """A process that takes jobs off the list, and the thread that talks to it."""
 
-    def __init__(self, waiting: deque[Job], done: "SimpleQueue[Code]") -> None:
+    def __init__(self, jobs: Jobs, done: "SimpleQueue[Code]") -> None:
         super().__init__(name="netlang-compiler", daemon=True)
-        self._waiting, self._done = waiting, done
+        self._jobs, self._done = jobs, done
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
@@ -135,9 +199,8 @@ class Helper(threading.Thread):
 
     def _handed(self) -> bool:
         """Whether a job was done. One that was not goes back to the list."""
-        try:
-            job = self._waiting.popleft()
-        except IndexError:
+        job = self._jobs.take()
+        if job is None:
             return False
         answer = None
         with contextlib.suppress(Exception):  # bytes that are no pickle raise whatever they like
@@ -146,7 +209,7 @@ class Helper(threading.Thread):
             assert self._process.stdout is not None
             answer = pickle.load(self._process.stdout)
         if answer is None:
-            self._waiting.append(job)
+            self._jobs.add([job])
             return False
         self._done.put(answer)
         return True
@@ -165,6 +228,7 @@ class Helper(threading.Thread):
 
 def serve() -> None:
     """A helper's side: answer each job with its code, or with None where it cannot be compiled."""
+    gc.disable()  # a kernel leaves 3 MB; looking for what is garbage takes a twentieth of its compilation
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who then lets us go
     answers, sys.stdout = sys.stdout.buffer, sys.stderr  # whatever prints here must not meet the answers
     with contextlib.suppress(EOFError):

@@ -1,8 +1,8 @@
 """Threads that run the launches of a plan together, each in one loop without Python.
 
-The loops are kernels like all others (lead and follow in netlang/simd/team.py), compiled through the cache and called
-by ctypes, which lets go of the interpreter's lock. Thread 0 is the caller's own; for long work it is one more thread,
-so that the caller's can wait where Ctrl-C reaches it.
+The loops are one kernel like all others (`meet` in netlang/simd/team.py), compiled through the cache and called by
+ctypes, which lets go of the interpreter's lock; kernels call it too, where threads meet. Thread 0 is the caller's own;
+for long work it is one more thread, so that the caller's can wait where Ctrl-C reaches it.
 """
 
 import ctypes
@@ -11,6 +11,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
@@ -22,18 +23,20 @@ from netlang.backend.limits import thread_count
 from netlang.primitives.launch import KernelText
 from netlang.simd import block as fields
 
-LEAD = KernelText(
-    "lead",
-    "from netlang.simd.team import lead\n\n\ndef kernel(args, team, thread):\n    lead(team)\n",
-)
-FOLLOW = KernelText(
-    "follow",
-    "from netlang.simd.team import follow\n\n\ndef kernel(args, team, thread):\n    follow(team, thread, args)\n",
+MEET = KernelText(
+    "meet",
+    "from netlang.simd.team import meet\n\n\ndef kernel(what, team, thread):\n    meet(what, team, thread)\n",
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _TOLD = struct.Struct("4qd5q")  # the words EXAMPLES to DONE; written one by one they take 2 µs
 HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
 _LEFT_OVER = "the threads of this program are gone: it was closed"
+
+
+def ready(block: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A team block (`netlang.simd.block`), and in it what kernels meet by."""
+    block[fields.MEET] = cache.compiled(MEET)
+    return block
 
 
 class BusyError(RuntimeError):
@@ -66,7 +69,7 @@ class Team:
         self._block = fields.team_block(self.threads)
         self._words = self._block.data  # which gives and takes words in half the time
         self._team = self._block.ctypes.data
-        self._lead = _KERNEL(cache.compiled(LEAD))
+        self._lead: Callable[[], None] | None = None
         self._caller = threading.Lock()
         self._workers: list[threading.Thread] = []
         self._closing: weakref.finalize[..., Team] | None = None
@@ -101,8 +104,6 @@ class Team:
         try:
             if self._closed:
                 raise RuntimeError(_LEFT_OVER)
-            if not self._workers:
-                self._start_workers()
             _TOLD.pack_into(self._words, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
             self._words[fields.STOPPED] = 0
             at = self._address(table)
@@ -122,10 +123,11 @@ class Team:
 
     def _run(self, table: int, launches: int, long: bool) -> Outcome:
         self._words[fields.TABLE], self._words[fields.LAUNCHES] = table, launches
+        lead = self._lead or self._begin()
         if long:
-            self._lead_elsewhere()
+            self._lead_elsewhere(lead)
         else:
-            self._lead(0, self._team, 0)
+            lead()
         return Outcome(self._words[fields.DONE], self._words[fields.STATUS])
 
     def _step_through(self, table: int, launches: int, long: bool, each: Callable[[int], None]) -> Outcome:
@@ -137,13 +139,13 @@ class Team:
             each(i)
         return outcome
 
-    def _lead_elsewhere(self) -> None:
+    def _lead_elsewhere(self, lead: Callable[[], None]) -> None:
         """Run as thread 0 in a thread of its own; an interrupt asks the team to stop, and is raised when it has."""
         claim, finished = threading.Lock(), threading.Event()
 
-        def lead() -> None:
+        def first() -> None:
             if claim.acquire(blocking=False):
-                self._lead(0, self._team, 0)
+                lead()
                 finished.set()
 
         interrupt: BaseException | None = None
@@ -151,7 +153,7 @@ class Team:
             try:
                 if interrupt:
                     self.stop()
-                threading.Thread(target=lead, name="netlang-0", daemon=True).start()  # only one of them gets the claim
+                threading.Thread(target=first, name="netlang-0", daemon=True).start()  # only one of them gets the claim
                 while not finished.wait(HEARD):
                     pass
             except BaseException as error:
@@ -163,18 +165,20 @@ class Team:
         """Ask the run under way to end at its next barrier. From any thread; without a run it does nothing."""
         self._words[fields.STOP] = 1
 
-    def _start_workers(self) -> None:
-        if self.threads == 1:
-            return
-        follow = _KERNEL(cache.compiled(FOLLOW))
+    def _begin(self) -> Callable[[], None]:
+        """Start the other threads. Returns what leads them through a run."""
+        meet = _KERNEL(int(ready(self._block)[fields.MEET]))
+        self._lead = partial(meet, fields.LEAD, self._team, 0)
         job = self._words[fields.JOB]
         self._workers = [
-            threading.Thread(target=follow, args=(job, self._team, i), name=f"netlang-{i}", daemon=True)
+            threading.Thread(target=meet, args=(job, self._team, i), name=f"netlang-{i}", daemon=True)
             for i in range(1, self.threads)
         ]
         for worker in self._workers:
             worker.start()
-        self._closing = weakref.finalize(self, _send_home, self._block, self._lead, self._workers)
+        if self._workers:
+            self._closing = weakref.finalize(self, _send_home, self._block, self._lead, self._workers)
+        return self._lead
 
     def close(self) -> None:
         """End the threads. Also done when the team is garbage, and at the end of the process."""
@@ -199,11 +203,9 @@ class Team:
         self._closed = closed
 
 
-def _send_home(
-    block: NDArray[np.int64], lead: Callable[[int, int, int], None], workers: list[threading.Thread]
-) -> None:
+def _send_home(block: NDArray[np.int64], lead: Callable[[], None], workers: list[threading.Thread]) -> None:
     block[fields.LAUNCHES] = -1
-    lead(0, block.ctypes.data, 0)
+    lead()
     for worker in workers:
         worker.join()
 

@@ -104,6 +104,14 @@ def entry(environment: str, name: str, text: str) -> Path:
     return folder() / environment / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.o"
 
 
+def empty(environment: str) -> bool:
+    """Whether nothing is kept for it."""
+    try:
+        return next((folder() / environment).iterdir(), None) is None
+    except OSError:
+        return True
+
+
 def read(path: Path) -> tuple[str, bytes] | None:
     """The symbol and the object code of an entry; None if there is none, or none that is whole (it is then deleted)."""
     try:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from netlang.backend import crew, folder
-from netlang.backend.limits import thread_count
 from netlang.files import there
 from netlang.record import dataclass
 
@@ -29,12 +28,17 @@ class Shelf(Generic[K, R]):
 
     job: the compilation of a kernel; path: the file it is kept in
     load: what makes machine code ready, from its symbol and its bytes; raises whatever it likes where they are damaged
+    empty: whether none is kept
     """
 
     def __init__(
-        self, job: Callable[[K], crew.Job], path: Callable[[K], Path], load: Callable[[str, bytes], R]
+        self,
+        job: Callable[[K], crew.Job],
+        path: Callable[[K], Path],
+        load: Callable[[str, bytes], R],
+        empty: Callable[[], bool],
     ) -> None:
-        self._job, self._path, self._load = job, path, load
+        self._job, self._path, self._load, self._empty = job, path, load, empty
         self._ready: dict[K, R] = {}
 
     def ready(self, key: K) -> R:
@@ -49,17 +53,21 @@ class Shelf(Generic[K, R]):
         new = (key for key in dict.fromkeys(keys) if key not in self._ready)
         return [key for key in new if not there(self._path(key))]
 
-    def compile_missing(self, keys: Iterable[K], helpers: int | None = None) -> None:
+    def compile_missing(self, batches: Iterable[Iterable[K]], helpers: int | None = None) -> None:
         """Compile those that are not kept, in several processes if they are many.
 
+        batches: which other processes begin with while the next one is asked for
         helpers: processes besides this one; as many as are worth their start where none are asked for
         """
-        jobs = {self._job(key): key for key in self.missing(keys)}
-        if helpers is None:
-            helpers = crew.helpers(list(jobs), thread_count()) if jobs else 0
-        for made in crew.compile_all(list(jobs), helpers):
-            key = jobs[made.job]
-            self._ready[key] = self._kept(made, self._path(key))
+        jobs = dict[crew.Job, K]()
+        with crew.Crew(helpers, at_once=self._empty()) as team:
+            for keys in batches:
+                new = {self._job(key): key for key in self.missing(keys)}
+                team.add(job for job in new if job not in jobs)
+                jobs |= new
+            for made in team.finish() if jobs else ():
+                key = jobs[made.job]
+                self._ready[key] = self._kept(made, self._path(key))
 
     def forget(self) -> None:
         """Drop what this process has made ready."""
@@ -79,8 +87,8 @@ class Shelf(Generic[K, R]):
         return found
 
     def _from_text(self, key: K) -> R:
-        (made,) = crew.compile_all([self._job(key)], 0)
-        return self._kept(made, self._path(key))
+        job = self._job(key)
+        return self._kept(job.compiled(), self._path(key))
 
     def _kept(self, made: crew.Code, path: Path) -> R:
         """A kernel just compiled, which is kept for the next process."""

@@ -107,7 +107,7 @@ class Product:
     name: str
 
 
-Argument = int | Address | Product
+Argument = int | Address | Product | KernelText  # the last: where a kernel lies that this one calls (`outline.py`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ names `image`, `place`, `position` (image*places + place), `column` and `at`, th
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import reduce
 from math import isfinite, prod
 from struct import pack, unpack
@@ -29,6 +29,7 @@ from netlang.formula import (
 )
 from netlang.primitives.launch import LANES, Address, Argument, Draft, KernelText, Operand, Target
 from netlang.primitives.primitive import spread
+from netlang.simd import MOST
 from netlang.types import Tensor
 
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
@@ -38,6 +39,7 @@ NEVER = 1 << 62  # things of a piece: more than any loop has
 _NUMBERS = {"f32": "=f4x", "f64": "=d"}  # as the first bytes of 8
 HEAD = "from netlang.simd import *\n\n\ndef kernel(args, team, thread):\n"
 _RUNTIME = {"examples": "float(examples(team))", "rate": "rate(team)", "step": "float(step(team))"}
+_WORD = re.compile(r"\b[a-z_]\w*")
 _ASSIGNED = re.compile(r"^ +(?:for )?([\w, ]+?) (?:=|in) ", re.MULTILINE)  # what a line of a kernel assigns
 _ZERO = {
     "c": {"full", "image", "channel", "place"},
@@ -84,11 +86,12 @@ class Arguments:
         for k, number in enumerate(numbers):
             (self.values[f"{name}[{k}]"],) = unpack("=q", pack(_NUMBERS[dtype], number))
 
-    def lines(self) -> list[str]:
-        """`x = load_i64(args + 8)` and so on."""
+    def lines(self, body: Iterable[str], known: Container[str] = ()) -> list[str]:
+        """`x, y = load_2_i64(args + 8)` and so on, of what the lines of a body read, but not of what it knows."""
+        read = {word for word in _WORD.findall("\n".join(body)) if word not in known}
         return [
-            *(f"{name} = load_i64(args + {8 * k})" for k, name in enumerate(self.values) if "[" not in name),
-            *(f"{name} = args + {8 * start}" for name, start in self.tables.items()),
+            *loads("args", [name if name in read else "" for name in self.values]),
+            *(f"{name} = args + {8 * start}" for name, start in self.tables.items() if name in read),
         ]
 
     def shared(self) -> str:
@@ -99,6 +102,18 @@ class Arguments:
         """The address of this thread's scratch; the planner says how far apart the threads' are."""
         behind = 8 * len(self.values) + 8
         return f"load_i64(args + {behind}) + thread * load_i64(args + {behind + 8})"
+
+
+def loads(start: str, names: Sequence[str]) -> list[str]:
+    """Lines that give words of memory from `start` on their names, some at once; "" for those that are not read."""
+    lines = []
+    for k in range(0, len(names), MOST):
+        read = [at for at in range(k, min(k + MOST, len(names))) if names[at]]
+        if read:
+            first, count = read[0], read[-1] + 1 - read[0]
+            found = ", ".join(name or "_" for name in names[first : first + count])
+            lines.append(f"{found} = load{f'_{count}' * (count > 1)}_i64({start} + {8 * first})")
+    return lines
 
 
 def spaced(*sizes: int) -> int:
@@ -113,7 +128,7 @@ def indented(lines: list[str], depth: int = 1) -> list[str]:
 
 def drafted(name: str, arguments: Arguments, lines: list[str], scratch: tuple[int, int] = (0, 0)) -> Draft:
     """The launch of a kernel with these lines after its arguments are unpacked."""
-    body = "\n".join(indented([*arguments.lines(), *lines]))
+    body = "\n".join(indented([*arguments.lines(lines), *lines]))
     return Draft(KernelText(name, f"{HEAD}{body}\n"), tuple(arguments.values.values()), scratch)
 
 
@@ -156,7 +171,7 @@ def in_turn(name: str, drafts: Sequence[Draft]) -> Draft:
 def _apart(body: str, stage: int) -> str:
     """A kernel's lines with local names of their own: a name has one type in all of a function."""
     assigned = {name for names in _ASSIGNED.findall(body) for name in names.split(", ")}
-    return re.sub(r"\b[a-z_]\w*", lambda found: f"{found[0]}_of_{stage}" if found[0] in assigned else found[0], body)
+    return _WORD.sub(lambda found: f"{found[0]}_of_{stage}" if found[0] in assigned else found[0], body)
 
 
 class Formula:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from netlang.formula import substitute
 from netlang.primitives.launch import COMPUTED, Address, After, Also
+from netlang.primitives.outline import outlined
 from netlang.primitives.text import Arguments, Formula, indented
 from netlang.types import Tensor
 
@@ -96,18 +97,26 @@ class WayOut:
             lines.append(f"store_{g.dtype}(sum_at + {(count + k) * g.vector}, {mean})")
         return lines
 
-    def finish(self, parts: str) -> list[str]:
+    def finish(self, arguments: Arguments, parts: str) -> list[str]:
         """Lines at the end: all parts' sums, in their order, threads over the columns. parts: a text, how many"""
         if not self.sums:
             return []
-        g, count = self.formula.geometry, range(len(self.sums))
+        sums = [f"sum{k}" for k in range(len(self.sums))]
+        given = ("stretches", "columns", "counts", "records", *sums)
         return [
             "barrier(team, thread)",
+            f"stretches = {parts}",
+            *outlined("sums_joined", self._joined(), arguments, given),
+        ]
+
+    def _joined(self) -> list[str]:
+        g, count = self.formula.geometry, range(len(self.sums))
+        return [
             "column, last = split(columns, thread, threads(team))",
             "while column < last:",
             *(f"    acc{k} = splat_{g.dtype}(0.0)" for k in count),
             "    already = 0",
-            f"    for stretch in range({parts}):",
+            "    for stretch in range(stretches):",
             f"        sum_at = records + (stretch * columns + column) * {self.record}",
             "        more = load_i64(counts + stretch * 64)",
             *(f"        term{k} = load_{g.dtype}(sum_at + {k * g.vector})" for k in count),

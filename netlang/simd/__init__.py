@@ -8,6 +8,9 @@ from typing import Any
 
 from netlang.simd.toom_cook import PAST, TRANSFORMS
 
+MOST = 8  # int64 that are read at once
+FRAME = 16  # that a part of a kernel can be told
+
 _HOMES = {
     "math": """
         exp log sigmoid softplus tanh
@@ -26,6 +29,9 @@ _HOMES = {
     """,
     "transform": " ".join(
         f"transform_{name}_f32 transform_{name}_f64" for name in [*TRANSFORMS, *(f"past_{name}" for name in PAST)]
+    ),
+    "words": " ".join(
+        [*(f"load_{k}_i64" for k in range(2, MOST + 1)), *(f"call_part_{k}" for k in range(1, FRAME + 1))]
     ),
     "vector": """
         absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64

@@ -13,9 +13,8 @@ import time
 
 from llvmlite import ir
 from numba import types
-from numba.extending import register_jitable
 
-from netlang.simd.emitted import INT32, INT64, constant, emits, extern, pointer
+from netlang.simd.emitted import INT32, INT64, constant, emits, extern, inlined, pointer
 
 _LINUX = sys.platform == "linux"
 _X86 = platform.machine() in ("x86_64", "AMD64")
@@ -207,8 +206,8 @@ def _(builder, word):
         _futex(builder, word, _FUTEX_WAKE_PRIVATE, constant(_EVERYBODY))
 
 
-@register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
-def wait_while(word, value, spin=SPIN_NANOSECONDS, park=PARK_NANOSECONDS):
+@inlined(types.void(*[types.int64] * 4))
+def wait_while(word, value, spin, park):
     """Return when the word, an address, no longer holds the value. Followed by its count of sleepers.
 
     spin, park: nanoseconds after which to offer the core to others, and to sleep
@@ -228,7 +227,7 @@ def wait_while(word, value, spin=SPIN_NANOSECONDS, park=PARK_NANOSECONDS):
             give_way()
 
 
-@register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
+@inlined(types.void(types.int64, types.int64))
 def publish(word, value):
     """Store a new value and wake all who wait for it."""
     atomic_store(word, value)

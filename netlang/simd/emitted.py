@@ -1,7 +1,7 @@
 """Functions with two bodies: plain Python, and LLVM instructions that Numba puts in its place.
 
-An `@overload` compiles a Python body on its first use in every process (10-50 ms each); emitting the few instructions
-directly costs nothing, and a kernel of a dozen such calls compiles in less time than one overload.
+An `@overload` compiles a Python body on its first use in every process (50 to 200 ms each); emitting the few
+instructions directly costs nothing, and a kernel of a dozen such calls compiles in less time than one overload.
 """
 
 from typing import Any
@@ -11,6 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global
 from numba.extending import lower_builtin
+
+from netlang.simd.frontend import inline
 
 INT32 = ir.IntType(32)
 INT64 = ir.IntType(64)
@@ -29,12 +31,32 @@ def emits(function: Any, signature: Any) -> Any:
                 return context.make_tuple(builder, signature.return_type, value)
             return context.get_dummy_value() if signature.return_type == types.void else value
 
-        typing = type(f"{function.__name__}_typing", (ConcreteTemplate,), {"key": function, "cases": [signature]})
-        infer_global(function, types.Function(typing))
-        lower_builtin(function, *signature.args)(lower)
+        _declare(function, signature, lower)
         return emit
 
     return declare
+
+
+def inlined(signature: Any) -> Any:
+    """Declare a plain Python function of scalars that is compiled into whatever calls it: its two bodies are one.
+
+    Calls would bring status checks, and with them the Python runtime.
+    """
+
+    def declare(function: Any) -> Any:
+        def lower(context: Any, builder: Any, given: Any, arguments: Any) -> Any:
+            return inline(context, builder, function, signature, arguments)
+
+        _declare(function, signature, lower)
+        return function
+
+    return declare
+
+
+def _declare(function: Any, signature: Any, lower: Any) -> None:
+    typing = type(f"{function.__name__}_typing", (ConcreteTemplate,), {"key": function, "cases": [signature]})
+    infer_global(function, types.Function(typing))
+    lower_builtin(function, *signature.args)(lower)
 
 
 def pointer(builder: Any, address: Any, of: Any = INT64) -> Any:

@@ -1,13 +1,13 @@
 """What a kernel asks of its team block (block.py), the barrier between threads, and the executor's loops.
 
-All functions take the block's address, as kernels do.
+All functions take the block's address, as kernels do. What is more than a few instructions is compiled once, in `meet`,
+and called by kernels through the block.
 """
 
 import ctypes
 
 from llvmlite import ir
 from numba import types
-from numba.extending import register_jitable
 
 from netlang.simd.atomics import (
     PARK_NANOSECONDS,
@@ -25,6 +25,9 @@ from netlang.simd.atomics import (
 )
 from netlang.simd.block import (
     ARRIVED,
+    ASKED,
+    BARRIER,
+    CLAIM,
     CORES,
     DONE,
     EACH,
@@ -33,10 +36,13 @@ from netlang.simd.block import (
     GENERATION,
     JOB,
     LAUNCHES,
+    LEAD,
     LOOPS,
+    MEET,
     QUEUE,
     RATE,
     SEED,
+    SHARE,
     SHARES,
     STATUS,
     STEP,
@@ -45,7 +51,7 @@ from netlang.simd.block import (
     TABLE,
     THREADS,
 )
-from netlang.simd.emitted import INT64, constant, emits, pointer
+from netlang.simd.emitted import INT64, constant, emits, inlined, pointer
 
 PIECES = 4  # that the last quarter of each thread's share is cut into
 LOOP = 1 << 20  # more than there are pieces of a loop
@@ -155,12 +161,85 @@ def _(builder, count, part, parts):
     return bound(part), bound(builder.add(part, constant(1)))
 
 
-@register_jitable(forceinline=True)  # calls would bring status checks, and with them the Python runtime
-def barrier(team, thread):
+def barrier(team: int, thread: int) -> None:
     """Return when all threads of the team have come here; what they wrote before is then visible to all.
 
     The last to come publishes `stop` as `stopped`, so that all threads leave at the same barrier.
     """
+    _barrier(team, thread)
+
+
+def share(count: int, least: int, piece: int, team: int, thread: int) -> tuple[int, int]:
+    """The half-open range of `count` things that a thread has for its own (piece 0), or that make up a piece.
+
+    What a thread has for its own is three quarters of what `split` gives; the rest makes PIECES pieces, of multiples of
+    `least` things, which `claim` gives to whoever is through. Processors that are shared with strangers are not equally
+    fast, nor the same one always.
+    """
+    first, stop = _share(count, least, piece, team, thread)
+    return first, stop
+
+
+def claim(count: int, least: int, team: int, thread: int) -> int:
+    """The number of the next piece of these things, from 1, or -1 if there is none left: then the loop is done.
+
+    All threads of a team come through the same loops, of the same counts, in the same order, and there is one queue for
+    all of them: what it holds is the number of a loop and that of its pieces that are taken. Who comes from a later
+    loop has seen the end of the pieces of this one.
+    """
+    taken: int = _claim(count, least, team, thread)
+    return taken
+
+
+@emits(barrier, types.void(types.int64, types.int64))
+def _(builder, team, thread):
+    _ask(builder, BARRIER, team, thread)
+
+
+@emits(share, types.UniTuple(types.int64, 2)(*[types.int64] * 5))
+def _(builder, count, least, piece, team, thread):
+    first, stop, _ = _ask(builder, SHARE, team, thread, count, least, piece)
+    return builder.load(first, align=8), builder.load(stop, align=8)
+
+
+@emits(claim, types.int64(*[types.int64] * 4))
+def _(builder, count, least, team, thread):
+    taken, *_ = _ask(builder, CLAIM, team, thread, count, least)
+    return builder.load(taken, align=8)
+
+
+def _ask(builder, what, team, thread, *about):
+    """Call `meet`; where its words lie, which say what it is about, and then the answer."""
+    line = builder.add(team, builder.mul(thread, constant(8 * EACH)))
+    words = [pointer(builder, builder.add(line, constant(8 * (ASKED + k)))) for k in range(3)]
+    for word, value in zip(words, about):  # noqa: B905  # as many as there are
+        builder.store(value, word, align=8)
+    kernel = ir.FunctionType(ir.VoidType(), [INT64] * 3).as_pointer()
+    meet = builder.load(pointer(builder, builder.add(team, constant(8 * MEET))), align=8)
+    builder.call(builder.inttoptr(meet, kernel), [constant(what), team, thread])
+    return words
+
+
+@inlined(types.void(*[types.int64] * 3))
+def meet(what, team, thread):
+    """All that threads do together, behind one address: lead, follow from a job on, or what a kernel asks for."""
+    asked = team + 8 * (ASKED + EACH * thread)
+    if what >= 0:
+        follow(team, thread, what)
+    elif what == LEAD:
+        lead(team)
+    elif what == BARRIER:
+        _barrier(team, thread)
+    elif what == SHARE:
+        first, stop = _share(atomic_load(asked), atomic_load(asked + 8), atomic_load(asked + 16), team, thread)
+        atomic_store(asked, first)
+        atomic_store(asked + 8, stop)
+    else:
+        atomic_store(asked, _claim(atomic_load(asked), atomic_load(asked + 8), team, thread))
+
+
+@inlined(types.void(types.int64, types.int64))
+def _barrier(team, thread):
     generation = atomic_load(team + 8 * GENERATION)  # cannot move before this thread has arrived
     if atomic_add(team + 8 * ARRIVED, 1) == threads(team) - 1:
         atomic_store(team + 8 * ARRIVED, 0)
@@ -172,14 +251,8 @@ def barrier(team, thread):
         wait_while(team + 8 * GENERATION, generation, SPIN_NANOSECONDS if shared else SPIN_ALONE, PARK_NANOSECONDS)
 
 
-@register_jitable(forceinline=True)
-def share(count, least, piece, team, thread):
-    """The half-open range of `count` things that a thread has for its own (piece 0), or that make up a piece.
-
-    What a thread has for its own is three quarters of what `split` gives; the rest makes PIECES pieces, of multiples of
-    `least` things, which `claim` gives to whoever is through. Processors that are shared with strangers are not equally
-    fast, nor the same one always.
-    """
+@inlined(types.UniTuple(types.int64, 2)(*[types.int64] * 5))
+def _share(count, least, piece, team, thread):
     parts = threads(team)
     begin, end = split(count, thread if piece == 0 else (piece - 1) % parts, parts)
     own = end - _loose(count, least, parts)
@@ -189,14 +262,8 @@ def share(count, least, piece, team, thread):
     return own + low * least, own + high * least
 
 
-@register_jitable(forceinline=True)
-def claim(count, least, team, thread):
-    """The number of the next piece of these things, from 1, or -1 if there is none left: then the loop is done.
-
-    All threads of a team come through the same loops, of the same counts, in the same order, and there is one queue for
-    all of them: what it holds is the number of a loop and that of its pieces that are taken. Who comes from a later
-    loop has seen the end of the pieces of this one.
-    """
+@inlined(types.int64(*[types.int64] * 4))
+def _claim(count, least, team, thread):
     parts = threads(team)
     if _loose(count, least, parts) == 0:
         return -1
@@ -215,13 +282,13 @@ def claim(count, least, team, thread):
     return -1
 
 
-@register_jitable(forceinline=True)
+@inlined(types.int64(*[types.int64] * 3))
 def _loose(count, least, parts):
     """How many things of a thread's share are not its own: the same for all threads."""
     return count // parts // 4 // least * least if parts > 1 else 0
 
 
-@register_jitable(forceinline=True)
+@inlined(types.void(types.int64, types.int64))
 def run_launches(team, thread):
     """One thread's part of a run: all launches of the table, then a barrier. All leave after the same one."""
     atomic_store(team + 8 * (CORES + EACH * thread), core(thread))
@@ -231,18 +298,18 @@ def run_launches(team, thread):
     while done < count:
         call_kernel(atomic_load(row), atomic_load(row + 8), team, thread)
         if atomic_load(row + 16) != 0:
-            barrier(team, thread)
+            _barrier(team, thread)
         if stopped(team):
             break
         row += 24
         done += 1
     if thread == 0:
         atomic_store(team + 8 * DONE, done)
-    barrier(team, thread)
+    _barrier(team, thread)
     atomic_store(team + 8 * (SHARES + EACH * thread), _shares(team, thread))
 
 
-@register_jitable(forceinline=True)
+@inlined(types.int64(types.int64, types.int64))
 def _shares(team, thread):
     """1 if the thread began its run on the core of another one, else 0.
 
@@ -257,7 +324,7 @@ def _shares(team, thread):
     return found
 
 
-@register_jitable(forceinline=True)
+@inlined(types.void(types.int64))
 def lead(team):
     """Thread 0: begin a run, take part in it, and return when all threads are through. LAUNCHES < 0 sends them home."""
     job = team + 8 * JOB
@@ -268,7 +335,7 @@ def lead(team):
         restore(before)
 
 
-@register_jitable(forceinline=True)
+@inlined(types.void(*[types.int64] * 3))
 def follow(team, thread, job):
     """The other threads: take part in every run after the job number `job`, asleep in between."""
     flush_denormals()

@@ -10,6 +10,7 @@ import pytest
 from netlang.backend import cache
 from netlang.backend.arena import arena
 from netlang.backend.cpu import bind
+from netlang.backend.executor import ready
 from netlang.primitives.launch import Address, Draft, Product
 from netlang.simd.block import EXAMPLES, team_block
 
@@ -110,7 +111,7 @@ def test_the_kernel_also_runs_as_plain_python(rig, case):
         memory.view(name)[:] = array.ravel()
     where = memory.addresses
     table = bind([(draft, True)], where, where["scratch"], 0)
-    team = team_block(1)
+    team = ready(team_block(1))
     team[EXAMPLES] = 1
 
     cache.interpreted(draft.kernel)(int(table[0, 1]), team.ctypes.data, 0)

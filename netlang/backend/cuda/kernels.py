@@ -70,9 +70,9 @@ def missing(kernels: Iterable[Typed]) -> list[Compilation]:
     return _SHELF.missing(Compilation(kernel, _capability()) for kernel in kernels)
 
 
-def compile_missing(kernels: Iterable[Typed]) -> None:
+def compile_missing(batches: Iterable[Iterable[Typed]]) -> None:
     """Compile those that are not kept, in several processes if they are many."""
-    _SHELF.compile_missing(Compilation(kernel, _capability()) for kernel in kernels)
+    _SHELF.compile_missing((Compilation(kernel, _capability()) for kernel in kernels) for kernels in batches)
 
 
 def flat(arguments: Iterable[Any]) -> list[int]:
@@ -128,4 +128,4 @@ def _job(compilation: Compilation) -> Compilation:
     return compilation
 
 
-_SHELF = Shelf(_job, _path, _load)
+_SHELF = Shelf(_job, _path, _load, lambda: False)

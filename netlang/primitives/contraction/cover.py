@@ -16,8 +16,6 @@ from netlang.primitives.contraction.scatter import Scatter, most_parts
 from netlang.primitives.contraction.sides import (
     EVEN,
     FIRST_ADDRESS,
-    NEXT,
-    NEXT_IN_PHASE,
     STRAIGHT,
     Weights,
     axes,
@@ -27,9 +25,11 @@ from netlang.primitives.contraction.sides import (
     next_product,
     next_results,
 )
+from netlang.primitives.contraction.table import Table
 from netlang.primitives.contraction.tiles import cost, tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, least, spaced
+from netlang.primitives.outline import framed, outlined
+from netlang.primitives.text import Arguments, Geometry, indented, least, spaced
 from netlang.primitives.way_out import WayOut
 from netlang.record import dataclass
 from netlang.simd.products import EVERY
@@ -77,8 +77,7 @@ def cover(
     )  # fmt: skip
     shared = spaced(tight.add_arguments(arguments, inputs[0], of, batch, real)) if few else 0
     shared += out.add_arguments(arguments, shared, most_parts(-(-pixels // positions), turns["group_tiles"]))
-    lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
-    return drafted(f"contraction_{lanes}", arguments, lines, (scratch, shared))
+    return framed(f"contraction_{lanes}", arguments, kernel.lines(arguments), (scratch, shared))
 
 
 def _turns(tile: int, weights: int, blocks: int) -> dict[str, int]:
@@ -157,15 +156,30 @@ class Cover:
         copies = taps_h * self.positions * tap_line if self.whole_lines else 0
         return spaced(self.spots, 8 * taps, self.entry * taps + 8 * AHEAD, tile, tap_line, copies)
 
-    def lines(self, shared: str) -> list[str]:
-        """Everything behind the unpacking of the arguments. shared: the text of the shared scratch's address"""
+    def lines(self, arguments: Arguments) -> list[str]:
+        """Everything behind the unpacking of the arguments and of where the scratch begins."""
         g, few = self.scatter.formula.geometry, self.few
         step = g.size if self.lanes == "c" else g.vector
         steps = "step_k, weight_step" if self.lanes == "c" else "weight_step, step_k"
+        return [
+            *self.scatter.out.prologue("shared"),
+            *self._places(),
+            "for z in range(zeros):",
+            f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
+            f"step_k = {step}",
+            *(tight.lines(few, "shared", rows=self.rows) if few else []),
+            "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
+            "ready = -1",
+            *self.scatter.share(self._groups(steps) if self.flat else self._tiles(arguments, steps)),
+            *self.scatter.finish(arguments),
+        ]
+
+    def _places(self) -> list[str]:
+        """Where in the thread's scratch everything lies, and how many pixels there are."""
+        g, few = self.scatter.formula.geometry, self.few
         starts = "1" if self.even else "tile_pixels"
         first_in_row = f"0, 8 * {starts}" if self.lanes == "c" else "8 * tile_columns, 0"
         return [
-            *self.scatter.out.prologue(shared),
             f"entry = 8 * ({starts} + tile_columns)",
             f"pixels_at, columns_at = {first_in_row}",
             "lines = own + 32 * tile_pixels",
@@ -173,26 +187,17 @@ class Cover:
             "table = offsets + (8 * taps_h * taps_w + 63) // 64 * 64",
             f"tile_at = table + (entry * taps_h * taps_w + {8 * AHEAD} + 63) // 64 * 64",
             f"zero = tile_at + tile_pixels * tile_columns * {g.vector}",
-            "for z in range(zeros):",
-            f"    store_{g.dtype}(zero + z * {g.vector}, splat_{g.dtype}(0.0))",
-            f"step_k = {step}",
             f"line_bytes = source_w * pixel_bytes{f' + {few.vector}' if few else ''}",
-            *(tight.lines(few, shared, rows=self.rows) if few else []),
             f"total_pixels = ({g.images}) * places",
-            "tiles = (total_pixels + tile_pixels - 1) // tile_pixels",
-            "ready = -1",
-            *self.scatter.share(self._groups(steps) if self.flat else self._tiles(steps)),
-            *self.scatter.finish(),
         ]
 
-    def _tiles(self, steps: str) -> list[str]:
+    def _tiles(self, arguments: Arguments, steps: str) -> list[str]:
         """One tile of pixels after the other, all columns of each."""
         return [
             "tile = item // blocks",
-            *first_pixel(self.divided),
-            *(FIRST_ADDRESS if self.straight else []),
+            *([*first_pixel(self.divided), *FIRST_ADDRESS] if self.straight else ["anew = 1"]),
             "while item < stop:",
-            *indented(self._pixels()),
+            *indented((EVEN if self.even else STRAIGHT) if self.straight else self._pixels(arguments)),
             "    block = item - tile * blocks",
             "    last = min_i64(blocks, block + stop - item)",
             "    item += last - block",
@@ -204,6 +209,12 @@ class Cover:
             *indented([*self.scatter.lines(), "block += 1"], 2),
             "    tile += 1",
         ]
+
+    def _pixels(self, arguments: Arguments) -> list[str]:
+        """The pixels' part of the table of one tile after the other, from any tile `anew`."""
+        table = Table(self.scatter.formula.geometry, self.whole_lines, self.inside, self.divided)
+        given, made = ("own", "tile", "anew"), ("anew", "segments", "length")
+        return outlined("contraction_table", [*self._places(), *table.lines()], arguments, given, made, table.kept)
 
     def _groups(self, steps: str) -> list[str]:
         """Where weights are many, and come from far away, each column's for a group of tiles after another."""
@@ -238,139 +249,6 @@ class Cover:
             "            some = group_end - group",
             "        tile = group",
         ]
-
-    def _pixels(self) -> list[str]:
-        """The pixels' part of the table."""
-        if self.straight:
-            return EVEN if self.even else STRAIGHT
-        return [*self._positions(), *(self._line_segments() if self.whole_lines else self._tap_segments())]
-
-    def _positions(self) -> list[str]:
-        """The records of the tile's pixels; behind the last pixel the last one again."""
-        border = [
-            "    if h < 0 or h + (taps_h - 1) * step_h >= source_h or w < 0 or w + taps_w > source_w:",
-            "        crosses = 1",
-        ]
-        known = "image_at * places + i * width + j" if self.divided else "at + h * line_bytes + w * pixel_bytes"
-        return [
-            "crosses = 0",
-            "for r in range(tile_pixels):",
-            "    spot = own + r * 32",
-            "    h = i * mul_h + base_h",
-            "    w = j * mul_w + base_w",
-            "    at = source + image_at * source_h * line_bytes",
-            "    store_i64(spot, at)",
-            "    store_i64(spot + 8, h)",
-            "    store_i64(spot + 16, w)",
-            f"    store_i64(spot + 24, {known})",
-            *(border if self.whole_lines else []),
-            "    if pixel < total_pixels - 1:",
-            "        pixel += 1",
-            *indented(NEXT_IN_PHASE if self.divided else NEXT, 2),
-        ]
-
-    def _line_segments(self) -> list[str]:
-        """The pixels' part of the table, a segment for each line of taps."""
-        straight = [
-            "for r in range(tile_pixels):",
-            "    at = load_i64(own + r * 32 + 24)",
-            "    to = table + pixels_at + r * 8",
-            "    for u in range(taps_h):",
-            "        store_i64(to, at)",
-            "        at += step_h * line_bytes",
-            "        to += entry",
-        ]
-        lines = ["segments = taps_h", "length = k * taps_w"]
-        crossing = [
-            f"copy = zero + zeros * {self.scatter.formula.geometry.vector}",
-            "for u in range(taps_h):",
-            "    for r in range(tile_pixels):",
-            "        h = load_i64(own + r * 32 + 8) + u * step_h",
-            "        w = load_i64(own + r * 32 + 16)",
-            "        at = zero",
-            "        if h >= 0 and h < source_h:",
-            "            at = load_i64(own + r * 32 + 24) + u * step_h * line_bytes",
-            "            if w < 0 or w + taps_w > source_w:",
-            *indented(self._copy_line(), 4),
-            "        store_i64(table + u * entry + pixels_at + r * 8, at)",
-        ]
-        return [*lines, "if crosses == 0:", *indented(straight), "else:", *indented(crossing)]
-
-    def _copy_line(self) -> list[str]:
-        """A line of taps with zeros where they are outside: `at` becomes its address."""
-        g = self.scatter.formula.geometry
-        return [
-            "real = at",
-            "at = copy",
-            "for v in range(taps_w):",
-            f"    for q in range(pixel_bytes // {g.vector}):",
-            "        if w + v >= 0 and w + v < source_w:",
-            f"            store_{g.dtype}(copy, load_{g.dtype}(real + q * {g.vector}))",
-            "        else:",
-            f"            store_{g.dtype}(copy, splat_{g.dtype}(0.0))",
-            f"        copy += {g.vector}",
-            "    real += pixel_bytes",
-        ]
-
-    def _tap_segments(self) -> list[str]:
-        """The pixels' part of the table, a segment for each tap that is inside for one of them."""
-        lines = [
-            "segments = 0",
-            "length = k",
-            "for u in range(taps_h):",
-            *indented(self._lines_at()),
-            *indented(self._single_taps()),
-        ]
-        if not self.inside:
-            lines += [
-                "if segments == 0:",
-                "    for r in range(tile_pixels):",
-                "        store_i64(table + pixels_at + r * 8, zero)",
-                "    store_i64(offsets, first_tap)",
-                "    segments = 1",
-            ]
-        return lines
-
-    def _lines_at(self) -> list[str]:
-        """The address of tap line u for each pixel, 0 if outside; `some`: not all are outside."""
-        return [
-            "some = 0",
-            "for r in range(tile_pixels):",
-            "    t = load_i64(own + r * 32 + 8) + u * step_h",
-            *indented(self._divide("h")),
-            "    at = 0",
-            f"    if {self._within('h')}:",
-            "        at = load_i64(own + r * 32) + t * line_bytes",
-            "        some = 1",
-            "    store_i64(lines + r * 8, at)",
-        ]
-
-    def _single_taps(self) -> list[str]:
-        return [
-            "if some == 1:",
-            "    for v in range(taps_w):",
-            "        seen = 0",
-            "        for r in range(tile_pixels):",
-            "            t = load_i64(own + r * 32 + 16) + v * step_w",
-            *indented(self._divide("w"), 3),
-            "            line = load_i64(lines + r * 8)",
-            "            at = zero",
-            f"            if line != 0 and {self._within('w')}:",
-            "                at = line + t * pixel_bytes",
-            "                seen = 1",
-            "            store_i64(table + segments * entry + pixels_at + r * 8, at)",
-            "        store_i64(offsets + segments * 8, first_tap + (u * taps_w + v) * tap_bytes)",
-            "        segments += seen",
-        ]
-
-    def _divide(self, axis: str) -> list[str]:
-        """A tap between two source pixels is outside."""
-        if not self.divided:
-            return []
-        return ["if t >= 0:", f"    q = t // div_{axis}", f"    t = q if q * div_{axis} == t else -1"]
-
-    def _within(self, axis: str) -> str:
-        return "t >= 0" if self.inside else f"t >= 0 and t < source_{axis}"
 
     def _columns(self) -> list[str]:
         """The weights' part of the table; behind the last column the last one again."""

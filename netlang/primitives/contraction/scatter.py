@@ -3,7 +3,7 @@
 Parts of sums are stretches of tiles: those that take turns at a column of weights, or at most PARTS of all tiles.
 """
 
-from netlang.primitives.text import Formula, indented, shared_out
+from netlang.primitives.text import Arguments, Formula, indented, shared_out
 from netlang.primitives.way_out import WayOut
 from netlang.record import dataclass
 
@@ -70,9 +70,9 @@ class Scatter:
         ]
         return self._vectors(place, made)
 
-    def finish(self) -> list[str]:
+    def finish(self, arguments: Arguments) -> list[str]:
         """Lines at the end."""
-        return self.out.finish("parts")
+        return self.out.finish(arguments, "parts")
 
     @property
     def _slot(self) -> str:

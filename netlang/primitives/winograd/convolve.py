@@ -11,11 +11,12 @@ Nothing is added across threads.
 from math import ceil
 
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented, shared_out, spaced
+from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Target
+from netlang.primitives.outline import framed, outlined
+from netlang.primitives.text import FAR, Arguments, Geometry, indented, shared_out, spaced
 from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.op import Form, Winograd
-from netlang.primitives.winograd.tiles import APART, LARGE, form_of, gathered, place, scattered, tables, tiled, weights
+from netlang.primitives.winograd.tiles import APART, LARGE, form_of, gathered, reading, scattered, tiled, weights
 
 TILES = 36  # of a block, of 36 points
 MANY = 96  # those where given weights pass `LARGE` bytes: each block reads them
@@ -42,16 +43,13 @@ def convolve(
     block = -(-block // stretch) * stretch if out.sums else block  # whole parts, whatever the threads
     parts = -(-of.columns // (PART if passing else SUMMED))
     part, pixel = -(-of.columns // parts), of.columns * of.vector
-    arguments = Arguments()
+    arguments = reading(x, form, sides, (rows, vectors))
     arguments.add(
-        y=Address(result.buffer), x=Address(x.buffer), weights=Address(weights.buffer),
-        passing=int(passing), sharing=int(sharing), product=Product(f"spread_{to.dtype}_{rows}x{vectors}_ahead"),
-        tile_rows=rows, tile_columns=vectors, columns=to.columns, parts=-(-to.columns // vectors),
-        k=of.channels, most=part, x_columns=of.columns, pixel=pixel,
-        places=to.places, tiles_block=block, stretch_tiles=stretch, **sides,
+        y=Address(result.buffer), weights=Address(weights.buffer), passing=int(passing), sharing=int(sharing),
+        columns=to.columns, parts=-(-to.columns // vectors), k=of.channels, most=part,
+        places=to.places, tiles_block=block, stretch_tiles=stretch,
         far=int(batch * to.places * to.columns * to.vector >= FAR),
     )  # fmt: skip
-    tables(arguments, form, to.dtype)
     transformed = parts * points * (block * part * of.vector + APART)
     products = points * (-(-block // rows) * rows * vectors * to.vector + APART)
     u = vectors * points * (part * LANES * to.vector + APART) * passing
@@ -59,8 +57,7 @@ def convolve(
     own += spaced(transformed * (not sharing))
     shared = spaced(transformed * sharing)
     shared += out.add_arguments(arguments, shared, -(-tiles // stretch))
-    lines = [f"shared = {arguments.shared()}", f"own = {arguments.own()}", *_lines(out, form)]
-    return drafted("winograd_c", arguments, lines, (own, shared))
+    return framed("winograd_c", arguments, _lines(arguments, out, form), (own, shared))
 
 
 def block_of(tiles: int, points: int) -> int:
@@ -74,13 +71,14 @@ def _block(target: Target, tiles: int, wanted: int, rows: int) -> int:
     return ceil(tiles / blocks / rows) * rows
 
 
-def _lines(out: WayOut, form: Form) -> list[str]:
+def _lines(arguments: Arguments, out: WayOut, form: Form) -> list[str]:
     g = out.formula.geometry
     return [
         *out.prologue("shared"),
-        f"row_bytes, v_tile = tile_columns * {g.vector}, most * {g.vector}",
+        f"v_most, v_tile, v_column = most, most * {g.vector}, {g.vector}",
         f"v_row = tiles_block * v_tile + {APART}",
-        f"m_row = (tiles_block + tile_rows - 1) // tile_rows * tile_rows * row_bytes + {APART}",
+        f"v_part = {form.points} * v_row",
+        f"m_row = (tiles_block + tile_rows - 1) // tile_rows * tile_rows * tile_columns * {g.vector} + {APART}",
         "table = own",
         f"m_at = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
         f"patch = m_at + {form.points} * m_row",
@@ -92,62 +90,66 @@ def _lines(out: WayOut, form: Form) -> list[str]:
         f"panel = {form.points} * u_row",
         "if sharing == 1:",
         "    v_at = shared",
-        *shared_out("0 if sharing == 1 else blocks", "1", "block", "stop", _blocks(out, form)),
-        *out.finish("(tiles + stretch_tiles - 1) // stretch_tiles"),
+        *shared_out("0 if sharing == 1 else blocks", "1", "block", "stop", _blocks(arguments, out, form)),
+        *out.finish(arguments, "(tiles + stretch_tiles - 1) // stretch_tiles"),
     ]
 
 
-def _blocks(out: WayOut, form: Form) -> list[str]:
+def _blocks(arguments: Arguments, out: WayOut, form: Form) -> list[str]:
     """The thread's blocks, or all if threads share each."""
     return [
         "if sharing == 1:",
         "    stop = blocks",
         "while block < stop:",
-        *indented(_tiles(out, form)),
+        *indented(_tiles(arguments, out, form)),
         "    block += 1",
     ]
 
 
-def _tiles(out: WayOut, form: Form) -> list[str]:
+def _tiles(arguments: Arguments, out: WayOut, form: Form) -> list[str]:
     """A block: the thread's share of its tiles is gathered, and its groups of columns are made."""
-    g = out.formula.geometry
-    to = f"v_at + c // most * {form.points} * v_row + t * v_tile + (c - c // most * most) * {g.vector}"
     return [
         "start = block * tiles_block",
         "some = min_i64(tiles_block, tiles - start)",
-        "begin, end = 0, some",
+        "t, end = 0, some",
         "if sharing == 1:",
-        "    begin, end = split(some, thread, threads(team))",
-        "for t in range(begin, end):",
-        *indented(place()),
-        *indented(gathered(g, form, to)),
+        "    t, end = split(some, thread, threads(team))",
+        *gathered(arguments, out.formula.geometry, form),
         "if sharing == 1:",
         "    barrier(team, thread)",
-        *shared_out("parts if sharing == 1 else 0", "1", "part", "last", _columns(out, form)),
+        *shared_out("parts if sharing == 1 else 0", "1", "part", "last", _columns(arguments, out, form)),
         "if sharing == 1:",
         "    barrier(team, thread)",
     ]
 
 
-def _columns(out: WayOut, form: Form) -> list[str]:
+def _columns(arguments: Arguments, out: WayOut, form: Form) -> list[str]:
     """The thread's groups of columns of a block, or all if it has the block for its own."""
-    g = out.formula.geometry
     return [
         "if sharing == 0:",
         "    last = parts",
         "while part < last:",
-        "    done = 0",
-        "    while done < x_columns:",
-        "        some_k = min_i64(most * 16, k - done * 16)",
-        f"        u = weights + part * tile_columns * panel + done * 16 * {g.vector}",
-        "        if passing == 1:",
-        "            u = u_at",
-        *indented(_weights(g, form), 3),
-        *indented(_products(g, form), 2),
-        "        done += most",
+        *indented(_multiplied(arguments, out.formula.geometry, form)),
         *indented(scattered(out, form)),
         "    part += 1",
     ]
+
+
+def _multiplied(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
+    """M of a group of columns: the part adds up some channels after the other."""
+    lines = [
+        "done = 0",
+        "while done < x_columns:",
+        "    some_k = min_i64(most * 16, k - done * 16)",
+        f"    u = weights + part * tile_columns * panel + done * 16 * {g.vector}",
+        "    if passing == 1:",
+        "        u = u_at",
+        *indented(_weights(g, form), 2),
+        *indented(_products(g, form)),
+        "    done += most",
+    ]
+    given = ("part", "some", "table", "v_at", "v_tile", "v_row", "u_at", "u_row", "panel", "m_at", "m_row")
+    return outlined("winograd_products", lines, arguments, given)
 
 
 def _weights(g: Geometry, form: Form) -> list[str]:
@@ -190,6 +192,6 @@ def _products(g: Geometry, form: Form) -> list[str]:
         "        q = i * tile_columns // many",
         f"        c = (i * tile_columns - q * many) * some_k // many * {g.vector}",
         "        store_i64(table + (tile_rows + tile_columns + 2) * 8, further_u + q * panel + c)",
-        "        m = m_at + e * m_row + row * row_bytes",
+        f"        m = m_at + e * m_row + row * tile_columns * {g.vector}",
         f"        call_product(product, table, 1, some_k, {g.size}, {g.vector}, m, fresh)",
     ]

@@ -37,6 +37,7 @@ def weights_draft(
     arguments = Arguments()
     channels = w.type.arrayed(0)[2]
     arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=channels, columns=g.columns)
+    arguments.add(taps_w=form.wide.window)
     arguments.add(far=int(form.points * channels * g.columns * g.vector >= FAR))
     tables(arguments, form, g.dtype)
     made = weights(g, form, "rows", "point")

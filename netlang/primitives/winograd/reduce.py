@@ -7,8 +7,9 @@ are in its second cache. Nothing is added across threads.
 """
 
 from netlang.primitives.contraction.tiles import tile_for
-from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
-from netlang.primitives.text import Arguments, Geometry, drafted, indented, shared_out, spaced
+from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Target
+from netlang.primitives.outline import framed
+from netlang.primitives.text import Arguments, Geometry, indented, shared_out, spaced
 from netlang.primitives.winograd.op import Form, WinogradGradient
 from netlang.primitives.winograd.tiles import (
     APART,
@@ -17,7 +18,7 @@ from netlang.primitives.winograd.tiles import (
     gathered,
     narrowed,
     place,
-    tables,
+    reading,
     tiled,
     widened,
 )
@@ -44,23 +45,18 @@ def reduce(
     block = tiles | 1 if once else -(-tiles // -(-tiles // most))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
-    arguments = Arguments()
+    arguments = reading(x, form, sides, (rows, vectors))
     arguments.add(
-        dw=Address(result.buffer), x=Address(x.buffer), dy=Address(dy.buffer),
-        product=Product(f"spread_{of.dtype}_{rows}x{vectors}_ahead"), tile_rows=rows, tile_columns=vectors,
+        dw=Address(result.buffer), dy=Address(dy.buffer),
         row_blocks=row_blocks, column_blocks=column_blocks, tile_bytes=tile,
-        channels=of.channels, x_columns=of.columns, columns=by.columns,
-        pixel=of.columns * of.vector, y_pixel=by.columns * by.vector,
-        tiles_block=block, **sides,
+        channels=of.channels, columns=by.columns, y_pixel=by.columns * by.vector, tiles_block=block,
     )  # fmt: skip
     groups = -(-row_blocks // HIGH) if once else row_blocks
     point = (-(-row_blocks // groups) if once else row_blocks * column_blocks) * tile + APART
     arguments.add(once=int(once), groups=groups, point=point)
-    tables(arguments, form, of.dtype)
     own = (8 * (rows + vectors + AHEAD), points * of.vector, points * of.columns * of.vector, points * point * once)
     shared = points * (block * (of.columns + by.columns) * of.vector + 2 * APART), points * point * (not once)
-    lines = [f"v_at = {arguments.shared()}", f"own = {arguments.own()}", *_lines(of, form)]
-    return drafted("winograd_weight_c", arguments, lines, (spaced(*own), sum(shared)))
+    return framed("winograd_weight_c", arguments, _lines(arguments, of, form), (spaced(*own), sum(shared)))
 
 
 def most_tiles(target: Target, tile: int, sums: int) -> int:
@@ -75,20 +71,21 @@ def at_once(tiles: int, sums: int) -> bool:
     return tiles <= FEW and sums > LARGE
 
 
-def _lines(g: Geometry, form: Form) -> list[str]:
+def _lines(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
     return [
-        "table = own",
+        "table, v_at = own, shared",
         f"half = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
         f"patch = half + {form.points} * {g.vector}",
         f"v_row, z_row = tiles_block * pixel + {APART}, tiles_block * y_pixel + {APART}",
         f"z_at = v_at + {form.points} * v_row",
         f"sums = patch + {form.points} * pixel if once == 1 else z_at + {form.points} * z_row",
         f"column_step = tiles_block * {g.vector}",
+        f"v_most, v_part, v_tile, v_column = x_columns, 0, {g.vector}, column_step",
         "tiles = examples(team) * tiles_h * tiles_w",
         "some = start = 0",
         "while start < tiles:",
         "    some = min_i64(tiles_block, tiles - start)",
-        *indented(shared_out("some", "1", "t", "end", _transformed(g, form))),
+        *indented(shared_out("some", "1", "t", "end", _transformed(arguments, g, form))),
         "    barrier(team, thread)",
         "    if once == 0:",
         *indented(_added(g, form), 2),
@@ -118,12 +115,12 @@ def _made(g: Geometry, form: Form) -> list[str]:
     ]
 
 
-def _transformed(g: Geometry, form: Form) -> list[str]:
+def _transformed(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
     """V and Z of a thread's tiles."""
     return [
+        *gathered(arguments, g, form),
         "while t < end:",
         *indented(place()),
-        *indented(gathered(g, form, f"v_at + t * {g.vector} + c * column_step")),
         *indented(_spread(g, form)),
         "    t += 1",
     ]

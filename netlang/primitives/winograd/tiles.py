@@ -5,8 +5,11 @@ image or down it. In two dimensions all factors stand in the code (`simd/transfo
 pixels that may be missing (`widened`).
 """
 
+from collections.abc import Mapping
 from functools import partial
 
+from netlang.primitives.launch import Address, Operand, Product
+from netlang.primitives.outline import outlined
 from netlang.primitives.text import Arguments, Geometry, indented
 from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.op import FORMS, Form, Winograd, WinogradGradient
@@ -39,13 +42,13 @@ def tiled(primitive: Winograd | WinogradGradient, windows: tuple[int, int]) -> d
         "height": size[first], "width": size[second], "top": primitive.pad[first], "left": primitive.pad[second],
         "high": high, "wide": wide, "tiles_h": -(-high // form.high.tile), "tiles_w": -(-wide // form.wide.tile),
         "x_line": x[first], "x_step": x[second], "y_line": y[first], "y_step": y[second],
+        "side_h": form.high.tile, "side_w": form.wide.tile, "taps_w": form.wide.window,
     }  # fmt: skip
 
 
 def tables(arguments: Arguments, form: Form, dtype: str) -> None:
-    """A as `to_pixels`, G as `to_window`, both a row of points for each pixel, and how many pixels there are."""
+    """A as `to_pixels`, G as `to_window`, both a row of points for each pixel."""
     axis, span = form.wide, form.wide.span
-    arguments.add(side_h=form.high.tile, side_w=axis.tile, taps_h=form.high.window, taps_w=axis.window)
     for name, matrix in (("to_pixels", axis.at), ("to_window", tuple(zip(*axis.g, strict=True)))):
         rows = [float(factor) for row in matrix for factor in row]
         arguments.table(name, rows + [0.0] * (span * span - len(rows)), dtype)  # what follows has one place in all
@@ -61,23 +64,47 @@ def place() -> list[str]:
     ]
 
 
-def gathered(g: Geometry, form: Form, to: str) -> list[str]:
-    """V of one tile, Bt x B, its points `v_row` apart. to: the text of where column c of it goes"""
+def reading(x: Operand, form: Form, sides: Mapping[str, int], tile: tuple[int, int]) -> Arguments:
+    """The arguments that come first in convolutions and weight gradients, so that they share what reads them.
+
+    sides: of `tiled`; tile: rows and vectors of the product
+    """
+    g = Geometry(x.type, "c")
+    arguments = Arguments()
+    arguments.add(
+        x=Address(x.buffer), x_columns=g.columns, pixel=g.columns * g.vector, **sides,
+        product=Product(f"spread_{g.dtype}_{tile[0]}x{tile[1]}_ahead"), tile_rows=tile[0], tile_columns=tile[1],
+    )  # fmt: skip
+    tables(arguments, form, g.dtype)
+    return arguments
+
+
+def gathered(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
+    """V of tiles `t` to `end` of the block that begins at tile `start`, Bt x B, their points `v_row` apart.
+
+    Channels go in parts of `v_most` columns, `v_part` bytes apart; columns of a part are `v_column` apart, tiles
+    `v_tile`. `patch` is room for a tile at the border.
+    """
     high, wide = form.high.span, form.wide.span
-    return [
-        "h = i * side_h - top",
-        "w = j * side_w - left",
-        "down, right = x_line * pixel, x_step * pixel",
-        "at = x + image * height * width * pixel + h * down + w * right",
-        f"if h < 0 or w < 0 or h + {high} > height or w + {wide} > width:",
-        *indented(_copied(g, form)),
-        "    at = patch",
-        f"    down, right = {wide} * pixel, pixel",
-        "for c in range(x_columns):",
-        f"    to = {to}",
-        f"    transform_bt{wide}_{g.dtype}(at, down, right, to, v_row)",
-        f"    at += {g.vector}",
+    lines = [
+        "while t < end:",
+        *indented(place()),
+        "    h = i * side_h - top",
+        "    w = j * side_w - left",
+        "    down, right = x_line * pixel, x_step * pixel",
+        "    at = x + image * height * width * pixel + h * down + w * right",
+        f"    if h < 0 or w < 0 or h + {high} > height or w + {wide} > width:",
+        *indented(_copied(g, form), 2),
+        "        at = patch",
+        f"        down, right = {wide} * pixel, pixel",
+        "    for c in range(x_columns):",
+        "        to = v_at + c // v_most * v_part + t * v_tile + (c - c // v_most * v_most) * v_column",
+        f"        transform_bt{wide}_{g.dtype}(at, down, right, to, v_row)",
+        f"        at += {g.vector}",
+        "    t += 1",
     ]
+    given = ("start", "t", "end", "patch", "v_at", "v_most", "v_part", "v_tile", "v_column", "v_row")
+    return outlined("winograd_gather", lines, arguments, given)
 
 
 def _copied(g: Geometry, form: Form) -> list[str]:
