@@ -7,7 +7,7 @@ names `image`, `place`, `position` (image*places + place), `column` and `at`, th
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from math import isfinite, prod
 from struct import pack, unpack
 from typing import Any, ClassVar
@@ -88,11 +88,10 @@ class Arguments:
 
     def lines(self, body: Iterable[str], known: Container[str] = ()) -> list[str]:
         """`x, y = load_2_i64(args + 8)` and so on, of what the lines of a body read, but not of what it knows."""
-        read = {word for word in _WORD.findall("\n".join(body)) if word not in known}
-        return [
-            *loads("args", [name if name in read else "" for name in self.values]),
-            *(f"{name} = args + {8 * start}" for name, start in self.tables.items() if name in read),
-        ]
+        words = _words("\n".join(body))
+        read = [name if name in words and name not in known else "" for name in self.values]
+        tables = (f"{name} = args + {8 * start}" for name, start in self.tables.items() if name in words)
+        return [*loads("args", read), *tables]
 
     def shared(self) -> str:
         """The address of the scratch shared by the team."""
@@ -102,6 +101,11 @@ class Arguments:
         """The address of this thread's scratch; the planner says how far apart the threads' are."""
         behind = 8 * len(self.values) + 8
         return f"load_i64(args + {behind}) + thread * load_i64(args + {behind + 8})"
+
+
+@lru_cache(maxsize=256)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text))
 
 
 def loads(start: str, names: Sequence[str]) -> list[str]:
