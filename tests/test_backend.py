@@ -16,7 +16,8 @@ from netlang.backend.limits import (
     second_cache,
     thread_count,
 )
-from netlang.primitives.launch import ROW, Address, Draft, KernelText, Product
+from netlang.primitives.contraction.tiles import for_streams
+from netlang.primitives.launch import ROW, Address, Draft, KernelText, Product, Target
 from netlang.simd import products
 
 REGISTERS = {"avx512": (32, 64), "avx2": (16, 32), "neon": (32, 16), "baseline": (16, 16)}  # number, bytes each
@@ -204,7 +205,7 @@ def test_tiles_are_products_that_fit_the_registers(family, dtype):
     number, size = REGISTERS[family]
     each = 16 * products.SIZES[dtype] // size
 
-    for rows, vectors in cpu.TILES[family, dtype]:
+    for rows, vectors in for_streams(Target(family, dtype, cpu.TILES[family, dtype], 2)).tiles:
         assert (rows, vectors) in products.TILES
         assert (rows * vectors + vectors) * each + 1 <= number or (rows, vectors) == (1, 1)
 

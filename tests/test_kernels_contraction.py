@@ -125,6 +125,29 @@ def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monk
     assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
 
 
+@pytest.mark.parametrize("role", ["out", "data"])
+@pytest.mark.parametrize("lanes", "cn")
+def test_windows_of_many_weights_have_tall_tiles(lanes, role, monkeypatch):
+    monkeypatch.setattr(cover, "MANY", 0)
+    primitive = sided(role, lanes, kernel=(3, 3), stride=(2, 2), pad=(1, 1, 1, 1), dilation=(1, 1), size=(9, 7))
+    x, w, y = ("n", 9, 7, 35), (3, 3, 35, 64), ("n", 5, 4, 64)
+    inputs = operands(primitive, "f32", x, w, y)
+    result = Tensor("f32", y if role == "out" else x)
+    target = Target("avx512", "f32", ((6, 4), (12, 2), (1, 1)), 2)
+
+    drafted = contraction_draft(
+        primitive,
+        tuple(Operand(str(k), of, lanes) for k, of in enumerate(inputs)),
+        Operand("r", result, lanes),
+        target,
+        7,
+    )
+
+    tall = [a.name for a in drafted.args if isinstance(a, Product)] == ["spread_f32_14x2"]
+    assert tall == (lanes == "c")
+    assert_kernel_agrees(primitive, inputs, n=7, lanes=lanes)
+
+
 @pytest.mark.parametrize("lanes", "cn")
 @pytest.mark.parametrize(
     ("sums", "chunk"),

@@ -17,6 +17,7 @@ POOLS = {
     "tiled": ((4, 6), (2, 2), (2, 2), (0, 0, 0, 0)),
     "overlapping, inside": ((7, 5), (3, 3), (2, 2), (0, 0, 0, 0)),
     "overlapping, padded": ((7, 6), (3, 3), (2, 2), (1, 1, 1, 0)),
+    "larger, of which three pixels by three are inside": ((4, 6), (5, 4), (1, 2), (2, 2, 2, 1)),
     "gaps": ((7, 5), (1, 2), (3, 3), (0, 0, 0, 0)),
 }
 y, i0, i1, i2, i3 = Name("y"), *(Name(f"i{k}") for k in range(4))

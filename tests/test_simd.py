@@ -10,6 +10,7 @@ from netlang import simd
 from netlang.backend.cache import compiled
 from netlang.backend.compiler import compile_kernel
 from netlang.backend.cpu import host_target
+from netlang.primitives.contraction.tiles import for_streams
 from netlang.primitives.launch import KernelText
 from netlang.simd.products import ARITY, PRODUCTS, product_text
 
@@ -120,7 +121,8 @@ SOME_PRODUCTS = [f"{a}_{t}" for a in ("spread", "dot") for t in ("f32_6x4", "f32
 
 
 @pytest.mark.parametrize(
-    "name", [*SOME_PRODUCTS, "spread_f32_14x1", "spread_f32_8x3", "spread_f32_6x4_ahead", "dot_f64_6x2_ahead"]
+    "name",
+    [*SOME_PRODUCTS, *(f"spread_f32_{s}" for s in ("14x1", "14x2", "8x3", "6x4_ahead")), "dot_f64_6x2_ahead"],
 )
 def test_products_sum_over_segments_and_add_to_what_is_there(name):
     tile, segments, k = PRODUCTS[name], 3, 7
@@ -199,7 +201,7 @@ def test_products_of_what_lies_side_by_side_walk_on_through_what_they_ask_for(na
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_wide_products_keep_their_sums_in_registers(dtype):
     """The K loop of every tile that this machine takes touches the stack for no vector."""
-    for (rows, vectors), form in product(host_target(dtype).tiles, ("", "_ahead", "_beside")):
+    for (rows, vectors), form in product(for_streams(host_target(dtype)).tiles, ("", "_ahead", "_beside")):
         name = f"spread_{dtype}_{rows}x{vectors}{form}"
         assembly = compile_kernel(name, product_text(name), ARITY, name).assembly()
         loops = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)[^\n]*\n)*?)\s+j\w+\s+\1\b", assembly, re.MULTILINE)

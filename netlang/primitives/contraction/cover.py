@@ -16,17 +16,19 @@ from netlang.primitives.contraction.scatter import Scatter, most_parts
 from netlang.primitives.contraction.sides import (
     EVEN,
     FIRST_ADDRESS,
+    NEXT_PRODUCT,
     STRAIGHT,
     Weights,
     axes,
     first_pixel,
     flat_along,
     image_size,
-    next_product,
+    next_group,
     next_results,
+    next_share,
 )
 from netlang.primitives.contraction.table import Table
-from netlang.primitives.contraction.tiles import cost, tile_for
+from netlang.primitives.contraction.tiles import cost, for_streams, tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.outline import framed, outlined
 from netlang.primitives.text import Arguments, Geometry, indented, least, spaced
@@ -35,6 +37,7 @@ from netlang.record import dataclass
 from netlang.simd.products import EVERY
 
 NEAR = 1 << 18  # bytes of weights that stay in a second cache of 1 MB or 2 beside what is made of them
+MANY = 1 << 20  # bytes of weights; each tile of a window reads more from a third cache
 EVEN_PAYS = 1.03  # what a tile may cost whose pixels are of one line, in tiles that cross lines
 SOURCE = 1 << 19  # bytes of the source that stay there too
 
@@ -51,15 +54,15 @@ def cover(
     flow = Weights(primitive, weight, lanes, of.channels, to.channels)
     few = of if tight.suits(of, *real) else None
     every = of.channels * real[1].mul if few else 0
-    positions, columns, tile = _tile(target, to, pixels, real[1].result if every in EVERY else 0)
+    flat, many = flat_along(real), weight.type.size * of.size
+    positions, columns, tile = _tile(target, to, pixels, real[1].result if every in EVERY else 0, 0 if flat else many)
     even = every in EVERY and real[1].result % positions == 0
     high, wide = (tight.padded(axis) if few else axis for axis in real)
     pixel = of.channels * of.size if few else of.columns * of.vector
     inside = high.inside and wide.inside
-    flat = flat_along(real)
     divided = high.div * wide.div > 1
     whole_lines = flow.lines_follow and wide.follow and not divided and of.channels * flow.source_step == pixel
-    turns = _turns(positions * pixel, weight.type.size * of.size if flat else 0, -(-to.columns // columns))
+    turns = _turns(positions * pixel, many if flat else 0, -(-to.columns // columns))
     scatter = Scatter(out, divided)
     kernel = Cover(positions, columns, lanes, whole_lines, inside, divided, flat, scatter, few, primitive.rows, even)
     form = f"_every{every}" if even else "_ahead" if kernel.asks else ""
@@ -73,6 +76,7 @@ def cover(
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **high.arguments("h"), **wide.arguments("w"),
         pixel_bytes=pixel, zeros=0 if inside else tap_line // to.vector, **turns,
+        **next_share(positions, of.channels, turns["turns"], of.size),
         least=least(positions * columns * of.channels * high.taps * wide.taps, target),
     )  # fmt: skip
     shared = spaced(tight.add_arguments(arguments, inputs[0], of, batch, real)) if few else 0
@@ -89,13 +93,16 @@ def _turns(tile: int, weights: int, blocks: int) -> dict[str, int]:
     return {"group_tiles": group, "turns": blocks if group == 1 else 1}
 
 
-def _tile(target: Target, to: Geometry, pixels: int, width: int) -> tuple[int, int, str]:
+def _tile(target: Target, to: Geometry, pixels: int, width: int, weights: int) -> tuple[int, int, str]:
     """Pixels and columns of a tile, and the name of its product: its rows are pixels, or channels in lanes "n".
 
     width: of lines, if a tile had better be of one line; else 0
+    weights: bytes of them that each tile of a window reads
     """
+    streamed = to.lanes == "c" and weights > MANY
+    target = for_streams(target) if streamed else target
     covered = (pixels, to.columns) if to.lanes == "c" else (to.columns, pixels)
-    shape = tile_for(target, *covered)
+    shape = tile_for(target, *covered, streamed=streamed)
     if width:
         even = tile_for(replace(target, tiles=tuple(t for t in target.tiles if width % t[0] == 0)), *covered)
         shape = even if cost(even, *covered) <= EVEN_PAYS * cost(shape, *covered) else shape
@@ -219,10 +226,11 @@ class Cover:
     def _groups(self, steps: str) -> list[str]:
         """Where weights are many, and come from far away, each column's for a group of tiles after another."""
         g = self.scatter.formula.geometry
+        group = ["group, group_end = split(tiles, nth, groups)", "some = group_end - group"]
+        group += next_group(g) if self.asks else []
         return [
             "nth = ((item // blocks + 1) * groups - 1) // tiles",
-            "group, group_end = split(tiles, nth, groups)",
-            "some = group_end - group",
+            *group,
             "block = (item - group * blocks) // some",
             "tile = group + item - group * blocks - block * some",
             "while item < stop:",
@@ -235,7 +243,7 @@ class Cover:
             "            store_i64(table + columns_at + q * 8, weights + at)",
             "        ready = block",
             *indented(self.scatter.ahead()),
-            *indented(next_product(g) if self.asks else []),
+            *indented(NEXT_PRODUCT if self.asks else []),
             f"    call_product(product, table, 1, k, {steps}, tile_at, 1)",
             *indented(self.scatter.lines()),
             "    item += 1",
@@ -245,8 +253,7 @@ class Cover:
             "        if block == blocks:",
             "            block = 0",
             "            nth += 1",
-            "            group, group_end = split(tiles, nth, groups)",
-            "            some = group_end - group",
+            *indented(group, 3),
             "        tile = group",
         ]
 

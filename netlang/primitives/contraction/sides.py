@@ -208,22 +208,33 @@ def first_pixel(divided: bool) -> list[str]:
     ]
 
 
-def next_product(g: Geometry) -> list[str]:
-    """What a product of whole pixels asks for meanwhile, in the words behind its table.
+def next_share(pixels: int, k: int, turns: int, size: int) -> dict[str, int]:
+    """The arguments of NEXT_PRODUCT: bytes of the next tile's pixels that a product asks for, and in each step."""
+    return {"next_share": pixels * k * size // turns, "next_step": -(-pixels * size // turns)}
 
-    The pixels of the next tile, of which each block takes its share where a tile takes all blocks in turn; and where
-    tiles take turns and weights lie in panels, the tile's share of the next block's weights.
+
+def next_group(g: Geometry) -> list[str]:
+    """Of `some` tiles that take turns and weights in panels: what a tile asks for of the next block's, and each step.
+
+    Divisions take as long as the rest of a tile's way, and stand here, outside the loop.
     """
     return [
-        "words = table + entry",
-        "turn = block - block // turns * turns",
-        "at = source + min_i64(tile + 1, tiles - 1) * tile_pixels * pixel_bytes",
-        f"store_i64(words, at + turn * k // turns * tile_pixels * {g.size})",
-        f"store_i64(words + 8, (tile_pixels * {g.size} + turns - 1) // turns)",
-        "q = (tile - group) * tile_columns // some",
-        f"c = ((tile - group) * tile_columns - q * some) * k // some * {g.vector}",
-        "at = weights + min_i64((block + 1) * tile_columns + q, columns - 1) * column_bytes + c",
-        "store_i64(words + 16, at)",
         f"in_panels = 1 if some > 1 and weight_step == {g.vector} else 0",
-        f"store_i64(words + 24, (tile_columns * {g.vector} + some - 1) // some * in_panels)",
+        f"panel_share = tile_columns * k * {g.vector} // some",
+        f"panel_step = (tile_columns * {g.vector} + some - 1) // some * in_panels",
     ]
+
+
+# What a product of whole pixels asks for meanwhile, in the words behind its table: the pixels of the next tile, of
+# which each block takes its share where a tile takes all blocks in turn; and the tile's share of the next block's
+# weights, or, behind the last block, of the first
+NEXT_PRODUCT = [
+    "words = table + entry",
+    "at = source + min_i64(tile + 1, tiles - 1) * tile_pixels * pixel_bytes",
+    "store_i64(words, at + min_i64(block, turns - 1) * next_share)",
+    "store_i64(words + 8, next_step)",
+    "next_block = block + 1 if block + 1 < blocks else 0",
+    "at = weights + next_block * tile_columns * column_bytes",
+    "store_i64(words + 16, at + (tile - group) * panel_share)",
+    "store_i64(words + 24, panel_step)",
+]

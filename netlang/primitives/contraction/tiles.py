@@ -5,16 +5,17 @@ from dataclasses import replace
 from netlang.primitives.launch import Target
 
 DOT = 5, 3  # of two operands that are vectors: windows of five rows of one channel
+TALL = 14, 2  # takes 31 registers, and reads few vectors: those may come from a second cache or from further away
 
 
-def tile_for(target: Target, rows: int, vectors: int, *, a: str = "spread") -> tuple[int, int]:
+def tile_for(target: Target, rows: int, vectors: int, *, a: str = "spread", streamed: bool = False) -> tuple[int, int]:
     """The (rows, vectors) of `target.tiles` that covers rows x vectors in the fewest cycles; ties: the better tile."""
-    return min(target.tiles, key=lambda tile: cost(tile, rows, vectors, a))
+    return min(target.tiles, key=lambda tile: cost(tile, rows, vectors, a, streamed))
 
 
-def cost(tile: tuple[int, int], rows: int, vectors: int, a: str = "spread") -> float:
-    """Cycles of a step over rows x vectors in tiles."""
-    return -(-rows // tile[0]) * -(-vectors // tile[1]) * cycles(tile, a)
+def cost(tile: tuple[int, int], rows: int, vectors: int, a: str = "spread", streamed: bool = False) -> float:
+    """Cycles of a step over rows x vectors in tiles. streamed: whether the vectors are not in the first cache"""
+    return -(-rows // tile[0]) * -(-vectors // tile[1]) * (cycles(tile, a) + streamed * tile[1])
 
 
 def within(target: Target, rows: int, vectors: int) -> Target:
@@ -26,6 +27,11 @@ def for_dots(target: Target) -> Target:
     """The target with one more tile, if its vectors fit the registers that the largest one takes."""
     fits = (DOT[0] + 1) * DOT[1] <= max((rows + 1) * vectors for rows, vectors in target.tiles)
     return replace(target, tiles=(*target.tiles, *[DOT] * fits))
+
+
+def for_streams(target: Target) -> Target:
+    """The target with the tallest tile, if it has 32 registers of 16 elements."""
+    return replace(target, tiles=(*target.tiles, *[TALL] * ((12, 2) in target.tiles)))
 
 
 def cycles(tile: tuple[int, int], a: str = "spread") -> float:

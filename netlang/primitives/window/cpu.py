@@ -35,10 +35,10 @@ def window_draft(
     name = f"window_{primitive.how}_{primitive.role}_{result.lanes}"
     pasted = [*formula.lines(("made",)), f"store_{g.dtype}(result + at, made)"]
     text = _Pool(g.dtype, g.vector, g.images, pasted, after != AS_IT_IS)
-    if primitive.role == "out" and _inside(primitive, image, windows):
-        lines, name = text.inside(primitive.how, primitive.kernel), f"{name}_{'x'.join(map(str, primitive.kernel))}"
-    elif primitive.role == "out":
-        lines = text.out(primitive.how)
+    if primitive.role == "out":
+        inside = _inside(primitive, image, windows)
+        lines = text.out(primitive.how, primitive.kernel, inside)
+        name += f"_{'x'.join(map(str, primitive.kernel))}" * inside
     elif primitive.how == "average":
         lines = text.average_data()
     elif _tiled(primitive, image):
@@ -61,14 +61,10 @@ def _tiled(primitive: Window, image: tuple[int, int]) -> bool:
     return primitive.kernel == primitive.stride and not any(primitive.pad) and whole
 
 
-_WINDOW = [  # pixels (h0 + u, w0 + v) of the window (i, j), u0 <= u < u1, v0 <= v < v1, are inside the image
-    "h0 = i * stride_h - top",
-    "w0 = j * stride_w - left",
-    "u0 = max_i64(0, -h0)",
-    "u1 = min_i64(kernel_h, height - h0)",
-    "v0 = max_i64(0, -w0)",
-    "v1 = min_i64(kernel_w, width - w0)",
-]
+# Pixels (h0 + u, w0 + v) of the window (i, j), u0 <= u < u1, v0 <= v < v1, are inside the image
+_DOWN = ["h0 = i * stride_h - top", "u0 = max_i64(0, -h0)", "u1 = min_i64(kernel_h, height - h0)"]
+_ACROSS = ["v0 = max_i64(0, -w0)", "v1 = min_i64(kernel_w, width - w0)"]
+_WINDOW = [*_DOWN, "w0 = j * stride_w - left", *_ACROSS]
 
 
 class _Pool:
@@ -83,51 +79,62 @@ class _Pool:
     def _pixels(self, body: list[str]) -> list[str]:
         return ["for u in range(u0, u1):", "    for v in range(v0, v1):", *indented(body, 2)]
 
-    def out(self, how: str) -> list[str]:
-        """Each window's largest or average, positions over the threads."""
-        pixel = self._load("x0", "(image * height + h0 + u) * width + w0 + v")
-        if how == "max":
-            start, join, end = "-1e308 * 10.0", f"v_y = maximum(v_y, {pixel})", []
-        else:
-            start, join = "0.0", f"v_y = v_y + {pixel}"
-            end = ["v_y = v_y / float((u1 - u0) * (v1 - v0))"]
-        column = [
-            f"v_y = splat_{self.dtype}({start})",
-            *self._pixels([join]),
-            *end,
-            f"at = (position * columns + column) * {self.vector}",
-            *self.pasted,
-        ]
-        body = ["i = place // wide", "j = place - i * wide", *_WINDOW, "for column in range(columns):"]
-        return [self._split("places"), *over_positions([*body, *indented(column)], images=True)]
-
-    def inside(self, how: str, kernel: tuple[int, int]) -> list[str]:
-        """The same where every window is inside, pixel by pixel: rows of windows over the threads."""
-        taps = [f"u{u} + {v} * pixel" if v else f"u{u}" for u in range(kernel[0]) for v in range(kernel[1])]
-        loads = [f"load_{self.dtype}({tap})" for tap in taps]
-        join = [f"v_y = maximum(v_y, {load})" if how == "max" else f"v_y = v_y + {load}" for load in loads[1:]]
-        column = [
-            *(f"u{u} = from_x + {u} * line + column * {self.vector}" for u in range(kernel[0])),
-            f"v_y = {loads[0]}",
-            *join,
-            *([f"v_y = v_y / float({kernel[0] * kernel[1]})"] if how == "average" else []),
-            f"at = (position * columns + column) * {self.vector}",
-            *self.pasted,
-        ]
+    def out(self, how: str, kernel: tuple[int, int], inside: bool) -> list[str]:
+        """Each window's largest or average: rows of windows over the threads. inside: none reaches beyond the image"""
+        whole = self._written(how, kernel if inside else (USUAL, USUAL))
+        body = ["first = from_x", *whole]
+        if not inside:
+            body = [
+                *_ACROSS,
+                f"if u1 - u0 == {USUAL} and v1 - v0 == {USUAL}:",
+                "    first = from_x + u0 * line + v0 * pixel",
+                *indented(whole),
+                "else:",
+                *indented(self._cut(how)),
+                "w0 += stride_w",
+            ]
         return [
             f"pixel = columns * {self.vector}",
             "line = width * pixel",
             f"row, last = split(({self.images}) * high, thread, threads(team))",
             "while row < last:",
             "    image = row // high",
-            "    from_x = x0 + (image * height + (row - image * high) * stride_h) * line",
+            "    i, w0 = row - image * high, -left",
+            *indented(_DOWN),
+            "    from_x = x0 + (image * height + h0) * line + w0 * pixel",
             "    for position in range(row * wide, (row + 1) * wide):",
             "        place = position - image * places",
-            "        for column in range(columns):",
-            *indented(column, 3),
+            *indented(body, 2),
             "        from_x += stride_w * pixel",
             "    row += 1",
         ]
+
+    def _written(self, how: str, kernel: tuple[int, int]) -> list[str]:
+        """All columns of a window of which so many pixels are inside, from its `first`, pixel by pixel."""
+        taps = [f"line{u} + {v} * pixel" if v else f"line{u}" for u in range(kernel[0]) for v in range(kernel[1])]
+        loads = [f"load_{self.dtype}({tap})" for tap in taps]
+        join = [f"v_y = maximum(v_y, {load})" if how == "max" else f"v_y = v_y + {load}" for load in loads[1:]]
+        column = [
+            *(f"line{u} = first + {u} * line + column * {self.vector}" for u in range(kernel[0])),
+            f"v_y = {loads[0]}",
+            *join,
+            *([f"v_y = v_y / float({kernel[0] * kernel[1]})"] if how == "average" else []),
+            f"at = (position * columns + column) * {self.vector}",
+            *self.pasted,
+        ]
+        return ["for column in range(columns):", *indented(column)]
+
+    def _cut(self, how: str) -> list[str]:
+        """All columns of any other window."""
+        pixel = f"load_{self.dtype}(from_x + u * line + v * pixel + column * {self.vector})"
+        column = [
+            f"v_y = splat_{self.dtype}({'-1e308 * 10.0' if how == 'max' else '0.0'})",
+            *self._pixels([f"v_y = maximum(v_y, {pixel})" if how == "max" else f"v_y = v_y + {pixel}"]),
+            *(["v_y = v_y / float((u1 - u0) * (v1 - v0))"] if how == "average" else []),
+            f"at = (position * columns + column) * {self.vector}",
+            *self.pasted,
+        ]
+        return ["for column in range(columns):", *indented(column)]
 
     def average_data(self) -> list[str]:
         """Each pixel gathers from the windows that hold it."""
