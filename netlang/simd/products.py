@@ -30,6 +30,7 @@ convolutions of any stride, padding and dilation, and all their gradients: the b
 (Georganas et al. 2019, arXiv:1906.06440), with addresses instead of offsets.
 """
 
+from functools import cache
 from itertools import product
 
 from netlang.record import dataclass
@@ -86,6 +87,7 @@ PRODUCTS = {
 }
 
 
+@cache
 def product_text(name: str) -> str:
     """The kernel module of a product. Raises KeyError for a name that is not in PRODUCTS."""
     tile = PRODUCTS[name]
