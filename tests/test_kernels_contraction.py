@@ -128,7 +128,7 @@ def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monk
 @pytest.mark.parametrize("role", ["out", "data"])
 @pytest.mark.parametrize("lanes", "cn")
 def test_windows_of_many_weights_have_tall_tiles(lanes, role, monkeypatch):
-    monkeypatch.setattr(cover, "MANY", 0)
+    monkeypatch.setattr(cover, "NEAR", 0)
     primitive = sided(role, lanes, kernel=(3, 3), stride=(2, 2), pad=(1, 1, 1, 1), dilation=(1, 1), size=(9, 7))
     x, w, y = ("n", 9, 7, 35), (3, 3, 35, 64), ("n", 5, 4, 64)
     inputs = operands(primitive, "f32", x, w, y)

@@ -37,7 +37,6 @@ from netlang.record import dataclass
 from netlang.simd.products import EVERY
 
 NEAR = 1 << 18  # bytes of weights that stay in a second cache of 1 MB or 2 beside what is made of them
-MANY = 1 << 20  # bytes of weights; each tile of a window reads more from a third cache
 EVEN_PAYS = 1.03  # what a tile may cost whose pixels are of one line, in tiles that cross lines
 SOURCE = 1 << 19  # bytes of the source that stay there too
 
@@ -99,7 +98,7 @@ def _tile(target: Target, to: Geometry, pixels: int, width: int, weights: int) -
     width: of lines, if a tile had better be of one line; else 0
     weights: bytes of them that each tile of a window reads
     """
-    streamed = to.lanes == "c" and weights > MANY
+    streamed = to.lanes == "c" and weights > NEAR
     target = for_streams(target) if streamed else target
     covered = (pixels, to.columns) if to.lanes == "c" else (to.columns, pixels)
     shape = tile_for(target, *covered, streamed=streamed)
