@@ -49,6 +49,29 @@ def test_peers_train_all_outputs_by_the_weights_of_their_losses(case):
 
 
 @pytest.mark.reference
+@pytest.mark.parametrize(
+    ("text", "modes"),
+    [
+        ("input 3\nFC-2\n", ["torch", "torch compiled"]),
+        ("input 5x4\nlstm-3, last\n", ["torch", "torch compiled"]),
+        (
+            "input 3x3x1\nconv3-1, flatten, FC-2\n",
+            ["torch@-first", "torch@-last", "torch compiled@-first", "torch compiled@-last"],
+        ),
+    ],
+)
+def test_pytorch_runs_compiled_too_and_images_in_both_layouts(text, modes, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(peers, "_no_compiler", lambda: "")
+    net = netlang.from_text(text)
+    program = net.compile(batch=2, threads=1)
+    weights = {name: np.array(program.weights[name]) for name in program.weights}
+    case = peers.Case(net, weights, *compare.inputs(net, 2), {}, 1)
+
+    assert [name for name, *_ in peers._modes(case, peers.silent)] == [m.replace("@", " channels") for m in modes]
+
+
+@pytest.mark.reference
 def test_in_evaluation_peers_leave_out_what_is_there_for_training(case):
     torch = pytest.importorskip("torch")
     from netlang.layers.twin import twin

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -161,15 +162,14 @@ def _modes(
     missing = _no_compiler()
     if missing:
         note(f"torch compiled: left out, {missing}")
-    for ready in ("", "compiled ")[: 1 if missing else 2]:
-        for layout in ("nchw", "nhwc"):
-            name = f"torch {ready}{'channels-last' if layout == 'nhwc' else 'channels-first'}"
-            if only in (None, name):
-                made = twin(case.net, "f32", layout).load(case.weights).to(case.device)
-                placed = [_placed(x, layout).to(case.device) for x in case.inputs]
-                yield name, made, placed, torch.compile if ready else _as_it_is
-        if all(x.ndim != 4 for x in case.inputs):
-            break  # layouts are of images
+    images = any(x.ndim == 4 for x in case.inputs)
+    layouts = {" channels-first": "nchw", " channels-last": "nhwc"} if images else {"": "nchw"}
+    for ready, (called, layout) in product(("", " compiled")[: 1 if missing else 2], layouts.items()):
+        name = f"torch{ready}{called}"
+        if only in (None, name):
+            made = twin(case.net, "f32", layout).load(case.weights).to(case.device)
+            placed = [_placed(x, layout).to(case.device) for x in case.inputs]
+            yield name, made, placed, torch.compile if ready else _as_it_is
 
 
 def _placed(x: Array, layout: str) -> Any:
