@@ -67,6 +67,13 @@ _ACROSS = ["v0 = max_i64(0, -w0)", "v1 = min_i64(kernel_w, width - w0)"]
 _WINDOW = [*_DOWN, "w0 = j * stride_w - left", *_ACROSS]
 
 
+def _ahead(*pixels: str) -> list[str]:
+    """Lines that ask for what the window below is the first to read. pixels: addresses of the first of this one's"""
+    asked = [f"prefetch({pixel} + (max_i64(stride_h, kernel_h) + u) * line + v * pixel)" for pixel in pixels]
+    some = "for u in range(min_i64(stride_h, kernel_h)):", "    for v in range(min_i64(stride_w, kernel_w)):"
+    return [*some, *indented(asked, 2)]
+
+
 class _Pool:
     """The texts. pasted: lines that take `v_y` at `position`, `column` and `at` through the formula and store it."""
 
@@ -122,7 +129,7 @@ class _Pool:
             f"at = (position * columns + column) * {self.vector}",
             *self.pasted,
         ]
-        return ["for column in range(columns):", *indented(column)]
+        return ["for column in range(columns):", *indented([*_ahead(f"first + column * {self.vector}"), *column])]
 
     def _cut(self, how: str) -> list[str]:
         """All columns of any other window."""
@@ -247,6 +254,7 @@ class _Pool:
             "line = width * pixel",
             f"at = ((image * height + h0 + u0) * width + w0 + v0) * pixel + begin * {self.vector}",
             "for column in range(begin, end):",
+            *indented(_ahead("x0 + at", "result + at")),
             *indented(lines),
             f"    at += {self.vector}",
         ]
