@@ -25,7 +25,7 @@ def checked_input(node: Node, value: Any, steps: Array | None = None) -> Array:
     Raises ValueError that shows both shapes.
     """
     stays = type(value) is np.ndarray or (on_gpu(value) and not node.type.classes and steps is None)
-    array: Array = value if stays else np.asarray(fetched(value))
+    array: Array = value if stays else _plain(node, value)
     wanted = node.type.shape[1:]
     if array.dtype.kind not in "fiub":
         raise ValueError(f"`{node.id}` takes numbers, not {array.dtype}")
@@ -62,7 +62,7 @@ def target_of(target: Any, output: str) -> Any:
 
 def checked_target(node: Node, target: Any, n: int, output: Tensor, steps: Array | None = None) -> Array:
     """A target's array in the shape of its buffer, zero beyond the real steps of each example. Raises ValueError."""
-    array = np.asarray(fetched(target))
+    array = _plain(node, target)
     if steps is not None and array.size == n * node.type.size:
         array = cut(array.reshape(node.type.arrayed(n)), steps)
     if node.made_by.kind == "labels":
@@ -74,6 +74,14 @@ def checked_target(node: Node, target: Any, n: int, output: Tensor, steps: Array
     elif array.size != n * node.type.size or array.dtype.kind not in "fiub":
         raise ValueError(f"the target is {n}x{shown(node.type.shape)} numbers; got {_described(array)}")
     return array.reshape(node.type.arrayed(n))
+
+
+def _plain(node: Node, value: Any) -> Array:
+    """An array on the host. Raises ValueError where a mask hides numbers: they would count as if it were not there."""
+    if np.ma.is_masked(value):
+        hidden = np.count_nonzero(np.ma.getmaskarray(value))
+        raise ValueError(f"`{node.id}` takes numbers; masked here: {hidden}; `.filled(0)` puts a number there")
+    return np.asarray(fetched(value))
 
 
 def _described(array: Array) -> str:

@@ -68,6 +68,17 @@ def test_where_no_process_can_be_started_everything_is_compiled_here(empty, monk
     assert cache.counts.compiled == 3
 
 
+def test_where_no_thread_can_be_started_everything_is_compiled_here(empty, monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+
+    cache.compile_missing([[(kernel, 3) for kernel in KERNELS]], helpers=1)
+
+    assert cache.counts.compiled == 3
+
+
 def test_code_of_helpers_runs_where_nothing_can_be_kept(empty, monkeypatch):
     monkeypatch.setenv("NETLANG_CACHE", "/dev/null/netlang")
 

@@ -14,6 +14,7 @@ import pytest
 from netlang.backend import cache, executor
 from netlang.backend.cpu import bind
 from netlang.backend.executor import BusyError, Outcome, Team
+from netlang.backend.limits import OutOfThreadsError
 from netlang.primitives.launch import Address, Draft, KernelText
 from netlang.simd import block as fields
 
@@ -199,6 +200,45 @@ def test_a_closed_team_says_so():
 
     with pytest.raises(RuntimeError, match="it was closed"):
         team.run(table())
+
+
+@pytest.fixture
+def few_threads(monkeypatch):
+    """A system that starts one more thread, and none after it; it returns what ends that."""
+    start, started = threading.Thread.start, []
+
+    def once(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", once)
+    return monkeypatch.undo
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_threads_that_cannot_be_started_are_an_error_and_a_later_run_starts_them(few_threads, long):
+    x, y = np.arange(8), np.full(8, -1)
+    launches, before = table((SQUARE, True, (x, y))), threading.active_count()
+    with Team(4) as team:
+        with pytest.raises(OutOfThreadsError, match=r"2 of 4 threads.*--threads"):
+            team.run(launches, 8, long=long)
+        assert (y == -1).all()
+        assert threading.active_count() == before  # the one that was started went home
+
+        few_threads()
+        team.run(launches, 8, long=long)
+
+    assert (y == x**2).all()
+
+
+def test_a_long_run_is_led_here_where_no_thread_can_be_started(pair, few_threads):
+    x, y = np.arange(8), np.full(8, -1)
+
+    pair.run(table((SQUARE, True, (x, y))), 8, long=True)  # its worker is the one that there is
+
+    assert (y == x**2).all()
 
 
 def test_threads_end_with_their_team():

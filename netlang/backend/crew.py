@@ -155,9 +155,11 @@ class Crew:
             self._start(helpers(self._known, thread_count()) if self._count is None else self._count)
 
     def _start(self, count: int) -> None:
-        for _ in range(count - len(self._team)):
-            self._team.append(Helper(self._jobs, self._done))
-            self._team[-1].start()
+        with contextlib.suppress(RuntimeError):  # the system starts no more threads
+            for _ in range(count - len(self._team)):
+                helper = Helper(self._jobs, self._done)
+                helper.start()
+                self._team.append(helper)
 
     def finish(self) -> Iterator[Code]:
         """Every job's code as it gets ready. Raises what compiling one raises."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend import cache
-from netlang.backend.limits import thread_count
+from netlang.backend.limits import OutOfThreadsError, thread_count
 from netlang.primitives.launch import KernelText
 from netlang.simd import block as fields
 
@@ -30,6 +30,9 @@ MEET = KernelText(
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _TOLD = struct.Struct("4qd5q")  # the words EXAMPLES to DONE; written one by one they take 2 µs
 HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
+_NO_MORE = (
+    "the system gives {} of {} threads; try fewer (--threads, or NETLANG_THREADS), or raise its limit (ulimit -u)"
+)
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
@@ -97,7 +100,7 @@ class Team:
                   barrier, and KeyboardInterrupt is raised when all threads have left.
         each:     called with a launch's number after it, one launch at a time: for checks
 
-        Raises BusyError if the team is running already.
+        Raises BusyError if the team is running already, OutOfThreadsError if its threads cannot be started.
         """
         if not self._caller.acquire(blocking=False):
             raise BusyError("this program is running in another thread; compile one for each thread, or use a lock")
@@ -140,7 +143,10 @@ class Team:
         return outcome
 
     def _lead_elsewhere(self, lead: Callable[[], None]) -> None:
-        """Run as thread 0 in a thread of its own; an interrupt asks the team to stop, and is raised when it has."""
+        """Run as thread 0 in a thread of its own; an interrupt asks the team to stop, and is raised when it has.
+
+        Where the system starts no more threads, it is run in this one, and no interrupt is heard.
+        """
         claim, finished = threading.Lock(), threading.Event()
 
         def first() -> None:
@@ -156,6 +162,8 @@ class Team:
                 threading.Thread(target=first, name="netlang-0", daemon=True).start()  # only one of them gets the claim
                 while not finished.wait(HEARD):
                     pass
+            except RuntimeError:  # of Thread.start
+                first()
             except BaseException as error:
                 interrupt = error
         if interrupt:
@@ -170,12 +178,16 @@ class Team:
         meet = _KERNEL(int(ready(self._block)[fields.MEET]))
         self._lead = partial(meet, fields.LEAD, self._team, 0)
         job = self._words[fields.JOB]
-        self._workers = [
-            threading.Thread(target=meet, args=(job, self._team, i), name=f"netlang-{i}", daemon=True)
-            for i in range(1, self.threads)
-        ]
-        for worker in self._workers:
-            worker.start()
+        self._workers = []
+        try:
+            for i in range(1, self.threads):
+                worker = threading.Thread(target=meet, args=(job, self._team, i), name=f"netlang-{i}", daemon=True)
+                worker.start()
+                self._workers.append(worker)
+        except RuntimeError:
+            begun, self._lead = self._lead, None
+            _send_home(self._block, begun, self._workers)
+            raise OutOfThreadsError(_NO_MORE.format(1 + len(self._workers), self.threads)) from None
         if self._workers:
             self._closing = weakref.finalize(self, _send_home, self._block, self._lead, self._workers)
         return self._lead

@@ -15,6 +15,10 @@ class ThreadsError(ValueError):
     """A number of threads that cannot be, from --threads or NETLANG_THREADS."""
 
 
+class OutOfThreadsError(RuntimeError):
+    """The system starts no more threads."""
+
+
 class OutOfMemoryError(Exception):
     """More memory is needed than this process may use; said before any of it is taken."""
 

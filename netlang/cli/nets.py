@@ -13,7 +13,7 @@ import click
 from numpy.typing import NDArray
 
 from netlang.backend.features import UnknownTargetError
-from netlang.backend.limits import OutOfMemoryError, ThreadsError
+from netlang.backend.limits import OutOfMemoryError, OutOfThreadsError, ThreadsError
 from netlang.check.train import CHOICES
 from netlang.checkpoint import Checkpoint, fit
 from netlang.cli import INTERRUPTED
@@ -66,7 +66,7 @@ def plainly(as_json: bool = False) -> Iterator[None]:
             yield
         except ThreadsError as problem:
             raise click.UsageError(str(problem)) from None
-        except (Problem, OutOfMemoryError, UnknownTargetError, LengthsError) as problem:
+        except (Problem, OutOfMemoryError, OutOfThreadsError, UnknownTargetError, LengthsError) as problem:
             _fail(as_json, "problem", str(problem))
             sys.exit(1)
         except NetError as problem:
