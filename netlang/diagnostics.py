@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from netlang.record import dataclass
+from netlang.sizes import Count
 from netlang.source import Span
 
 WIDTH = 110  # columns of a quoted line; a longer one is cut around its caret
@@ -168,6 +169,6 @@ def either(words: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}" if len(quoted) > 1 else "".join(quoted)
 
 
-def count(number: int, thing: str, plural: str | None = None) -> str:
-    """As in 1 copy, 2 copies."""
+def count(number: Count, thing: str, plural: str | None = None) -> str:
+    """As in 1 copy, 2 copies, T copies."""
     return f"{number:,} {thing if number == 1 else plural or thing + 's'}"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from netlang.backend.limits import OutOfMemoryError, binary_size
-from netlang.diagnostics import Diagnostic, Label, NetError, error
+from netlang.diagnostics import Diagnostic, Label, NetError, count, error
 from netlang.differentiate import differentiate, updates
 from netlang.graph import Graph, Input, Net, NodeId
 from netlang.layer import Misfit, Weight
@@ -96,7 +96,7 @@ def _within(memory: int, beside: int, graph: Graph, purpose: str, target: Target
 
 def _least(purpose: str, batch: int, least: int, memory: int) -> str:
     kind = {"train": "a training step", "evaluate": "evaluation"}.get(purpose, "a step")
-    examples = "1 example" if batch == 1 else f"{batch} examples"
+    examples = count(batch, "example")
     return (
         f"{kind} on {examples} takes at least {least:,} bytes ({binary_size(least)}), and may take {memory:,} "
         f"({binary_size(memory)}). Use a smaller batch or smaller images."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from netlang import faults
 from netlang.alone import OneCaller, alone
 from netlang.backend import choices
-from netlang.diagnostics import either
+from netlang.diagnostics import count, either
 from netlang.fit import device, precision_for
 from netlang.given import Given, Shared, given_of, steps_behind
 from netlang.graph import Input, State
@@ -150,8 +150,7 @@ class Program(OneCaller):
     def _refuse_beyond_memory(self, purpose: str) -> None:
         """Raise OutOfMemoryError, before time goes into compiling."""
         what = {"train": "a training step on", "evaluate": "evaluation of"}[purpose]
-        examples = "1 example" if self.batch == 1 else f"{self.batch} examples"
-        self.device.refuse_beyond_memory(self.stages(purpose).plan.size, f"{what} {examples}")
+        self.device.refuse_beyond_memory(self.stages(purpose).plan.size, f"{what} {count(self.batch, 'example')}")
 
     def _wanted(self, purpose: str) -> Iterator[list[Draft]]:
         """The launches for a purpose, and where kernels of a training are missing, those of the evaluation to come."""
@@ -362,7 +361,7 @@ class Program(OneCaller):
         """Examples and targets on their way to the plan for a purpose."""
         given, target = self._given(x, lengths), self._received(target)
         if given.n > self.batch:
-            raise ValueError(f"this program takes {self.batch} examples at a time, not {given.n}")
+            raise ValueError(f"this program takes {count(self.batch, 'example')} at a time, not {given.n}")
         loaded = self.loaded(purpose, given.shared)
         values = dict(given.values(loaded.plan.inputs))
         for node in loaded.plan.inputs:

@@ -17,6 +17,7 @@ from netlang.bench import floor, jaxed, peers, runtime
 from netlang.bench.alone import Measured
 from netlang.bench.limits import Limits, of_gpu
 from netlang.bench.measure import Timing, Work, interleaved
+from netlang.diagnostics import count
 from netlang.fit import PRODUCTS, precision_for
 from netlang.graph import Input
 from netlang.lower import loss_of
@@ -231,13 +232,11 @@ def _alone(found: dict[str, Any]) -> Any:
 
 def table(comparison: Comparison) -> str:
     """The comparison for people: a line per contender, the limits below."""
-    lines = []
+    lines, threads = [], count(comparison.threads, "thread")
     for result in comparison.results:
         rows = {NETLANG: result.netlang, **dict(sorted(result.peers.items(), key=lambda item: item[1].median))}
         precision = "" if comparison.precision == "fast" else f", {comparison.precision}"
-        lines.append(
-            f"{comparison.net}, batch {comparison.batch}, {threads_of(comparison.threads)}: {result.mode}{precision}"
-        )
+        lines.append(f"{comparison.net}, batch {comparison.batch}, {threads}: {result.mode}{precision}")
         wide = max(map(len, [*rows, "torch channels-last"])) + 2
         lines += [f"  {name:<{wide}}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
         if result.floor is not None:
@@ -327,8 +326,3 @@ def versions() -> dict[str, str]:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1e3, 4)
-
-
-def threads_of(count: int) -> str:
-    """How many, for people."""
-    return "1 thread" if count == 1 else f"{count} threads"

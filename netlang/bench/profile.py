@@ -9,6 +9,7 @@ from netlang.bench import compare
 from netlang.bench.limits import Limits
 from netlang.bench.measure import Timing, interleaved
 from netlang.check import counts
+from netlang.diagnostics import count
 from netlang.layer import Layer
 from netlang.loaded import Clock
 from netlang.passes.recompute import AGAIN
@@ -138,7 +139,7 @@ def table(found: Profile) -> str:
         f"{updates}{found.whole * 1e3:.3f} ms in all, launch by launch; "
         f"{found.step.median * 1e3:.3f} ms as it runs (spread {found.step.spread:.0%})"
     )
-    threads = compare.threads_of(found.threads)
+    threads = count(found.threads, "thread")
     lines.append(f"batch {found.batch}, {threads}; peak is {found.limits.gflops:.0f} GFLOP/s of float32")
     return "\n".join(lines)
 

@@ -35,4 +35,5 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
         )
         outputs += f" (in training {sides} too)" if sides else ""
         layers = count(len(found.layers), "layer")
-        click.echo(f"{file}: {inputs} -> {outputs}, {layers}, {found.parameters:,} parameters, {found.macs:,} MACs")
+        figures = f"{count(found.parameters, 'parameter')}, {count(found.macs, 'MAC')}"
+        click.echo(f"{file}: {inputs} -> {outputs}, {layers}, {figures}")

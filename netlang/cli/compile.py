@@ -11,6 +11,7 @@ import click
 from netlang.check.train import CHOICES
 from netlang.cli.file import set_option
 from netlang.cli.nets import memory_option, opened, plainly
+from netlang.diagnostics import count
 from netlang.net import LARGEST_BATCH
 from netlang.record import dataclass
 
@@ -110,8 +111,9 @@ def _filled(net: "Net", batch: int, how: How, as_json: bool) -> None:
         figures = {"net": net.name, "batch": batch, "launches": launches, "compiled": counts.compiled}
         click.echo(json.dumps({**figures, "cached": counts.loaded, "bytes": size, "seconds": round(seconds, 3)}))
         return
-    per_use = ", ".join(f"{count} to {use}" for use, count in launches.items())
-    click.echo(f"{net.name}: {per_use} launches; {counts.compiled} kernels compiled, {counts.loaded} from the cache")
+    per_use = ", ".join(f"{made} to {use}" for use, made in launches.items())
+    kernels = f"{count(counts.compiled, 'kernel')} compiled, {counts.loaded} from the cache"
+    click.echo(f"{net.name}: {per_use} launches; {kernels}")
     click.echo(f"{size:,} bytes of memory at batch {batch}; {seconds:.1f} s")
 
 

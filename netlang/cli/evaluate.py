@@ -9,6 +9,7 @@ import click
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import DATA, device_option, opened, plainly, refuse_missing, told, weighted
+from netlang.diagnostics import count
 from netlang.files import json_line
 from netlang.net import LARGEST_BATCH
 from netlang.train import data, prepare, text
@@ -64,4 +65,4 @@ def command(
             "iou": score.iou,
             "seconds": round(time.monotonic() - began, 3),
         }
-    click.echo(json_line(result) if as_json else f"{net.name}: {score} on {len(examples.x_test)} examples")
+    click.echo(json_line(result) if as_json else f"{net.name}: {score} on {count(len(examples.x_test), 'example')}")

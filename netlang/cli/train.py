@@ -14,7 +14,7 @@ from netlang.check.train import CHOICES
 from netlang.checkpoint import load as load_checkpoint
 from netlang.cli.file import file_argument, set_option
 from netlang.cli.nets import DATA, device_option, memory_option, opened, plainly, refuse_missing, told
-from netlang.diagnostics import either, meant
+from netlang.diagnostics import count, either, meant
 from netlang.files import Problem, json_line
 from netlang.layer import Misfit
 from netlang.layers.optimizer import USUAL
@@ -225,8 +225,9 @@ def _report(result: Result, run: runs.Run, net: Net, as_json: bool) -> None:
         click.echo(json_line(summary))
         return
     said = f"test {result.score}" if result.score else "not tested yet"
+    epochs = count(result.epochs, "epoch")
     if result.interrupted:
         by = "Ctrl-C" if result.interrupted == signal.SIGINT else signal.Signals(result.interrupted).name
-        click.echo(f"stopped by {by} after {result.epochs} epochs; go on with --resume {run.folder}")
-    click.echo(f"{net.name}: {said} after {result.epochs} epochs in {result.seconds:.1f} s")
+        click.echo(f"stopped by {by} after {epochs}; go on with --resume {run.folder}")
+    click.echo(f"{net.name}: {said} after {epochs} in {result.seconds:.1f} s")
     click.echo(f"weights: {run.weights}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any
 
+from netlang.diagnostics import count
 from netlang.files import Problem
 from netlang.record import dataclass
 from netlang.train.runs import LOG, Run
@@ -120,10 +121,10 @@ def _axis(key: str, values: Sequence[float]) -> Axis:
     step = _round((high - low) / 4 or abs(high) or 1)
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     top = top if top > bottom else bottom + step
-    count = round((top - bottom) / step)
+    steps = round((top - bottom) / step)
     show = _whole if key in SHARES else _short
-    marks = (bottom + k * step for k in range(count + 1))
-    return Axis(lambda v: (v - bottom) / (top - bottom), tuple((show(m), k / count) for k, m in enumerate(marks)))
+    marks = (bottom + k * step for k in range(steps + 1))
+    return Axis(lambda v: (v - bottom) / (top - bottom), tuple((show(m), k / steps) for k, m in enumerate(marks)))
 
 
 def _round(step: float) -> float:
@@ -182,8 +183,7 @@ def _end(key: str, run: Curves) -> str:
 
 
 def _epochs(run: Curves) -> str:
-    count = max(run.of(LOSS))[0]
-    return f"{count} epoch" + "s" * (count != 1)
+    return count(max(run.of(LOSS))[0], "epoch")
 
 
 def _percent(value: float) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 
-from netlang.diagnostics import Diagnostic, render
+from netlang.diagnostics import Diagnostic, count, render
 from netlang.draw.markup import SCRIPT as HOVER
 from netlang.report import Summary
 from netlang.report.table import TEXTS, Cells, cells, totals
@@ -82,7 +82,7 @@ def _figures(found: Summary) -> str:
     ends = (
         ", ".join(shown(("n", *end.shape)) for end in part if not end.side) for part in (found.inputs, found.outputs)
     )
-    text = f"{' -> '.join(ends)}, {found.parameters:,} parameters, {found.macs:,} MACs"
+    text = f"{' -> '.join(ends)}, {count(found.parameters, 'parameter')}, {count(found.macs, 'MAC')}"
     return f"<small>{escape(text)}</small>"
 
 
