@@ -98,10 +98,12 @@ def test_pixels_of_a_tile_that_is_of_one_line_have_one_address(width, c, f, stri
         ((4, 4), (32, 32), (1, 1), (16, 16, 16, 16), 8, "f32"),
     ],
 )
-def test_images_that_come_as_rows_are_read_as_they_are(size, kernel, stride, pad, c, dtype):
-    primitive = Contraction("out", kernel, stride, pad, (1, 1), size, rows=True)
+@pytest.mark.parametrize("role", ["out", "weight"])
+def test_images_that_come_as_rows_are_read_as_they_are(size, kernel, stride, pad, c, dtype, role):
+    primitive = Contraction(role, kernel, stride, pad, (1, 1), size, rows=True)
 
-    types = Tensor(dtype, ("n", size[0] * size[1] * c)), Tensor(dtype, (*kernel, c, 35))
+    other = (*kernel, c, 35) if role == "out" else ("n", *primitive.windows, 35)
+    types = Tensor(dtype, ("n", size[0] * size[1] * c)), Tensor(dtype, other)
     assert_kernel_agrees(primitive, types, n=3)
 
 

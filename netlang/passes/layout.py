@@ -82,7 +82,7 @@ def _as_rows(graph: Graph, node: Node) -> bool:
     readers = [r.made_by for r in graph.readers(node.id)]
     few = len(node.type.shape) == 4 and node.type.channels <= FEW and node.id not in graph.outputs.values()
     return few and all(
-        isinstance(r, Contraction) and r.role == "out" and r.kernel[1] > 1 and r.dilation[1] == 1 for r in readers
+        isinstance(r, Contraction) and r.role != "data" and r.kernel[1] > 1 and r.dilation[1] == 1 for r in readers
     )
 
 

@@ -41,9 +41,10 @@ def test_an_image_with_examples_in_its_lanes_has_the_border_that_its_products_wa
     assert_computes_the_same(before, after)
 
 
+@pytest.mark.parametrize("made", [evaluated, trained])
 @pytest.mark.parametrize(("first", "rows"), [("conv3-5", True), ("conv1-5", False), ("maxpool", False)])
-def test_an_image_of_few_channels_that_only_windows_of_products_read_comes_as_rows(first, rows):
-    before = evaluated(f"input 6x6x2\n{first}, conv3-4 valid\nFC-3")
+def test_an_image_of_few_channels_that_only_windows_of_products_read_comes_as_rows(first, rows, made):
+    before = made(f"input 6x6x2\n{first}, conv3-4 valid\nFC-3, softmax")
 
     after = layout(before, 2)
 

@@ -1,6 +1,7 @@
 """Contractions: convolutions and dense products, and both their gradients, which are contractions again."""
 
 from dataclasses import replace
+from math import prod
 
 from netlang.layer import Emit, Value
 from netlang.primitives.primitive import Primitive
@@ -21,9 +22,9 @@ class Contraction(Primitive):
 
     kernel, stride, dilation: height and width, in pixels
     pad: rows above, columns left, rows below, columns right, of zeros around x
-    size: height and width of x (read by role "data" only)
+    size: height and width of x (read where it is not given, or comes as rows)
     transposed: role "data" reads Transpose(w) in place of w (set by `passes/layout.py`)
-    rows: role "out" reads x as rows x[n, h*w*c], as callers have them (set by `passes/layout.py`)
+    rows: x comes as rows x[n, h*w*c], as callers have them (set by `passes/layout.py`)
     filters: of the weights, where they are given as Panels (`passes/panels.py`); channels, where role "data" is
     channels: the first of y's channels that a flat role "weight" reads, and how many; all if None (set there too)
 
@@ -47,7 +48,7 @@ class Contraction(Primitive):
         axes = 0 if self.rows else 4 - len(a.shape)  # that vectors and sequences lack
         if self.role == "weight":
             filters = self.channels[1] if self.channels else b.channels
-            channels = sum(x.channels for x in (a, *others[:-1]))
+            channels = sum(x.channels for x in (a, *others[:-1])) // (prod(self.size) if self.rows else 1)
             return a.with_shape(*(() if axes else self.kernel), channels, filters)
         if self.role == "data":
             return a.with_shape(BATCH, *self.size[axes:], self.filters or b.shape[-1 if self.transposed else -2])

@@ -22,7 +22,7 @@ PANELS = 1 << 20  # bytes, at most, of a part's panels of x (but at least one li
 def suits(primitive: Contraction, x: Operand, dy: Operand, batch: int) -> bool:
     """Whether the channels are in the lanes and fill them, and each pixel is read at several taps."""
     many = batch * dy.type.positions >= FEWEST and primitive.kernel != (1, 1)
-    return many and x.lanes == "c" and x.type.channels >= 16
+    return many and x.lanes == "c" and x.type.channels >= 16 and not primitive.rows
 
 
 def packed(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:

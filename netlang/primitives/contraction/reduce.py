@@ -29,12 +29,13 @@ RECORDS = 1 << 20  # bytes of those, at most, unless there is one part
 
 def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The launch of a weight gradient: (x, dy) -> dw, stored as rows (u, v, c) of filters."""
-    x, dy = inputs
+    x, dy = replace(inputs[0], type=tight.image(primitive, inputs[0].type)), inputs[1]
     lanes, dtype = x.lanes, result.type.dtype
     of, by = Geometry(x.type, lanes), Geometry(dy.type, lanes)
     high, wide = image_size(dy)
     real = axes(replace(primitive, role="out"), image_size(x), (high, wide))
     few = of if tight.suits(of, *real) else None
+    assert few or not primitive.rows, "passes/layout.py sees to this"
     height, width = (tight.padded(axis).source for axis in real) if few else image_size(x)
     channels, taps_w = (of.channels * primitive.kernel[1], 1) if few else (of.channels, primitive.kernel[1])
     top, left = (0, 0) if few else primitive.pad[:2]
@@ -43,7 +44,7 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     a = "spread" if lanes == "c" else "dot"
     tile = tile_for(target if a == "spread" else for_dots(target), rows, by.columns, a=a)
     inside = few is not None or not any(primitive.pad)
-    kernel = (Reduce if lanes == "c" else Parted)(*tile, lanes, dtype, inside, of.size, few)
+    kernel = (Reduce if lanes == "c" else Parted)(*tile, lanes, dtype, inside, of.size, few, primitive.rows)
     row_blocks, blocks = -(-rows // tile[0]), -(-by.columns // tile[1])
     line = primitive.stride[0] * width * pixel + wide * by.columns * by.vector
     chunk = max(1, min(LINES, CHUNK // line))
@@ -64,7 +65,7 @@ def reduce(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand,
     )  # fmt: skip
     tiles = taps_w * row_blocks * blocks
     shared = kernel.add_arguments(arguments, tiles, batch, target.threads)
-    shared += tight.add_arguments(arguments, x, of, batch, real) if few else 0
+    shared += tight.add_arguments(arguments, inputs[0], of, batch, real) if few else 0
     lines = [f"own = {arguments.own()}", *kernel.lines(arguments.shared())]
     return drafted(f"contraction_weight_{lanes}", arguments, lines, (kernel.scratch(chunk, zeros), shared))
 
@@ -86,7 +87,8 @@ NEXT_LINES = [
 class Reduce:
     """The kernel's text.
 
-    rows, vectors: of a tile; inside: no padding; size: of an element; few: x, where it is copied tight
+    rows, vectors: of a tile; inside: no padding; size: of an element; few: x, where it is copied tight; as_rows: which
+    then comes as rows of pixels
     """
 
     rows: int
@@ -96,6 +98,7 @@ class Reduce:
     inside: bool
     size: int
     few: Geometry | None
+    as_rows: bool
 
     @property
     def entry(self) -> int:
@@ -125,7 +128,7 @@ class Reduce:
         return [
             *self._places(),
             "images = examples(team)",
-            *(tight.lines(self.few, shared, rows=False) if self.few else []),
+            *(tight.lines(self.few, shared, rows=self.as_rows) if self.few else []),
             "count = images * high",
             "group, stop = split(taps_w * row_blocks * blocks, thread, threads(team))",
             "while group < stop:",

@@ -76,12 +76,12 @@ def _pixels(of: Geometry) -> list[str]:
 def _line(of: Geometry) -> list[str]:
     """A line of the copy, from a line of pixels: zeros on the left, what is there, zeros on the right."""
     return [
-        "left = max_i64(0, -from_w)",
-        "there = min_i64(real_w - from_w, source_w) - left",
+        "lead = max_i64(0, -from_w)",
+        "there = min_i64(real_w - from_w, source_w) - lead",
         "if h < 0 or h >= real_h:",
-        "    left, there = source_w, 0",
-        "at = source + image * image_bytes + (h * real_w + left + from_w) * pixel_bytes",
-        *_zeros(of, "left"),
+        "    lead, there = source_w, 0",
+        "at = source + image * image_bytes + (h * real_w + lead + from_w) * pixel_bytes",
+        *_zeros(of, "lead"),
         "length = there * pixel_bytes",
         f"for q in range(length // {of.vector}):",
         f"    store_{of.dtype}(to + q * {of.vector}, load_{of.dtype}(at + q * {of.vector}))",
@@ -91,7 +91,7 @@ def _line(of: Geometry) -> list[str]:
         f"    for q in range(length // {of.size}):",
         f"        store_scalar_{of.dtype}(to + q * {of.size}, load_scalar_{of.dtype}(at + q * {of.size}))",
         "to += length",
-        *_zeros(of, "(source_w - left - there)"),
+        *_zeros(of, "(source_w - lead - there)"),
     ]
 
 
