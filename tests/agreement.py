@@ -70,10 +70,10 @@ def launch_errors(prog, x, target, n):
         for launch in loaded.plan.segments[segment]:
             if launch.node == NORM:
                 continue
-            for buffer in launch.reads:
-                loaded.write(buffer, values[buffer])
             for node in launch.writes:
                 loaded.view(node)[:] = np.nan
+            for buffer in launch.reads:  # some results lie in place of what is read
+                loaded.write(buffer, values[buffer])
 
             loaded.run_one(segment, launch, n, Clock(step=1, seed=0, rate=prog.rate))
 

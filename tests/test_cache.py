@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,20 @@ def test_a_full_disk_is_a_warning_and_the_kernel_runs(empty, monkeypatch):
     with pytest.warns(folder.CacheWarning, match="No space left on device") as said:
         assert_adds(cache.compiled(ADD))
     assert len(said) == 1  # a kernel has two files, a net has dozens of kernels
+
+
+def test_a_folder_that_can_only_be_read_is_read(empty, monkeypatch):
+    cache.compiled(ADD)
+    cache.forget()
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **where: refused(where))
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(os, "utime", refused)
+
+    assert_adds(cache.compiled(ADD))
+
+    assert (cache.counts.compiled, cache.counts.loaded) == (0, 1)
+    with pytest.warns(folder.CacheWarning, match="cannot be kept for the next run"):
+        cache.compiled(KernelText("add", ADD.text + "\n"))
 
 
 def test_a_file_in_place_of_a_folder_of_the_cache_is_a_warning_and_the_kernel_runs(empty):

@@ -76,8 +76,12 @@ def _objection(path: Path) -> str:
         if foreign := [child.name for child in path.iterdir() if not _ENVIRONMENT.fullmatch(child.name)]:
             return f"{path} holds other things ({foreign[0]}) and others may look into it: name a folder of its own"
         path.chmod(0o700)
-    with tempfile.TemporaryFile(dir=path):
-        return ""
+    try:
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError:
+        if not _environments(path):
+            raise  # else what is kept can be read at least; a kernel that is not says that it cannot be written
+    return ""
 
 
 def _temporary() -> Path:
