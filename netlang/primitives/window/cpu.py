@@ -89,12 +89,12 @@ class _Pool:
     def out(self, how: str, kernel: tuple[int, int], inside: bool) -> list[str]:
         """Each window's largest or average: rows of windows over the threads. inside: none reaches beyond the image"""
         whole = self._written(how, kernel if inside else (USUAL, USUAL))
-        body = ["first = from_x", *whole]
+        body = ["corner = from_x", *whole]
         if not inside:
             body = [
                 *_ACROSS,
                 f"if u1 - u0 == {USUAL} and v1 - v0 == {USUAL}:",
-                "    first = from_x + u0 * line + v0 * pixel",
+                "    corner = from_x + u0 * line + v0 * pixel",
                 *indented(whole),
                 "else:",
                 *indented(self._cut(how)),
@@ -117,19 +117,19 @@ class _Pool:
         ]
 
     def _written(self, how: str, kernel: tuple[int, int]) -> list[str]:
-        """All columns of a window of which so many pixels are inside, from its `first`, pixel by pixel."""
+        """All columns of a window of which so many pixels are inside, from its `corner`, pixel by pixel."""
         taps = [f"line{u} + {v} * pixel" if v else f"line{u}" for u in range(kernel[0]) for v in range(kernel[1])]
         loads = [f"load_{self.dtype}({tap})" for tap in taps]
         join = [f"v_y = maximum(v_y, {load})" if how == "max" else f"v_y = v_y + {load}" for load in loads[1:]]
         column = [
-            *(f"line{u} = first + {u} * line + column * {self.vector}" for u in range(kernel[0])),
+            *(f"line{u} = corner + {u} * line + column * {self.vector}" for u in range(kernel[0])),
             f"v_y = {loads[0]}",
             *join,
             *([f"v_y = v_y / float({kernel[0] * kernel[1]})"] if how == "average" else []),
             f"at = (position * columns + column) * {self.vector}",
             *self.pasted,
         ]
-        return ["for column in range(columns):", *indented([*_ahead(f"first + column * {self.vector}"), *column])]
+        return ["for column in range(columns):", *indented([*_ahead(f"corner + column * {self.vector}"), *column])]
 
     def _cut(self, how: str) -> list[str]:
         """All columns of any other window."""
