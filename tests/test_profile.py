@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import netlang
 from netlang.bench import limits
 from netlang.bench.limits import Limits
+from netlang.bench.profile import least
 from netlang.cli import main
 
 PROFILED = """# two layers
@@ -49,3 +51,15 @@ def test_a_profile_as_json_has_every_line_that_computes(profiled: Any):
 
 def test_inference_has_no_backward_pass(profiled: Any):
     assert "backward" not in profiled("--mode", "infer").stdout
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_what_weights_become_counts_where_they_change_in_every_step(training: bool):
+    """A convolution of 64 channels reads transformed weights."""
+    net = netlang.from_text("input 12x12x64\nconv3-64, gap, FC-3, softmax")
+    loaded = net.compile(batch=8, training=training).loaded("train" if training else "evaluate")
+
+    timed = {launch.node for launch, _ in least(loaded, 8, 3)}
+
+    assert ("conv1.w.winograd" in timed) == training
+    assert len(timed) > 2

@@ -89,13 +89,15 @@ def profile(net: Any, batch: int, mode: str, threads: int, repeat: int, limits: 
 
 
 def least(loaded: Any, batch: int, repeat: int) -> list[tuple[Launch, float]]:
-    """The launches and the least time each takes."""
+    """The launches of a step and the least time each takes; what weights become, only where they change in it."""
     best: dict[int, float] = {}
-    launches = {id(launch): launch for segment in SEGMENTS for launch in loaded.plan.segments.get(segment, ())}
+    there = [segment for segment in SEGMENTS if loaded.plan.segments.get(segment)]
+    if "update" not in there and "prepare" in there:
+        loaded.run("prepare", batch, STILL)
+        there.remove("prepare")
+    launches = {id(launch): launch for segment in there for launch in loaded.plan.segments[segment]}
     for _ in range(repeat):
-        for segment in SEGMENTS:
-            if segment not in loaded.plan.segments:
-                continue
+        for segment in there:
             clock = _Stopwatch(best)
             loaded.run(segment, batch, STILL, each=clock)
     return [(launches[key], seconds) for key, seconds in best.items()]
