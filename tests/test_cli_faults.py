@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,18 @@ def test_a_run_does_not_go_on_by_another_optimizer(net):
 
 def test_threads_that_cannot_be_are_a_wrong_command_line(net):
     assert train(net, "--threads", 100_000).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["train", "profile"])
+def test_a_system_that_starts_no_more_threads_is_told_plainly(net, command, monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")  # as CPython has it
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+
+    done = run(command, net, "--threads", 2)
+
+    assert (done.exit_code, "error: the system " in done.stderr, "ulimit -u" in done.stderr) == (1, True, True)
 
 
 @pytest.mark.parametrize("command", ["train", "compile", "evaluate", "bench"])

@@ -206,6 +206,7 @@ def test_a_file_of_another_net_changes_nothing(images, xor, tmp_path):
     (np.zeros((0, 6, 6, 1)), np.zeros(0, int), "`input` got no examples"),
     (np.array([["a"]]), np.zeros(1, int), "`input` takes numbers, not <U1"),
     (np.ma.masked_less(np.ones((2, 6, 6, 1)), 2), np.zeros(2, int), r"`input` .* masked here: 72; `.filled\(0\)`"),
+    (list(np.ma.masked_less(np.ones((2, 6, 6, 1)), 2)), np.zeros(2, int), "`input` .* masked here: 72;"),
     (np.zeros((2, 6, 6, 1)), np.ma.array([0, 9], mask=[0, 1]), r"takes numbers; masked here: 1"),
     (np.zeros((9, 6, 6, 1)), np.zeros(9, int), "takes 8 examples at a time, not 9"),
     (np.zeros((2, 6, 6, 1)), np.array([0, 3]), "the net has 3 classes, 0 to 2; a target is 3"),

@@ -52,6 +52,7 @@ memory_option = click.option(
     metavar="SIZE",
     help="What training may take, as 2G: values are computed again instead of kept, as far as needed.",
 )
+NO_THREAD = "can't start new thread"  # what CPython says, wherever a thread is wanted
 
 
 @contextmanager
@@ -68,6 +69,11 @@ def plainly(as_json: bool = False) -> Iterator[None]:
             raise click.UsageError(str(problem)) from None
         except (Problem, OutOfMemoryError, OutOfThreadsError, UnknownTargetError, LengthsError) as problem:
             _fail(as_json, "problem", str(problem))
+            sys.exit(1)
+        except RuntimeError as problem:
+            if str(problem) != NO_THREAD:
+                raise
+            _fail(as_json, "problem", "the system starts no more threads; raise its limit (ulimit -u)")
             sys.exit(1)
         except NetError as problem:
             if as_json:
