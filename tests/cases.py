@@ -18,7 +18,7 @@ from netlang.layers import initial, loss, optimizer
 from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Panels, Reshape, Rows, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Panels, Reshape, Rows, Slice, SpaceToDepth, Transpose
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import Primitive
 from netlang.primitives.region.op import Region
@@ -250,6 +250,8 @@ FORMED = (  # behind differentiation: they have no gradient
     Case(WinogradWeights(), ((3, 3, 5, 18),)),
     Case(Panels(), ((3, 2, 5, 18),)),
     Case(Panels(turned=True), ((3, 2, 5, 18),)),
+    Case(SpaceToDepth(2, (3, 4), (5, 6), (1, 2)), ((N, 5, 6, 3),)),
+    Case(SpaceToDepth(3, (2, 1), (5, 3)), ((5, 3, 2, 18),)),
     Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (3, 3, 16, 18))),
     Case(WinogradGradient((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (N, 6, 5, 18))),
 )

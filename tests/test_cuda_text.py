@@ -16,7 +16,7 @@ from netlang.files import Problem
 from netlang.formula import Name, Random, maximum, where
 from netlang.pipeline import compile_plan, refuse_undrafted
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Convert, Panels
+from netlang.primitives.gather.op import Convert, Panels, SpaceToDepth
 from netlang.primitives.launch import KernelText, Operand, draft, has_draft
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
@@ -261,7 +261,7 @@ def test_every_primitive_has_a_kernel_but_those_that_only_cpu_passes_form():
 
     without = {kind for kind, primitive in kinds.items() if not has_draft(primitive, "cuda")}
 
-    assert without == {Panels, Winograd, WinogradGradient, WinogradWeights}
+    assert without == {Panels, SpaceToDepth, Winograd, WinogradGradient, WinogradWeights}
     assert not has_draft(Convert("n"), "cuda")
 
 

@@ -1,3 +1,5 @@
+from math import prod
+
 import numpy as np
 import pytest
 from kernels import Store, assert_kernel_agrees, assert_padding_zero, lanes_of, uncompiled
@@ -6,7 +8,7 @@ from netlang.border import pack, unpack
 from netlang.formula import Name, maximum, sigmoid
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Slice, SpaceToDepth, Transpose
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
 from netlang.primitives.window.op import Window
@@ -134,6 +136,32 @@ def test_transpose_flips_the_window_and_swaps_channels(shape):
 @pytest.mark.parametrize("shape", [(3, 2, 5, 17), (2, 1, 18, 83), (20, 3), (37, 150), (64, 64)])
 def test_panels_have_the_rows_of_sixteen_filters_side_by_side(shape, turned):
     assert_kernel_agrees(Panels(turned), [Tensor("f32", shape)], n=1)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize(
+    ("side", "made", "size", "before", "channels"),
+    [
+        (2, (5, 6), (7, 9), (3, 3), 3),
+        (2, (2, 2), (9, 11), (0, 1), 1),
+        (4, (4, 3), (11, 7), (2, 5), 8),
+        (3, (1, 1), (1, 1), (2, 2), 7),
+        (2, (4, 12), (9, 23), (1, 1), 5),
+        (4, (3, 8), (11, 40), (2, 5), 8),
+    ],
+)
+def test_squares_of_pixels_become_channels(side, made, size, before, channels, rows):
+    primitive = SpaceToDepth(side, made, size, before, rows)
+
+    shape = ("n", prod(size) * channels) if rows else ("n", *size, channels)
+    assert_kernel_agrees(primitive, [Tensor("f32", shape)], n=3)
+
+
+@pytest.mark.parametrize(
+    ("side", "made", "shape"), [(2, (4, 4), (7, 7, 3, 64)), (4, (3, 2), (11, 5, 2, 17)), (2, (1, 2), (3, 3, 1, 3))]
+)
+def test_squares_of_taps_become_channels(side, made, shape):
+    assert_kernel_agrees(SpaceToDepth(side, made, shape[:2]), [Tensor("f32", shape)], n=1)
 
 
 @pytest.mark.parametrize("lanes", "cn")

@@ -19,7 +19,7 @@ from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.depthwise.op import Depthwise
-from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, SpaceToDepth, Transpose
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
@@ -62,6 +62,7 @@ def test_every_layer_loss_optimizer_and_primitive_has_a_case():
         Slice,
         Transpose,
         Panels,
+        SpaceToDepth,
         Band,
         Region,
         Update,

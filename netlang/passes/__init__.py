@@ -15,6 +15,7 @@ from netlang.passes.panels import panels
 from netlang.passes.pieces import pieces
 from netlang.passes.share import share
 from netlang.passes.single import single
+from netlang.passes.stems import stems
 from netlang.passes.stepwise import stepwise
 from netlang.passes.verify import verify
 from netlang.passes.winograd import winograd
@@ -23,6 +24,7 @@ Pass = Callable[[Graph, int], Graph]
 PIPELINE: tuple[Pass, ...] = (
     fold,
     share,
+    stems,
     layout,
     winograd,
     panels,
@@ -35,7 +37,7 @@ PIPELINE: tuple[Pass, ...] = (
     pieces,
     factor,
 )
-ROUGH: tuple[Pass, ...] = (winograd,)  # those that round otherwise than what is written
+ROUGH: tuple[Pass, ...] = (stems, winograd)  # those that round otherwise than what is written
 # The others are the CPU's: on CUDA neighbouring threads take neighbouring channels, in every layout "c"
 EVERYWHERE: tuple[Pass, ...] = (fold, share, fuse)
 

@@ -15,7 +15,7 @@ from netlang.graph import Graph, Input, Node
 from netlang.primitives.contraction.dense import suits
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.tight import FEW
-from netlang.primitives.gather.op import Convert, Reshape, Transpose
+from netlang.primitives.gather.op import Convert, Reshape, SpaceToDepth, Transpose
 from netlang.primitives.launch import LANES
 from netlang.types import BATCH, Tensor
 
@@ -78,11 +78,13 @@ def _reads(graph: Graph, node: Node, images: str) -> str:
 
 
 def _as_rows(graph: Graph, node: Node) -> bool:
-    """Whether all who read an image copy its lines (`contraction/tight.py`), which then are the caller's."""
+    """Whether all who read an image copy its pixels (as `contraction/tight.py`), which then are the caller's."""
     readers = [r.made_by for r in graph.readers(node.id)]
     few = len(node.type.shape) == 4 and node.type.channels <= FEW and node.id not in graph.outputs.values()
     return few and all(
-        isinstance(r, Contraction) and r.role != "data" and r.kernel[1] > 1 and r.dilation[1] == 1 for r in readers
+        isinstance(r, SpaceToDepth)
+        or (isinstance(r, Contraction) and r.role != "data" and r.kernel[1] > 1 and r.dilation[1] == 1)
+        for r in readers
     )
 
 

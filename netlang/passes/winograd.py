@@ -1,4 +1,4 @@
-"""Convolutions of 3x3 and 5x5 windows and of lines, and their gradients, take fewer products where that is faster.
+"""Convolutions of 3x3, 4x4 and 5x5 windows and of lines, and their gradients, take fewer products where that is faster.
 
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
 after:   u = WinogradWeights(w)     y = Winograd[pad=1, filters=64](x, u)     dw = WinogradGradient[pad=1](x, dy)
@@ -25,8 +25,10 @@ from netlang.primitives.winograd.tiles import LARGE, tiled
 from netlang.record import dataclass
 
 GAIN = 1.1  # how much faster it must promise to be: the promise is rough
-NARROWEST = 16  # channels and filters
-FEWEST = {(3, 3): 16 * 16}  # channels times filters by window
+NARROWEST = (
+    16  # filters, and channels but of 4x4 windows, of which few nets have any that `passes/stems.py` did not make
+)
+FEWEST = {(3, 3): 16 * 16, (4, 4): 12 * 16}  # channels times filters by window
 FEWER = 48 * 128  # those of the others: a form is five more kernels to compile
 TRANSFORMS = 14, 11  # vector operations of a tile's point for 16 channels, and for 16 filters
 READ = 25  # those that reading a vector of weights takes, which are read from memory
@@ -64,7 +66,7 @@ def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxy
             made.add(node)
             continue
         chosen = choices.get(name)
-        way = chosen if chosen in ways(name) else _promising(graph, node, batch)
+        way = chosen if chosen in ways(name) else promising(graph, node, batch)
         if way == DIRECT:
             made.add(node)
             continue
@@ -92,7 +94,8 @@ def question(graph: Graph, node: Node, batch: int) -> str | None:
     if not isinstance(form, Winograd | WinogradGradient):
         return None
     channels, filters = graph[node.inputs[0]].type.channels, node.type.channels
-    if min(channels, filters) < NARROWEST or channels * filters < FEWEST.get(form.window, FEWER):
+    narrow = min(channels, filters) < NARROWEST if form.window != (4, 4) else filters < NARROWEST
+    if narrow or channels * filters < FEWEST.get(form.window, FEWER):
         return None
     kind = "gradient" if isinstance(form, WinogradGradient) else "training" if _trains(graph) else "evaluation"
     pad = ".".join(map(str, form.pad))
@@ -111,7 +114,7 @@ def _trains(graph: Graph) -> bool:
     return any(True for _ in graph.made_by(Update))
 
 
-def _promising(graph: Graph, node: Node, batch: int) -> str:
+def promising(graph: Graph, node: Node, batch: int) -> str:
     """The way of a convolution that nobody has measured."""
     work = _work(graph, node, batch)
     stream = STREAM[0] / (1 + work.shared) + STREAM[1] * _trains(graph)

@@ -8,12 +8,13 @@ from functools import cached_property
 
 from netlang.record import dataclass
 
-# By how many there are with infinity. Six: 0, ±1, ±2 has an error half as large again (Barabasz et al. 2020,
+# By how many there are with infinity. Six, of which 0, ±1, ±2 have an error half as large again (Barabasz et al. 2020,
 # arXiv:1803.10986). Ten: of 0, ±a, ±b and what they are the inverse of, these had the least in float32; where p and -p
 # are points, even and odd powers are shared
 POINTS = {
     1: (),
     6: tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2"))),
+    7: tuple(map(Fraction, ("0", "1", "-1", "1/2", "2", "-2"))),
     10: tuple(map(Fraction, ("0", "2/5", "-2/5", "4/5", "-4/5", "5/4", "-5/4", "5/2", "-5/2"))),
 }
 
@@ -97,14 +98,17 @@ def _product(roots: list[Fraction]) -> list[Fraction]:
 
 
 def _transforms() -> dict[str, Transform]:
-    made = {"bt6": Transform(Axis(4, 3), Axis(4, 3), "bt"), "bt10": Transform(Axis(1, 1), Axis(8, 3), "bt")}
-    for each in (Axis(4, 3), Axis(2, 5)):
-        made |= {f"{which}{each.tile}": Transform(each, each, which) for which in ("at", "a")}
-        made |= {f"{which}{each.window}": Transform(each, each, which) for which in ("g", "gt")}
+    made = {"bt10": Transform(Axis(1, 1), Axis(8, 3), "bt")}
+    for each in SQUARES:
+        made[f"bt{each.span}"] = Transform(each, each, "bt")
+        sizes = f"{each.tile}{each.window}"
+        made |= {which + sizes: Transform(each, each, which) for which in ("at", "a", "g", "gt")}
     return made
 
 
-# Those that `simd/transform.py` has functions of: bt by points, at and a by pixels of a tile, g and gt by those of a
-# window; bt10 is for lines, across alone
+# The forms that go as far down the image as across
+SQUARES = Axis(4, 3), Axis(4, 4), Axis(2, 5)
+# Those that `simd/transform.py` has functions of: bt by points, the others by pixels of a tile and of a window; bt10 is
+# for lines, across alone
 TRANSFORMS = _transforms()
-PAST = "g3", "g5"  # those that also write past the caches: a layer's weights become four times as many
+PAST = "g43", "g44", "g25"  # those that also write past the caches: a layer's weights become four times as many

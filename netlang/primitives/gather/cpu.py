@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import prod
 
-from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, Transpose
+from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, SpaceToDepth, Transpose
 from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, drafts
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
 from netlang.types import Tensor
@@ -282,3 +282,97 @@ def rows_draft(primitive: Rows, inputs: tuple[Operand, ...], result: Operand, ta
         f"            store_{to.dtype}(to + column * {to.vector}, load_{to.dtype}(at + column * {to.vector}))",
     ]
     return drafted("rows", arguments, lines)
+
+
+@drafts("cpu", SpaceToDepth)
+def depth_draft(
+    primitive: SpaceToDepth, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int
+) -> Draft:
+    """Squares of pixels, or of taps, one behind the other."""
+    (x,) = inputs
+    (top, left), (high, wide) = primitive.before, primitive.made
+    arguments = Arguments()
+    arguments.add(y=Address(result.buffer), x=Address(x.buffer), side=primitive.side, high=high, wide=wide)
+    arguments.add(height=primitive.size[0], width=primitive.size[1], top=top, left=left)
+    if not result.type.batched:
+        of = Geometry(x.type, "w")
+        arguments.add(channels=x.type.arrayed(0)[2], columns=of.columns)
+        return drafted("depth_of_weights", arguments, _taps(of))
+    assert result.lanes == "c", "passes/stems.py sees to this"
+    of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
+    channels = to.channels // primitive.side**2
+    arguments.add(channels=channels, columns=to.columns, image_bytes=of.places * of.columns * of.vector)
+    arguments.add(pixel_bytes=channels * of.size if primitive.rows else of.columns * of.vector)
+    quick, last = _quick(primitive, channels) if primitive.rows else (0, 0)
+    arguments.add(quick=quick, last=last)
+    return drafted("depth_of_images", arguments, _pixels(to))
+
+
+def _quick(primitive: SpaceToDepth, channels: int) -> tuple[int, int]:
+    """The squares of a line with all pixels there, and as many behind as whole vectors read; never the last one."""
+    side, left, width = primitive.side, primitive.before[1], primitive.size[1]
+    reads = -(-side * channels // LANES) * LANES
+    last = ((width * channels - reads) // channels + left) // side + 1
+    return -(-left // side), min(primitive.made[1] - 1, last)
+
+
+def _pixels(g: Geometry) -> list[str]:
+    """A line of y after the other. Of squares between `quick` and `last` whole vectors are copied.
+
+    What they hold too much is overwritten by what comes next.
+    """
+    copied = f"store_{g.dtype}(to + (a * run + q) * {g.size}, load_{g.dtype}(at + a * line_bytes + q * {g.size}))"
+    return [
+        f"start, stop = split(({g.images}) * high, thread, threads(team))",
+        "run, line_bytes = side * channels, width * pixel_bytes",
+        "for item in range(start, stop):",
+        "    image = item // high",
+        "    h = (item - image * high) * side - top",
+        "    inside = h >= 0 and h + side <= height",
+        "    for j in range(wide):",
+        f"        to = y + (item * wide + j) * columns * {g.vector}",
+        "        at = x + image * image_bytes + h * line_bytes + (j * side - left) * pixel_bytes",
+        "        if inside and j >= quick and j < last:",
+        "            for a in range(side):",
+        "                for q in range(0, run, 16):",
+        f"                    {copied}",
+        f"            store_{g.dtype}(to + side * run * {g.size}, splat_{g.dtype}(0.0))",
+        "        else:",
+        *indented(_square(g), 3),
+    ]
+
+
+def _square(g: Geometry) -> list[str]:
+    """Number by number."""
+    return [
+        f"store_{g.dtype}(to + (columns - 1) * {g.vector}, splat_{g.dtype}(0.0))",
+        "for a in range(h, h + side):",
+        "    for w in range(j * side - left, (j + 1) * side - left):",
+        "        there = a >= 0 and a < height and w >= 0 and w < width",
+        "        at = x + image * image_bytes + a * line_bytes + w * pixel_bytes",
+        "        for c in range(channels):",
+        "            if there:",
+        f"                store_scalar_{g.dtype}(to + c * {g.size}, load_scalar_{g.dtype}(at + c * {g.size}))",
+        "            else:",
+        f"                store_scalar_{g.dtype}(to + c * {g.size}, 0.0)",
+        f"        to += channels * {g.size}",
+    ]
+
+
+def _taps(g: Geometry) -> list[str]:
+    """A row of filters after the other."""
+    return [
+        "start, stop = split(high * wide * side * side * channels, thread, threads(team))",
+        "for row in range(start, stop):",
+        "    square, c = row // channels, row % channels",
+        "    b, a, tap = square % side, square // side % side, square // (side * side)",
+        "    u, v = tap // wide * side + a - top, tap % wide * side + b - left",
+        "    there = u >= 0 and u < height and v >= 0 and v < width",
+        f"    at = x + ((u * width + v) * channels + c) * columns * {g.vector}",
+        f"    to = y + row * columns * {g.vector}",
+        "    for column in range(columns):",
+        f"        whole = splat_{g.dtype}(0.0)",
+        "        if there:",
+        f"            whole = load_{g.dtype}(at + column * {g.vector})",
+        f"        store_{g.dtype}(to + column * {g.vector}, whole)",
+    ]

@@ -1,6 +1,7 @@
 """Gathers: elements move, none is computed."""
 
 from itertools import accumulate
+from math import prod
 
 from netlang.formula import Number
 from netlang.layer import Emit, Value
@@ -110,6 +111,32 @@ class Panels(Primitive):
     def infer(self, w: Tensor) -> Tensor:
         *kernel, c, f = (Transpose().infer(w) if self.turned else w).arrayed(0)
         return w.with_shape(-(-f // LANES), *kernel, c, LANES)
+
+
+@dataclass(frozen=True)
+class SpaceToDepth(Primitive):
+    """y[n,i,j,(a*side + b)*C + c] = x[n, i*side + a - top, j*side + b - left, c], zeros where x has no such pixel
+
+    Of weights, w[u,v,c,f], the same without n, with their filters behind.
+    side: of a square of pixels; made: height and width of y; before: top and left
+    size: height and width of x; rows: x comes as rows x[n, h*w*c] (set by `passes/layout.py`)
+
+    Formed by `passes/stems.py`, behind differentiation: it needs no gradient.
+    """
+
+    side: int
+    made: tuple[int, int]
+    size: tuple[int, int]
+    before: tuple[int, int] = (0, 0)
+    rows: bool = False
+
+    def infer(self, x: Tensor) -> Tensor:
+        square = self.side * self.side
+        if not x.batched:
+            *_, c, f = x.shape
+            return x.with_shape(*self.made, square * c, f)
+        channels = x.channels // prod(self.size) if self.rows else x.channels
+        return x.with_shape(BATCH, *self.made, square * channels)
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _spread(g: Geometry, form: Form) -> list[str]:
     pixel = [f"d = load_{g.dtype}(at + a * down + b * right)"]
     made = widened(g, form, "to_pixels", "rows", "across", pixel, "z_row")
     if form.high.span > 1:
-        whole = f"    transform_a{form.wide.tile}_{g.dtype}(at, down, right, to, z_row)"
+        whole = f"    transform_a{form.wide.tile}{form.wide.window}_{g.dtype}(at, down, right, to, z_row)"
         made = ["if rows == side_h and across == side_w:", whole, "else:", *indented(made)]
     return [
         "down, right = y_line * y_pixel, y_step * y_pixel",
@@ -233,4 +233,4 @@ def _windows(g: Geometry, form: Form) -> list[str]:
         store = [f"store_{g.dtype}(to + b * channels * y_pixel, z)"]
         return [to, *narrowed(g, form, "to_window", "taps_w", "at", "point", store)]
     places = f"at, {form.wide.span} * point, point, to, channels * y_pixel"
-    return [to, f"transform_gt{form.wide.window}_{g.dtype}({places})"]
+    return [to, f"transform_gt{form.wide.tile}{form.wide.window}_{g.dtype}({places})"]

@@ -129,14 +129,15 @@ def weights(g: Geometry, form: Form, tap: str, row: str, *, past: bool = False) 
     """
     if form.high.span == 1:
         return widened(g, form, "to_window", "1", "taps_w", [f"d = load_{g.dtype}(at + b * {tap})"], row)
-    side = form.wide.window
-    return [f"transform_{'past_' * past}g{side}_{g.dtype}(at, {side} * {tap}, {tap}, to, {row})"]
+    name = f"transform_{'past_' * past}g{form.wide.tile}{form.wide.window}_{g.dtype}"
+    return [f"{name}(at, {form.wide.window} * {tap}, {tap}, to, {row})"]
 
 
 def scattered(out: WayOut, form: Form) -> list[str]:
     """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
     g = out.formula.geometry
-    square = f"transform_at{form.wide.tile}_{g.dtype}(m, {form.wide.span} * m_row, m_row, half, {g.vector})"
+    name = f"transform_at{form.wide.tile}{form.wide.window}_{g.dtype}"
+    square = f"{name}(m, {form.wide.span} * m_row, m_row, half, {g.vector})"
     past = ["if far != 0:", f"    stream_{g.dtype}(y + at, made)", "else:", f"    store_{g.dtype}(y + at, made)"]
     return [
         "already = 0",
