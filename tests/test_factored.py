@@ -141,6 +141,13 @@ def test_gradients_asked_for_are_written():
     assert program.gradient_norms() == pytest.approx(norms, rel=1e-5)
 
 
+def test_a_first_convolution_of_many_weights_is_none():
+    """Its image comes as rows."""
+    net = netlang.from_text("input 9x9x3\nconv3-33, gap, FC-500, relu" + ONE)
+
+    assert "conv1.w" not in factored(net.compile(4, training=True))
+
+
 def test_what_is_computed_again_for_want_of_memory_stays_till_the_update(monkeypatch):
     monkeypatch.delenv("NETLANG_CHECK_MEMORY")  # with it nothing shares memory
     text = "input 32x32x3\nconv3-16, relu, conv3-16, relu, conv3-16, relu, maxpool\nflatten\nFC-16, relu" + ONE

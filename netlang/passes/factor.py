@@ -40,7 +40,7 @@ def _factors(graph: Graph, update: Node, batch: int) -> bool:
     """Whether a weight's gradient is one dense product that nothing else reads, of operands in lanes "c"."""
     gradient = graph[update.inputs[1]]
     made_by = gradient.made_by
-    if not isinstance(made_by, Contraction) or made_by.role != "weight" or len(graph.readers(gradient.id)) > 1:
+    if not isinstance(made_by, Contraction) or not made_by.flat or len(graph.readers(gradient.id)) > 1:
         return False
     x, *_, dy = (graph[i] for i in gradient.inputs)
     if len(x.type.shape) > 2 or batch > FEW or gradient.type.size < LARGE:

@@ -79,13 +79,18 @@ def _reads(graph: Graph, node: Node, images: str) -> str:
 
 def _as_rows(graph: Graph, node: Node) -> bool:
     """Whether all who read an image copy its pixels (as `contraction/tight.py`), which then are the caller's."""
-    readers = [r.made_by for r in graph.readers(node.id)]
+    readers = graph.readers(node.id)
     few = len(node.type.shape) == 4 and node.type.channels <= FEW and node.id not in graph.outputs.values()
     return few and all(
-        isinstance(r, SpaceToDepth)
-        or (isinstance(r, Contraction) and r.role != "data" and r.kernel[1] > 1 and r.dilation[1] == 1)
+        isinstance(r.made_by, SpaceToDepth)
+        or (isinstance(r.made_by, Contraction) and node.id not in r.inputs[1:] and _by_lines(r.made_by))
         for r in readers
     )
+
+
+def _by_lines(reader: Contraction) -> bool:
+    """Whether it copies the lines of an x of few channels."""
+    return reader.role != "data" and reader.kernel[1] > 1 and reader.dilation[1] == 1
 
 
 def _sides(image: Tensor) -> tuple[int, int]:

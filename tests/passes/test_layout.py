@@ -3,11 +3,14 @@
 import pytest
 from graphs import MLP, SMALL_CONV, assert_computes_the_same, evaluated, trained
 
+from netlang.graph import Graph, Input, Node
 from netlang.memory import lanes_of
 from netlang.passes.fold import fold
 from netlang.passes.layout import image_lanes, layout
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.gather.op import Convert, Transpose
+from netlang.source import NOWHERE
+from netlang.types import Tensor
 
 WIDE = "input 6x6x16\nconv3-32, conv3-32\nFC-3, soft-max"
 
@@ -50,6 +53,22 @@ def test_an_image_of_few_channels_that_only_windows_of_products_read_comes_as_ro
 
     assert after["input"].type.shape == (("n", 72) if rows else ("n", 6, 6, 2))
     assert_computes_the_same(before, after)
+
+
+def test_an_image_that_stands_for_a_gradient_does_not_come_as_rows():
+    graph = Graph()
+    x, y = (Node(name, Input(name), (), Tensor("f64", ("n", 5, 6, 3)), NOWHERE) for name in "xy")
+    weight = Contraction("weight", (3, 3), pad=(1, 1, 1, 1), size=(5, 6))
+    w = Node("w", weight, ("x", "y"), weight.infer(x.type, y.type), NOWHERE)
+    for node in (x, y, w):
+        graph.add(node)
+    graph.outputs["w"] = "w"
+
+    after = layout(graph, 2)
+
+    assert after["x"].type.shape == ("n", 90)
+    assert after["y"].type == y.type
+    assert_computes_the_same(graph, after)
 
 
 def test_every_reader_of_images_or_vectors_reads_one_kind_of_lanes():
