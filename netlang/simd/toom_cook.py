@@ -14,7 +14,6 @@ from netlang.record import dataclass
 POINTS = {
     1: (),
     6: tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2"))),
-    7: tuple(map(Fraction, ("0", "1", "-1", "1/2", "2", "-2"))),
     10: tuple(map(Fraction, ("0", "2/5", "-2/5", "4/5", "-4/5", "5/4", "-5/4", "5/2", "-5/2"))),
 }
 
@@ -107,8 +106,8 @@ def _transforms() -> dict[str, Transform]:
 
 
 # The forms that go as far down the image as across
-SQUARES = Axis(4, 3), Axis(4, 4), Axis(2, 5)
+SQUARES = Axis(4, 3), Axis(3, 4), Axis(2, 5)
 # Those that `simd/transform.py` has functions of: bt by points, the others by pixels of a tile and of a window; bt10 is
 # for lines, across alone
 TRANSFORMS = _transforms()
-PAST = "g43", "g44", "g25"  # those that also write past the caches: a layer's weights become four times as many
+PAST = "g43", "g34", "g25"  # those that also write past the caches: a layer's weights become four times as many

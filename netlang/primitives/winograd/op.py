@@ -1,7 +1,7 @@
 """Convolutions of 3x3 and 5x5 windows, and of lines of 3, 5 and 7 pixels, by fewer products.
 
 F(4x4, 3x3) takes 36 products for 16 output pixels, 2.25 a pixel instead of 9; F(2x2, 5x5) 36 for 4, 9 instead of 25;
-F(4x4, 4x4), for windows of 7x7 with a stride (`passes/stems.py`), 49 for 16, 3.1 instead of 16; F(1x4, 1x7) 10 for 4,
+F(3x3, 4x4), for windows of 7x7 with a stride (`passes/stems.py`), 36 for 9, 4 instead of 16; F(1x4, 1x7) 10 for 4,
 2.5 instead of 7; F(1x8, 1x3) 10 for 8, 1.25 instead of 3.
 y = At [ (G w Gt) * (Bt x B) ] A for every tile of output pixels and its input pixels, `*` summed over the channels
 (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308, section 4.1). The matrices are those of Toom and Cook for the
