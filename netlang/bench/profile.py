@@ -18,7 +18,7 @@ from netlang.record import dataclass
 from netlang.sizes import fixed
 from netlang.source import Source
 
-SEGMENTS = ("prepare", "step", "update")
+SEGMENTS = ("step", "update")
 FORWARD, BACKWARD = "forward", "backward"
 STILL = Clock(1, 0, 0.0)  # a learning rate of 0: the weights stay as they are
 
@@ -89,15 +89,12 @@ def profile(net: Any, batch: int, mode: str, threads: int, repeat: int, limits: 
 
 
 def least(loaded: Any, batch: int, repeat: int) -> list[tuple[Launch, float]]:
-    """The launches of a step and the least time each takes; what weights become, only where they change in it."""
+    """The launches of a step and the least time each takes; what weights become once, before it, is no part of it."""
     best: dict[int, float] = {}
-    there = [segment for segment in SEGMENTS if loaded.plan.segments.get(segment)]
-    if "update" not in there and "prepare" in there:
-        loaded.run("prepare", batch, STILL)
-        there.remove("prepare")
-    launches = {id(launch): launch for segment in there for launch in loaded.plan.segments[segment]}
+    launches = {id(launch): launch for segment in SEGMENTS for launch in loaded.plan.segments[segment]}
+    loaded.run("prepare", batch, STILL)
     for _ in range(repeat):
-        for segment in there:
+        for segment in SEGMENTS:
             clock = _Stopwatch(best)
             loaded.run(segment, batch, STILL, each=clock)
     return [(launches[key], seconds) for key, seconds in best.items()]

@@ -30,6 +30,8 @@ from netlang.train.settings import settle
 if TYPE_CHECKING:
     from netlang import net
 
+NO_THREAD = "can't start new thread"  # what CPython says, wherever a thread is wanted
+
 Array = NDArray[Any]
 DATA = "`digits`, `xor`, `shapes`, `sentences`, or the path of an .npz file with x and y, or of a text (.txt)"
 BATCH = 64  # examples at a time where nothing says otherwise
@@ -52,7 +54,6 @@ memory_option = click.option(
     metavar="SIZE",
     help="What training may take, as 2G: values are computed again instead of kept, as far as needed.",
 )
-NO_THREAD = "can't start new thread"  # what CPython says, wherever a thread is wanted
 
 
 @contextmanager

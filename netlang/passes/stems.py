@@ -6,7 +6,7 @@ after:   d = SpaceToDepth[side=2](x)   v = SpaceToDepth[side=2](w)   y = Contrac
 A stride of 2 over 3 channels is one of 1 over the 12 that squares of 2x2 pixels have, and a window of 7x7 pixels one of
 4x4 squares, where some taps are zeros. F(3x3, 4x4) takes 48 products for a pixel of y and a filter, where the window
 has 147. F(4x4, 4x4) would take 37, but rounds twice as much off: so much, that pools choose other pixels more often.
-The weight gradient stays as it is: what it would save goes into transforms.
+The weight gradient stays as it is: of 4.5 ms (8 images of 224x224) it would save 0.6, less what puts its squares back.
 """
 
 from collections.abc import Iterator

@@ -212,7 +212,7 @@ def _ask(builder, what, team, thread, *about):
     """Call `meet`; where its words lie, which say what it is about, and then the answer."""
     line = builder.add(team, builder.mul(thread, constant(8 * EACH)))
     words = [pointer(builder, builder.add(line, constant(8 * (ASKED + k)))) for k in range(3)]
-    for word, value in zip(words, about):  # noqa: B905  # as many as there are
+    for word, value in zip(words, about, strict=False):  # as many as there are
         builder.store(value, word, align=8)
     kernel = ir.FunctionType(ir.VoidType(), [INT64] * 3).as_pointer()
     meet = builder.load(pointer(builder, builder.add(team, constant(8 * MEET))), align=8)
