@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend import cache
+from netlang.backend.cores import apart
 from netlang.backend.limits import OutOfThreadsError, thread_count
 from netlang.primitives.launch import KernelText
 from netlang.simd import block as fields
@@ -29,6 +30,8 @@ MEET = KernelText(
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _TOLD = struct.Struct("4qd5q")  # the words EXAMPLES to DONE; written one by one they take 2 µs
+BESIDE, SELDOM = 2, 64  # runs in a row in which threads shared a core, after which they are moved apart; and those
+# after which it is tried again, at most, where it was no use
 HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
 _NO_MORE = (
     "the system gives {} of {} threads; try fewer (--threads, or NETLANG_THREADS), or raise its limit (ulimit -u)"
@@ -77,6 +80,7 @@ class Team:
         self._workers: list[threading.Thread] = []
         self._closing: weakref.finalize[..., Team] | None = None
         self._closed = False
+        self._patience = BESIDE
         self._last: tuple[NDArray[np.int64] | None, int] = None, 0
 
     def run(
@@ -129,6 +133,8 @@ class Team:
         lead = self._lead or self._begin()
         if long:
             self._lead_elsewhere(lead)
+        elif self._words[fields.BESIDE] >= self._patience:
+            self._lead_apart(lead)
         else:
             lead()
         return Outcome(self._words[fields.DONE], self._words[fields.STATUS])
@@ -141,6 +147,14 @@ class Team:
                 break
             each(i)
         return outcome
+
+    def _lead_apart(self, lead: Callable[[], None]) -> None:
+        """Run with threads that shared a core moved to others. Not for long runs: Linux spreads those itself."""
+        self._words[fields.BESIDE] = 0
+        numbers = threading.get_native_id(), *(worker.native_id or 0 for worker in self._workers)
+        with apart(dict(zip(numbers, self._block[fields.CORES :: fields.EACH].tolist(), strict=True))) as moved:
+            self._patience = BESIDE if moved else min(2 * self._patience, SELDOM)
+            lead()
 
     def _lead_elsewhere(self, lead: Callable[[], None]) -> None:
         """Run as thread 0 in a thread of its own; an interrupt asks the team to stop, and is raised when it has.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from netlang.record import dataclass
 
 SAMPLE = 0.02  # seconds: a sample is as many calls as take this long, and a clock's error is far below it
-SETTLE = 0.005  # seconds of untimed calls before each sample
+SETTLE = 0.02  # seconds of untimed calls before each sample: until Linux has given each thread a core of its own
 NAP, LONGEST = 0.005, 40  # seconds; and naps, at most, until the threads of the contender before sleep
 IDLE = 0.1  # of a nap's length: more processor time means that some thread of the process still spins
 
@@ -53,35 +53,19 @@ def interleaved(
 
     rest: what is done before each sample
     """
-    calls = {name: _calls(work, clock) for name, work in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeat):
         for name, work in contenders.items():
             rest()
-            _settle(work, clock)
-            samples[name].append(_sample(work, calls[name], clock))
+            _sample(work, SETTLE, clock)
+            samples[name].append(_sample(work, SAMPLE, clock))
     return {name: Timing(tuple(found)) for name, found in samples.items()}
 
 
-def _settle(work: Work, clock: Callable[[], float]) -> None:
-    """Untimed calls: they bring code and data back into the caches, and wake the threads."""
-    began = clock()
-    work()
-    while clock() - began < SETTLE:
+def _sample(work: Work, least: float, clock: Callable[[], float]) -> float:
+    """Seconds a call, of as many as take `least` seconds; where nobody keeps them, they bring code into the caches."""
+    began, calls = clock(), 0
+    while (took := clock() - began) < least or calls == 0:
         work()
-
-
-def _calls(work: Work, clock: Callable[[], float]) -> int:
-    """Calls that take SAMPLE together; also the warm-up."""
-    work()
-    calls = 1
-    while (took := _sample(work, calls, clock) * calls) < SAMPLE:
-        calls = max(calls + 1, min(calls * 10, round(1.2 * calls * SAMPLE / max(took, 1e-7))))
-    return calls
-
-
-def _sample(work: Work, calls: int, clock: Callable[[], float]) -> float:
-    began = clock()
-    for _ in range(calls):
-        work()
-    return (clock() - began) / calls
+        calls += 1
+    return took / calls

@@ -14,7 +14,9 @@ LEAD, BARRIER, SHARE, CLAIM = -1, -2, -3, -4  # what `meet` is asked for; a numb
 THREADS, EXAMPLES, FIRST, STEP, SEED, RATE, TABLE, LAUNCHES = range(8)
 # written during a run
 STOP, STATUS, DONE = 8, 9, 10  # asked to leave; what a kernel reports, 0 while all is well; launches finished
+BESIDE = 11  # runs in a row in which threads shared a core
 MEET = 12  # written once: the address of the kernel by which threads meet (team.py, `meet`)
+ENDED = 13  # when the last run did, in nanoseconds
 ARRIVED = 16
 QUEUE = 24  # who is through with its own share of a loop takes a piece of the others' (team.py, `claim`)
 GENERATION, GENERATION_SLEEPERS, STOPPED = 32, 33, 34  # barriers passed; STOP as of the last barrier

@@ -19,6 +19,7 @@ from netlang.simd.atomics import (
     compare_and_swap,
     core,
     flush_denormals,
+    nanoseconds,
     publish,
     restore,
     wait_while,
@@ -27,10 +28,12 @@ from netlang.simd.block import (
     ARRIVED,
     ASKED,
     BARRIER,
+    BESIDE,
     CLAIM,
     CORES,
     DONE,
     EACH,
+    ENDED,
     EXAMPLES,
     FIRST,
     GENERATION,
@@ -54,6 +57,7 @@ from netlang.simd.block import (
 from netlang.simd.emitted import INT64, constant, emits, inlined, pointer
 
 PIECES = 4  # that the last quarter of each thread's share is cut into
+PAUSE = 10_000_000  # nanoseconds between runs, after which they are none in a row
 LOOP = 1 << 20  # more than there are pieces of a loop
 
 
@@ -330,9 +334,22 @@ def lead(team):
     job = team + 8 * JOB
     publish(job, atomic_load(job) + 1)
     if atomic_load(team + 8 * LAUNCHES) >= 0:
+        paused = nanoseconds() - atomic_load(team + 8 * ENDED) > PAUSE
         before = flush_denormals()  # the thread is the caller's, who may want them
         run_launches(team, 0)
         restore(before)
+        _note(team, paused)
+
+
+@inlined(types.void(types.int64, types.boolean))
+def _note(team, paused):
+    """Thread 0: when the run ended, and whether threads shared a core; some may have said it of the run before only."""
+    found = 0
+    for thread in range(threads(team)):
+        if atomic_load(team + 8 * (SHARES + EACH * thread)) != 0:
+            found = 1
+    atomic_store(team + 8 * BESIDE, found if paused else found * (atomic_load(team + 8 * BESIDE) + 1))
+    atomic_store(team + 8 * ENDED, nanoseconds())
 
 
 @inlined(types.void(*[types.int64] * 3))
