@@ -248,11 +248,13 @@ PRIMITIVES: tuple[Case, ...] = (
 )
 FORMED = (  # behind differentiation: they have no gradient
     Case(WinogradWeights(), ((3, 3, 5, 18),)),
+    Case(WinogradWeights(turned=True), ((3, 3, 16, 32),)),
     Case(Panels(), ((3, 2, 5, 18),)),
     Case(Panels(turned=True), ((3, 2, 5, 18),)),
     Case(SpaceToDepth(2, (3, 4), (5, 6), (1, 2)), ((N, 5, 6, 3),)),
     Case(SpaceToDepth(3, (2, 1), (5, 3)), ((5, 3, 2, 18),)),
     Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (3, 3, 16, 18))),
+    Case(Winograd((1, 1, 1, 1), (6, 5), turned=True), ((N, 6, 5, 32), (3, 3, 16, 32))),
     Case(WinogradGradient((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (N, 6, 5, 18))),
 )
 PRIMITIVES = (*PRIMITIVES, *FORMED)

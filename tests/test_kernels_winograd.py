@@ -8,6 +8,7 @@ from kernels import assert_kernel_agrees
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.reference import compute as directly
+from netlang.primitives.gather.op import Transpose
 from netlang.primitives.launch import Target
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.winograd import convolve, cpu, reduce
@@ -116,6 +117,40 @@ def test_a_block_of_a_gradient_stays_in_the_second_cache_where_the_third_is_slow
 @pytest.mark.parametrize(("c", "f"), [(16, 32), (5, 19)])
 def test_the_kernel_of_the_weights_agrees_with_the_reference(c, f, window):
     assert_kernel_agrees(WinogradWeights(window), types("f32", (*window, c, f)), n=1)
+
+
+@pytest.mark.parametrize("window", FORMS)
+@pytest.mark.parametrize(("c", "f"), [(16, 32), (48, 16)])
+@pytest.mark.parametrize("far", [1, 1 << 40])
+def test_the_kernel_of_turned_weights_agrees_with_the_reference(c, f, far, window, monkeypatch):
+    monkeypatch.setattr(cpu, "FAR", far)
+
+    assert_kernel_agrees(WinogradWeights(window, turned=True), types("f32", (*window, c, f)), n=1)
+
+
+@pytest.mark.parametrize("window", FORMS)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize(("c", "f"), [(160, 48), (16, 32)])
+def test_the_kernel_that_turns_weights_on_the_way_agrees_with_the_reference(c, f, dtype, window):
+    """Channels of y by channels of x: w is that of the convolution whose gradient this is."""
+    pad = (1, window[1] // 2, window[0] // 2, 0)
+    x, w = types(dtype, ("n", 7, 9, c), (*window, f, c))
+
+    form = Winograd(pad, (7, 9), window=window, turned=True)
+    assert form.infer(x, w).channels == f
+    assert_kernel_agrees(form, (x, w), n=2, tolerance=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("window", FORMS)
+def test_turned_weights_are_those_of_the_transposed_copy(window):
+    w, run = Tensor("f64", (*window, 16, 32)), Run(1)
+    value = np.random.default_rng(0).normal(size=w.arrayed(1))
+    plain, turned = WinogradWeights(window), WinogradWeights(window, turned=True)
+    copy = Transpose().infer(w)
+
+    assert turned.infer(w) == plain.infer(copy)
+    wanted = reference(plain, (reference(Transpose(), (value,), copy, run),), plain.infer(copy), run)
+    np.testing.assert_array_equal(reference(turned, (value,), turned.infer(w), run), wanted)
 
 
 @pytest.mark.parametrize("window", FORMS)

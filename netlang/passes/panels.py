@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from netlang.graph import Graph, Node, NodeId
 from netlang.memory import lanes_of
+from netlang.passes.pieces import without
 from netlang.primitives.contraction.cover import NEAR
 from netlang.primitives.contraction.dense import suits
 from netlang.primitives.contraction.op import Contraction
@@ -43,7 +44,7 @@ def panels(graph: Graph, batch: int) -> Graph:
             copies[of, flipped] = made.add(Node(name, copy, (of,), type_, node.span, node.path)).id
         made_by = replace(node.made_by, filters=graph[weight].type.channels)
         made.add(replace(node, made_by=made_by, inputs=(source, copies[of, flipped])))
-    return _without_unread(made)
+    return without(made, {node.id for node in graph if isinstance(node.made_by, Transpose)})
 
 
 def _reads_many(graph: Graph, node: Node, batch: int, trains: bool) -> bool:
@@ -56,12 +57,3 @@ def _reads_many(graph: Graph, node: Node, batch: int, trains: bool) -> bool:
         return False
     copied = isinstance(weight.made_by, Transpose) or not trains  # anyway, or once
     return copied or batch * node.type.positions >= FEWEST
-
-
-def _without_unread(graph: Graph) -> Graph:
-    """Without transposed copies that lost their readers."""
-    kept = Graph(dict(graph.outputs))
-    for node in graph:
-        if not isinstance(node.made_by, Transpose) or graph.readers(node.id) or node.id in graph.outputs.values():
-            kept.add(node)
-    return kept

@@ -3,6 +3,7 @@
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
 after:   u = WinogradWeights(w)     y = Winograd[pad=1, filters=64](x, u)     dw = WinogradGradient[pad=1](x, dy)
 or, of few tiles:                   y = Winograd[pad=1](x, w)
+where Transpose(w) was read:        u = WinogradWeights[turned](w)            y = Winograd[pad=1, turned](x, w)
 """
 
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from math import inf, prod
 from types import MappingProxyType
 from typing import Any
 
-from netlang.graph import Graph, Node
+from netlang.graph import Graph, Node, NodeId
 from netlang.memory import lanes_of
+from netlang.passes.pieces import without
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.op import Transpose
 from netlang.primitives.launch import LANES
 from netlang.primitives.map.op import Update
 from netlang.primitives.region.op import Region
@@ -59,7 +62,7 @@ def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxy
     if not any(_shaped(node.made_by) for node in graph):
         return graph
     lanes = lanes_of(graph)
-    made, transformed = Graph(dict(graph.outputs)), dict[str, str]()
+    made = Graph(dict(graph.outputs))
     for node in graph:
         name = question(graph, node, batch)
         if name is None or lanes[node.inputs[0]] != "c":
@@ -72,16 +75,27 @@ def winograd(graph: Graph, batch: int, choices: Mapping[str, str] = MappingProxy
             continue
         form = replace(_form(node.made_by), **WAYS[way])
         x, other = node.inputs
-        if isinstance(form, Winograd) and way != PASSING_BY:
-            form = replace(form, filters=node.type.channels)
-            if other not in transformed:
-                weights = WinogradWeights(node.made_by.kernel)
-                type_ = weights.infer(graph[other].type)
-                new = Node(f"{other}.winograd", weights, (other,), type_, node.span, node.path)
-                transformed[other] = made.add(new).id
-            other = transformed[other]
+        if isinstance(form, Winograd):
+            form, other = _given(graph, made, form, other, passing=way == PASSING_BY)
         made.add(replace(node, made_by=form, inputs=(x, other)))
-    return made
+    return without(made, {node.id for node in graph if isinstance(node.made_by, Transpose)})
+
+
+def _given(graph: Graph, made: Graph, form: Winograd, weights: NodeId, *, passing: bool) -> tuple[Winograd, NodeId]:
+    """The form with what it reads: the weights, or their transforms, which are made once.
+
+    A transposed copy is not read if it has whole squares of 16 channels by 16 filters: these are turned on the way.
+    """
+    *_, c, f = graph[weights].type.arrayed(0)
+    turned = isinstance(graph[weights].made_by, Transpose) and c % LANES == f % LANES == 0
+    of = graph[graph[weights].inputs[0] if turned else weights]
+    if passing:
+        return replace(form, turned=turned), of.id
+    transform = WinogradWeights(form.window, turned)
+    name = f"{of.id}.turned.winograd" if turned else f"{of.id}.winograd"
+    if name not in made:
+        made.add(Node(name, transform, (of.id,), transform.infer(of.type), of.span, of.path))
+    return replace(form, filters=f), name
 
 
 def question(graph: Graph, node: Node, batch: int) -> str | None:

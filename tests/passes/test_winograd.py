@@ -8,6 +8,7 @@ from netlang.net import from_text
 from netlang.passes import optimise
 from netlang.passes.layout import layout
 from netlang.passes.winograd import winograd
+from netlang.primitives.gather.op import Transpose
 from netlang.primitives.region.op import Region
 from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
 
@@ -24,6 +25,26 @@ def test_wide_convolutions_of_large_images_change_their_form_in_all_roles():
     assert kinds(after, Winograd) == ["conv1.0", "conv2.0", "d:conv2.0.0"]
     assert kinds(after, WinogradGradient) == ["d:conv2.w", "d:conv1.w"]
     assert len(kinds(after, WinogradWeights)) == 3
+
+
+def test_no_transposed_copy_is_made_of_weights_in_whole_squares():
+    after, narrow = (winograd(layout(trained(text), 8), 8) for text in (WIDE, WIDE.replace("-64,", "-72,", 1)))
+
+    assert [node.made_by.turned for node in after.made_by(WinogradWeights)] == [False, False, True]
+    assert "conv2.w.turned.winograd" in after
+    assert kinds(after, Transpose) == ["fc1.w.t"]
+    assert "conv2.w.t" in kinds(narrow, Transpose), "72 channels are no squares of 16"
+
+
+def test_weights_that_are_transformed_on_the_way_are_turned_on_the_way():
+    before = layout(trained("input 7x7x256\nconv3-256, conv3-256\ngap, FC-3, soft-max"), 8)
+
+    after = winograd(before, 8)
+
+    assert [node.made_by.turned for node in after.made_by(Winograd)] == [False, False, True]
+    assert kinds(after, Transpose) == ["fc1.w.t"]
+    assert not kinds(after, WinogradWeights)
+    assert_computes_the_same(before, after)
 
 
 @pytest.mark.parametrize("window", [3, 5, "1x7", "7x1", "3x1"])

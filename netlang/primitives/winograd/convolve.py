@@ -8,7 +8,7 @@ on the way, 9 numbers read for 36 or 7 for 10.
 Nothing is added across threads.
 """
 
-from math import ceil
+from math import ceil, prod
 
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, LANES, Address, Draft, Operand, Target
@@ -16,7 +16,17 @@ from netlang.primitives.outline import framed, outlined
 from netlang.primitives.text import FAR, Arguments, Geometry, indented, shared_out, spaced
 from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.op import Form, Winograd
-from netlang.primitives.winograd.tiles import APART, LARGE, form_of, gathered, reading, scattered, tiled, weights
+from netlang.primitives.winograd.tiles import (
+    APART,
+    LARGE,
+    form_of,
+    gathered,
+    reading,
+    scattered,
+    squares,
+    tiled,
+    weights,
+)
 
 TILES = 36  # of a block, of 36 points
 MANY = 96  # those where given weights pass `LARGE` bytes: each block reads them
@@ -46,6 +56,7 @@ def convolve(
     arguments = reading(x, form, sides, (rows, vectors))
     arguments.add(
         y=Address(result.buffer), weights=Address(weights.buffer), passing=int(passing), sharing=int(sharing),
+        taps=prod(primitive.window), turned=int(primitive.turned),
         columns=to.columns, parts=-(-to.columns // vectors), k=of.channels, most=part,
         places=to.places, tiles_block=block, stretch_tiles=stretch,
         far=int(batch * to.places * to.columns * to.vector >= FAR),
@@ -53,7 +64,8 @@ def convolve(
     transformed = parts * points * (block * part * of.vector + APART)
     products = points * (-(-block // rows) * rows * vectors * to.vector + APART)
     u = vectors * points * (part * LANES * to.vector + APART) * passing
-    own = spaced(8 * (rows + vectors + AHEAD), u, products, points * pixel, points * to.vector)
+    turned = prod(primitive.window) * LANES * to.vector * primitive.turned
+    own = spaced(8 * (rows + vectors + AHEAD), u, products, points * pixel, points * to.vector, turned)
     own += spaced(transformed * (not sharing))
     shared = spaced(transformed * sharing)
     shared += out.add_arguments(arguments, shared, -(-tiles // stretch))
@@ -83,7 +95,8 @@ def _lines(arguments: Arguments, out: WayOut, form: Form) -> list[str]:
         f"m_at = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
         f"patch = m_at + {form.points} * m_row",
         f"half = patch + {form.points} * pixel",
-        f"v_at = u_at = half + {form.points} * {g.vector}",
+        f"square = half + {form.points} * {g.vector}",
+        f"v_at = u_at = square + turned * taps * {16 * g.vector}",
         "tiles = examples(team) * tiles_h * tiles_w",
         "blocks = (tiles + tiles_block - 1) // tiles_block",
         f"u_row = most * 16 * {g.vector} + {APART} if passing == 1 else k * {g.vector}",
@@ -148,20 +161,31 @@ def _multiplied(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
         *indented(_products(g, form)),
         "    done += most",
     ]
-    given = ("part", "some", "table", "v_at", "v_tile", "v_row", "u_at", "u_row", "panel", "m_at", "m_row")
+    given = ("part", "some", "table", "v_at", "v_tile", "v_row", "u_at", "u_row", "panel", "m_at", "m_row", "square")
     return outlined("winograd_products", lines, arguments, given)
 
 
 def _weights(g: Geometry, form: Form) -> list[str]:
     """U of some channels and one group of columns: G w Gt."""
     return [
-        f"tap = k * columns * {g.vector}",
-        "for c in range(some_k):",
+        f"tap, step, row = k * columns * {g.vector}, columns * {g.vector}, k * {g.size}",
+        "c, at_once = 0, 1",
+        "if turned != 0:",
+        f"    tap, step, at_once = 16 * {g.vector}, {g.vector}, 16",
+        "while c < some_k:",
         "    for q in range(tile_columns):",
         f"        to = u + q * panel + c * {g.vector}",
         "        column = min_i64(part * tile_columns + q, columns - 1)",
         f"        at = weights + ((done * 16 + c) * columns + column) * {g.vector}",
-        *indented(weights(g, form, "tap", "u_row"), 2),
+        "        if turned != 0:",
+        f"            source = weights + column * 16 * row + (done * 16 + c) * {g.size}",
+        *indented(squares(g), 3),
+        "            at = square",
+        "        for _ in range(at_once):",
+        *indented(weights(g, form, "tap", "u_row"), 3),
+        "            at += step",
+        f"            to += {g.vector}",
+        "    c += at_once",
     ]
 
 

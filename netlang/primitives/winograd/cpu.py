@@ -1,12 +1,14 @@
 """Winograd's convolution on the CPU: the launches of its three primitives."""
 
-from netlang.primitives.launch import AS_IT_IS, Address, After, Also, Draft, Operand, Target, drafts
+from math import prod
+
+from netlang.primitives.launch import AS_IT_IS, LANES, Address, After, Also, Draft, Operand, Target, drafts
 from netlang.primitives.text import FAR, Arguments, Geometry, drafted, indented
 from netlang.primitives.way_out import WayOut
 from netlang.primitives.winograd.convolve import convolve
-from netlang.primitives.winograd.op import Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import Form, Winograd, WinogradGradient, WinogradWeights
 from netlang.primitives.winograd.reduce import reduce
-from netlang.primitives.winograd.tiles import form_of, tables, weights
+from netlang.primitives.winograd.tiles import form_of, squares, tables, weights
 
 
 @drafts("cpu", Winograd)
@@ -34,30 +36,48 @@ def weights_draft(
     """G w Gt, threads over the panels' channels."""
     (w,) = inputs
     g, form = Geometry(w.type, "w"), form_of(primitive.window)
+    columns, *_, channels, _ = result.type.arrayed(0)
     arguments = Arguments()
-    channels = w.type.arrayed(0)[2]
-    arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=channels, columns=g.columns)
-    arguments.add(taps_w=form.wide.window)
-    arguments.add(far=int(form.points * channels * g.columns * g.vector >= FAR))
+    arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=channels, columns=columns)
+    arguments.add(taps_w=form.wide.window, taps=prod(primitive.window), turned=int(primitive.turned))
+    arguments.add(far=int(form.points * channels * columns * g.vector >= FAR))
     tables(arguments, form, g.dtype)
-    made = weights(g, form, "rows", "point")
+    square = prod(primitive.window) * LANES * g.vector * primitive.turned
+    return drafted(
+        "winograd_weights", arguments, _transformed(arguments, g, form), (form.points * g.vector + square, 0)
+    )
+
+
+def _transformed(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
+    """16 channels by 16 filters at a time, whose points become 16 rows of a panel."""
+    made = weights(g, form, "tap", "point")
     if form.high.span > 1:
-        past = weights(g, form, "rows", "point", past=True)
+        past = weights(g, form, "tap", "point", past=True)
         made = ["if far != 0:", *indented(past), "else:", *indented(made)]
-    lines = [
+    return [
         f"half = {arguments.own()}",
-        f"rows = channels * columns * {g.vector}",
+        f"square = half + {form.points * g.vector}",
         f"point = channels * {g.vector}",
-        "item, stop = split(channels * columns, thread, threads(team))",
+        "blocks = (channels + 15) // 16",
+        "item, stop = split(blocks * columns, thread, threads(team))",
         "while item < stop:",
-        "    column = item // channels",
-        "    c = item - column * channels",
-        f"    at = w + (c * columns + column) * {g.vector}",
-        f"    to = u + column * {form.points} * point + c * {g.vector}",
-        *indented(made),
+        "    column = item // blocks",
+        "    first = (item - column * blocks) * 16",
+        f"    to = u + column * {form.points} * point + first * {g.vector}",
+        "    if turned != 0:",
+        f"        row, tap, step = channels * {g.size}, 16 * {g.vector}, {g.vector}",
+        f"        source = w + column * 16 * row + first * {g.size}",
+        *indented(squares(g), 2),
+        "        at = square",
+        "    else:",
+        f"        tap, step = channels * columns * {g.vector}, columns * {g.vector}",
+        f"        at = w + (first * columns + column) * {g.vector}",
+        "    for _ in range(min_i64(16, channels - first)):",
+        *indented(made, 2),
+        "        at += step",
+        f"        to += {g.vector}",
         "    item += 1",
     ]
-    return drafted("winograd_weights", arguments, lines, (form.points * g.vector, 0))
 
 
 @drafts("cpu", WinogradGradient)

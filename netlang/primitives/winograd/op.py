@@ -8,6 +8,7 @@ y = At [ (G w Gt) * (Bt x B) ] A for every tile of output pixels and its input p
 points below: exact in exact arithmetic.
 """
 
+from netlang.primitives.gather.op import Transpose
 from netlang.primitives.launch import LANES
 from netlang.primitives.primitive import Primitive
 from netlang.record import dataclass
@@ -34,13 +35,16 @@ class WinogradWeights(Primitive):
 
     In panels of 16 filters, whose numbers at a point stand side by side: so products read them.
     window: height and width of the windows, in pixels
+    turned: of Transpose(w) in place of w, where channels and filters are multiples of 16
     """
 
     window: tuple[int, int] = (3, 3)
+    turned: bool = False
 
     def infer(self, w: Tensor) -> Tensor:
         form = FORMS[self.window]
-        return w.with_shape(-(-w.channels // LANES), form.high.span, form.wide.span, w.shape[2], LANES)
+        c, f = (Transpose().infer(w) if self.turned else w).arrayed(0)[2:]
+        return w.with_shape(-(-f // LANES), form.high.span, form.wide.span, c, LANES)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Winograd(Primitive):
     filters: how many there are where w is what `WinogradWeights` makes of them; 0 where it is w itself
     block: about how many tiles are transformed before their products; 0 for the usual number
     window: height and width of the windows, in pixels
+    turned: of Transpose(w) in place of w; where w is given transformed, that is said there
 
     Formed by `passes/winograd.py`, behind differentiation: it needs no gradient.
     """
@@ -61,9 +66,11 @@ class Winograd(Primitive):
     filters: int = 0
     block: int = 0
     window: tuple[int, int] = (3, 3)
+    turned: bool = False
 
     def infer(self, x: Tensor, w: Tensor) -> Tensor:
-        return x.with_shape(BATCH, *self.windows, self.filters or w.channels)
+        filters = w.shape[2] if self.turned else w.channels
+        return x.with_shape(BATCH, *self.windows, self.filters or filters)
 
     @property
     def windows(self) -> tuple[int, int]:

@@ -16,9 +16,12 @@ def compute(
     """The transformed weights, what they make of an image, or their gradient."""
     form = FORMS[primitive.window]
     g, bt, at = (_both(form, matrix, inputs[0].dtype) for matrix in ("g", "bt", "at"))
+    *before, other = inputs
+    if not isinstance(primitive, WinogradGradient) and primitive.turned:
+        other = other[::-1, ::-1].swapaxes(2, 3)
     if isinstance(primitive, WinogradWeights):
-        return _panels(np.einsum("au,uvcf,bv->abcf", g[0], inputs[0], g[1]))
-    x, other = inputs
+        return _panels(np.einsum("au,uvcf,bv->abcf", g[0], other, g[1]))
+    (x,) = before
     if isinstance(primitive, Winograd):
         given = primitive.filters
         other = _rows(other, given) if given else np.einsum("au,uvcf,bv->abcf", g[0], other, g[1])

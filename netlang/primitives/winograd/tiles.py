@@ -133,6 +133,18 @@ def weights(g: Geometry, form: Form, tap: str, row: str, *, past: bool = False) 
     return [f"{name}(at, {form.wide.window} * {tap}, {tap}, to, {row})"]
 
 
+def squares(g: Geometry) -> list[str]:
+    """16 channels by 16 filters of weights from `source`, turned over: each tap's at `square`, 16 rows after another.
+
+    Their rows are `row` bytes long, and make `columns` columns of what becomes of them.
+    """
+    at = "source + (taps - 1 - one) * columns * 16 * row"
+    return [
+        "for one in range(taps):",
+        f"    transpose_{g.dtype}(square + one * {16 * g.vector}, {g.vector}, {at}, row)",
+    ]
+
+
 def scattered(out: WayOut, form: Form) -> list[str]:
     """At M A of the block's tiles and one group of columns, each pixel through the formula to where it belongs."""
     g = out.formula.geometry
