@@ -15,7 +15,9 @@ from netlang.primitives.launch import LANES, KernelText
 from netlang.record import dataclass
 
 TRIES = 5  # the fastest counts: whatever else runs can only slow a try down
-SAMPLE = 0.02  # seconds a try takes at least
+SAMPLE = 0.02  # seconds a try of one thread takes at least
+TOGETHER = 0.1  # and one of several: Linux may begin two new threads on one core, for some 15 ms
+PASSES = 20  # of a try over all arrays, for as long
 TRIAD_BYTES = 64 << 20  # of each of three arrays: together six times an L3 of 32 MB
 _C_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
@@ -89,7 +91,7 @@ def peak(threads: int) -> float:
         args = [np.array([rounds, o.ctypes.data], np.int64) for o in out]
         return together([partial(run, a.ctypes.data, 0, 0) for a in args])
 
-    rounds = enough(seconds)
+    rounds = enough(seconds, TOGETHER)
     return 2.0 * LANES * count * rounds * threads / min(seconds(rounds) for _ in range(TRIES))
 
 
@@ -101,15 +103,20 @@ def bandwidth(threads: int, size: int = TRIAD_BYTES) -> float:
         array.fill(1.0)  # a page is there once it was written
     part = size // threads // 64 * 64
     args = [np.array([*(a.ctypes.data + part * t for a in arrays), part], np.int64) for t in range(threads)]
-    work = [partial(run, a.ctypes.data, 0, 0) for a in args]
-    return 3.0 * part * threads / min(together(work) for _ in range(TRIES))
+
+    def passes(at: int) -> None:
+        for _ in range(PASSES):
+            run(at, 0, 0)
+
+    work = [partial(passes, a.ctypes.data) for a in args]
+    return 3.0 * part * threads * PASSES / min(together(work) for _ in range(TRIES))
 
 
-def enough(seconds: Callable[[int], float]) -> int:
-    """Rounds that take at least SAMPLE, three times: one may be interrupted."""
+def enough(seconds: Callable[[int], float], least: float = SAMPLE) -> int:
+    """Rounds that take at least so long, three times: one may be interrupted."""
     rounds = 1000
-    while (took := min(seconds(rounds) for _ in range(3))) < SAMPLE:
-        rounds = int(rounds * max(2.0, min(100.0, 1.2 * SAMPLE / max(took, 1e-6))))
+    while (took := min(seconds(rounds) for _ in range(3))) < least:
+        rounds = int(rounds * max(2.0, min(100.0, 1.2 * least / max(took, 1e-6))))
     return rounds
 
 
