@@ -1,5 +1,6 @@
 """Threads that share a core are moved apart."""
 
+import itertools
 import os
 import threading
 import time
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from netlang.backend import cores, executor
-from netlang.backend.cores import apart, strangers
+from netlang.backend.cores import give_back, move_apart, strangers
 from netlang.backend.executor import Team
 from netlang.simd import block as fields
 
@@ -35,8 +36,14 @@ def test_strangers_are_all_that_run_but_the_team(proc):
 def asked(monkeypatch):
     """What the system is asked: threads and the cores they may use. They may use three."""
     found: list[tuple[int, set[int]]] = []
-    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: {0, 1, 2}, raising=False)
-    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, allowed: found.append((thread, allowed)), raising=False)
+    allowed = dict[int, set[int]]()
+
+    def keep(thread, to):
+        allowed[thread] = to
+        found.append((thread, to))
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: allowed.get(thread, {0, 1, 2}), raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", keep, raising=False)
     return found
 
 
@@ -55,31 +62,69 @@ def asked(monkeypatch):
 )
 def test_who_shares_a_core_keeps_off_those_of_the_others_while_one_is_free(running, where, moved, asked, monkeypatch):
     monkeypatch.setattr(cores, "strangers", lambda team: running)
+    held = {}
 
-    with apart(where) as done:
-        assert asked == moved
-        assert done == bool(moved)
+    move_apart(where, held)
+    assert asked == moved
+    give_back(held)
 
     assert asked[len(moved) :] == [(thread, {0, 1, 2}) for thread, _ in moved], "afterwards all cores are theirs again"
+    assert not held
 
 
-def test_cores_are_given_back_after_an_error(asked, monkeypatch):
+def test_who_was_bound_elsewhere_meanwhile_stays_there(asked, monkeypatch):
     monkeypatch.setattr(cores, "strangers", lambda team: 0)
+    held = {}
 
-    with pytest.raises(KeyboardInterrupt), apart({7: 0, 8: 0}):
+    move_apart({7: 0, 8: 0}, held)
+    os.sched_setaffinity(8, {0})
+    give_back(held)
+
+    assert os.sched_getaffinity(8) == {0}
+    assert not held
+
+
+def test_what_an_interrupt_leaves_is_given_back_by_the_next_run(asked, monkeypatch):
+    monkeypatch.setattr(cores, "strangers", lambda team: 0)
+    keep, held = os.sched_setaffinity, {}
+
+    def interrupted(thread, to):
+        keep(thread, to)
         raise KeyboardInterrupt
 
-    assert asked == [(8, {1, 2}), (8, {0, 1, 2})]
+    monkeypatch.setattr(os, "sched_setaffinity", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        move_apart({7: 0, 8: 0}, held)
+    monkeypatch.setattr(os, "sched_setaffinity", keep)
+
+    with Team(1) as team:
+        team._held.update(held)
+        team.run(NOTHING)
+        assert not team._held
+    assert os.sched_getaffinity(8) == {0, 1, 2}
 
 
-def test_nothing_happens_where_the_system_cannot_tell(proc, monkeypatch):
+@pytest.mark.parametrize("load", ["", "\n", "0.1 0.2 0.3", "0.1 0.2 0.3 many 5", None])
+def test_nothing_happens_where_the_system_cannot_tell(load, proc, asked):
+    if load is None:
+        (cores.PROC / "loadavg").unlink()
+    else:
+        (cores.PROC / "loadavg").write_text(load)
+    held = {}
+
+    move_apart({7: 0, 8: 0}, held)
+
+    assert not held
+    assert not asked
+
+
+def test_nothing_happens_where_threads_cannot_be_bound(proc, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    with apart({7: 0, 8: 0}) as moved:
-        assert not moved
+    held = {}
 
-    monkeypatch.setattr(cores, "PROC", cores.PROC / "nowhere")
-    with apart({7: 0, 8: 0}) as moved:
-        assert not moved
+    move_apart({7: 0, 8: 0}, held)
+
+    assert not held
 
 
 @LINUX
@@ -91,9 +136,10 @@ def test_a_thread_is_moved_and_may_come_back(monkeypatch):
     thread.start()
     number = thread.native_id
 
-    with apart({threading.get_native_id(): min(allowed), number: min(allowed)}) as moved:
-        assert moved
-        assert os.sched_getaffinity(number) == allowed - {min(allowed)}
+    held = {}
+    move_apart({threading.get_native_id(): min(allowed), number: min(allowed)}, held)
+    assert os.sched_getaffinity(number) == allowed - {min(allowed)}
+    give_back(held)
     assert os.sched_getaffinity(number) == allowed
     end.set()
     thread.join()
@@ -105,7 +151,7 @@ def test_runs_in_a_row_on_one_core_are_counted_until_a_pause(monkeypatch):
     os.sched_setaffinity(0, {min(allowed)})  # of this thread, and those it starts
     try:
         with Team(2) as team:
-            team._patience = 1000
+            monkeypatch.setattr(Team, "_tries", lambda team: False)
             assert any(_counted(team) == [1, 2, 3] for _ in range(50)), "other work may make a pause anywhere"
     finally:
         os.sched_setaffinity(0, allowed)
@@ -116,35 +162,34 @@ def _counted(team):
     return [team.run(NOTHING) and int(team._block[fields.BESIDE]) for _ in range(3)]
 
 
-def test_a_run_after_two_on_one_core_is_led_apart_and_less_often_where_that_is_no_use(monkeypatch):
+def test_a_run_after_two_on_one_core_is_led_apart(monkeypatch):
     calls = []
-
-    class Noted:
-        def __init__(self, where):
-            calls.append(where)
-
-        def __enter__(self):
-            return len(calls) > 6
-
-        def __exit__(self, *_):
-            pass
-
-    monkeypatch.setattr(executor, "apart", Noted)
+    monkeypatch.setattr(executor, "move_apart", lambda where, held: calls.append(where))
     with Team(2) as team:
-        team.run(NOTHING)
-        patience = []
-        for _ in range(7):
-            before = len(calls)
-            team._block[fields.BESIDE] = team._patience - 1
+        for runs in (0, executor.BESIDE - 1, executor.BESIDE, executor.BESIDE + 1):
+            team._tried = 0.0
+            team._block[fields.BESIDE] = runs
             team.run(NOTHING)
-            team._block[fields.BESIDE] = team._patience
-            team.run(NOTHING)
-            patience.append(team._patience)
-            assert len(calls) == before + 1
         numbers = [threading.get_native_id(), *(worker.native_id for worker in team._workers)]
 
-    assert [*calls[-1]] == numbers
-    assert patience == [4, 8, 16, 32, 64, 64, executor.BESIDE]
+    assert [[*where] for where in calls] == [numbers, numbers]
+
+
+def test_tries_that_follow_each_other_become_seldom(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(executor.time, "monotonic", lambda: clock[0])
+    team, tried = Team(1), []
+    for k in range(6_000_000, 6_100_000):
+        clock[0] = k / 10_000
+        if team._tries():
+            tried.append(k)
+    waits = [after - before for before, after in itertools.pairwise(tried)]
+
+    assert waits[:6] == pytest.approx([10, 20, 40, 80, 160, 320], abs=1)
+    assert waits[-1] == pytest.approx(10_000, abs=1)
+    clock[0] += 20
+    assert team._tries(), "and often again after a while"
+    assert team._wait == executor.OFTEN
 
 
 def test_one_thread_has_nobody_beside_it():

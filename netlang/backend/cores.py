@@ -6,39 +6,45 @@ do. A thread that sleeps between short runs may so be woken beside its caller ag
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
 
+Held = dict[int, tuple[set[int], set[int]]]  # of each thread: the cores it is kept to, and those it had before
 
-@contextmanager
-def apart(cores: Mapping[int, int]) -> Iterator[bool]:
-    """Within it each thread but the first keeps off the cores of the others if it shared one, and if one is free.
 
-    Afterwards it may run where it could before: it is moved, not held. Where the system knows no such thing, nothing
-    happens. Gives whether some thread is moved.
+def move_apart(cores: Mapping[int, int], held: Held) -> None:
+    """Keep each thread but the first off the cores of the others if it shared one, and if one is free.
+
+    Where the system knows no such thing, nothing happens.
     cores: of each thread of the team, by its number in the system
+    held: gets what `give_back` takes, ahead of each change: whatever interrupts this, nothing is forgotten
     """
-    held = dict[int, set[int]]()
-    left = dict(cores)
-    with suppress(OSError, AttributeError, ValueError):  # threads that ended; systems that are not Linux
-        taken = strangers(cores) + len({*cores.values()})
+    left, taken = dict(cores), len({*cores.values()})
+    with suppress(OSError, AttributeError, ValueError, IndexError):  # threads that ended; systems that are not Linux
+        if taken >= len(os.sched_getaffinity(0)):
+            return
+        taken += strangers(cores)
         for thread in [*cores][1:]:
             others = {core for other, core in left.items() if other != thread}
             allowed = os.sched_getaffinity(thread)
             if left[thread] in others and taken < len(allowed) and allowed - others:
+                held[thread] = allowed - others, allowed
                 os.sched_setaffinity(thread, allowed - others)
-                held[thread] = allowed
                 taken += 1
                 del left[thread]
-    try:
-        yield bool(held)
-    finally:
-        for thread, allowed in held.items():
-            with suppress(OSError):
-                os.sched_setaffinity(thread, allowed)
+
+
+def give_back(held: Held) -> None:
+    """Let threads run where they could before: they were moved, not bound. Who was bound since stays as it is."""
+    while held:
+        thread, (kept, before) = next(iter(held.items()))
+        with suppress(OSError):
+            if os.sched_getaffinity(thread) == kept:
+                os.sched_setaffinity(thread, before)
+        del held[thread]
 
 
 def strangers(team: Iterable[int]) -> int:

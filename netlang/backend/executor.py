@@ -9,6 +9,7 @@ import ctypes
 import os
 import struct
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.backend import cache
-from netlang.backend.cores import apart
+from netlang.backend.cores import Held, give_back, move_apart
 from netlang.backend.limits import OutOfThreadsError, thread_count
 from netlang.primitives.launch import KernelText
 from netlang.simd import block as fields
@@ -30,8 +31,8 @@ MEET = KernelText(
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _TOLD = struct.Struct("4qd5q")  # the words EXAMPLES to DONE; written one by one they take 2 µs
-BESIDE, SELDOM = 2, 64  # runs in a row in which threads shared a core, after which they are moved apart; and those
-# after which it is tried again, at most, where it was no use
+BESIDE = 2  # runs in a row in which threads shared a core, after which they are moved apart
+OFTEN, SELDOM = 0.001, 1.0  # seconds between two such tries; longer each time that they follow each other
 HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
 _NO_MORE = (
     "the system gives {} of {} threads; try fewer (--threads, or NETLANG_THREADS), or raise its limit (ulimit -u)"
@@ -80,7 +81,8 @@ class Team:
         self._workers: list[threading.Thread] = []
         self._closing: weakref.finalize[..., Team] | None = None
         self._closed = False
-        self._patience = BESIDE
+        self._held: Held = {}
+        self._tried, self._wait = 0.0, OFTEN
         self._last: tuple[NDArray[np.int64] | None, int] = None, 0
 
     def run(
@@ -131,9 +133,11 @@ class Team:
     def _run(self, table: int, launches: int, long: bool) -> Outcome:
         self._words[fields.TABLE], self._words[fields.LAUNCHES] = table, launches
         lead = self._lead or self._begin()
+        if self._held:  # an interrupt came before they were given back
+            give_back(self._held)
         if long:
             self._lead_elsewhere(lead)
-        elif self._words[fields.BESIDE] >= self._patience:
+        elif self._words[fields.BESIDE] >= BESIDE and self._tries():
             self._lead_apart(lead)
         else:
             lead()
@@ -150,11 +154,22 @@ class Team:
 
     def _lead_apart(self, lead: Callable[[], None]) -> None:
         """Run with threads that shared a core moved to others. Not for long runs: Linux spreads those itself."""
-        self._words[fields.BESIDE] = 0
         numbers = threading.get_native_id(), *(worker.native_id or 0 for worker in self._workers)
-        with apart(dict(zip(numbers, self._block[fields.CORES :: fields.EACH].tolist(), strict=True))) as moved:
-            self._patience = BESIDE if moved else min(2 * self._patience, SELDOM)
+        cores = self._block[fields.CORES :: fields.EACH].tolist()
+        try:
+            move_apart(dict(zip(numbers, cores, strict=False)), self._held)  # an interrupt may have left threads unborn
             lead()
+        finally:
+            give_back(self._held)
+
+    def _tries(self) -> bool:
+        """Whether it is time to move threads apart: where it is no use for long it is tried once a second."""
+        since = time.monotonic() - self._tried
+        if since < self._wait:
+            return False
+        self._wait = OFTEN if since > 10 * self._wait else min(2 * self._wait, SELDOM)
+        self._tried += since
+        return True
 
     def _lead_elsewhere(self, lead: Callable[[], None]) -> None:
         """Run as thread 0 in a thread of its own; an interrupt asks the team to stop, and is raised when it has.

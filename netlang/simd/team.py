@@ -57,7 +57,7 @@ from netlang.simd.block import (
 from netlang.simd.emitted import INT64, constant, emits, inlined, pointer
 
 PIECES = 4  # that the last quarter of each thread's share is cut into
-PAUSE = 10_000_000  # nanoseconds between runs, after which they are none in a row
+PAUSE = 200_000  # nanoseconds between runs, after which they are none in a row: a thread that sleeps is woken anyhow
 LOOP = 1 << 20  # more than there are pieces of a loop
 
 
