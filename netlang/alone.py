@@ -2,12 +2,11 @@
 
 import functools
 import os
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from netlang.backend.executor import BusyError
+from netlang.backend.executor import BUSY, BusyError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,10 +14,10 @@ S = TypeVar("S", bound="OneCaller")
 
 
 class OneCaller:
-    """What methods that are `alone` are of. caller: held while one of them runs"""
+    """What methods that are `alone` are of. callers: who runs one of them, at most one"""
 
     def __init__(self) -> None:
-        self.caller = threading.Lock()
+        self.callers: dict[None, object] = {}
         _ALL.add(self)
 
 
@@ -27,12 +26,14 @@ def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P],
 
     @functools.wraps(method)
     def called(program: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not program.caller.acquire(blocking=False):
-            raise BusyError("this program is running in another thread; compile one for each thread, or use a lock")
+        mine = object()
         try:
+            if program.callers.setdefault(None, mine) is not mine:
+                raise BusyError(BUSY)
             return method(program, *args, **kwargs)
-        finally:
-            program.caller.release()
+        finally:  # nothing is called here: an interrupt is heard behind calls only, and would leave the program taken
+            if None in program.callers and program.callers[None] is mine:
+                del program.callers[None]
 
     return called
 
@@ -43,7 +44,7 @@ _ALL: "weakref.WeakSet[OneCaller]" = weakref.WeakSet()
 def _forked() -> None:
     """In the child of a fork: whoever was running a program stayed with the parent."""
     for program in list(_ALL):
-        program.caller = threading.Lock()
+        program.callers = {}
 
 
 os.register_at_fork(after_in_child=_forked)

@@ -331,3 +331,34 @@ def test_a_thread_knows_whether_it_shares_its_core_with_another():
     with Team(1) as team:
         team.run(table())
         assert team._block[fields.SHARES] == 0
+
+
+INTERRUPTED = """
+import random, signal
+import numpy as np
+import netlang
+
+program = netlang.from_text("input 4\\nFC-3, softmax\\n").compile(batch=2, threads=2)
+x = np.zeros((2, 4), np.float32)
+program(x)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+heard = 0
+for _ in range(600):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-3))
+        while True:
+            program(x)
+    except KeyboardInterrupt:
+        heard += 1
+program(x)
+program.close()
+print(heard)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such clock")
+def test_interrupts_at_any_moment_leave_the_program_free():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "600\n"

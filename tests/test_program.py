@@ -356,10 +356,10 @@ def test_after_a_fork_in_the_middle_of_a_run_the_child_can_run(images):
     x, _ = image_batch()
     alone = images(x)
 
-    with images.caller:  # as another thread has it
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if np.array_equal(images(x), alone) else 1)
+    images.callers[None] = "another thread"
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(images(x), alone) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 

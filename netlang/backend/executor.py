@@ -37,6 +37,7 @@ HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is
 _NO_MORE = (
     "the system gives {} of {} threads; try fewer (--threads, or NETLANG_THREADS), or raise its limit (ulimit -u)"
 )
+BUSY = "this program is running in another thread; compile one for each thread, or use a lock"
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
@@ -77,7 +78,7 @@ class Team:
         self._words = self._block.data  # which gives and takes words in half the time
         self._team = self._block.ctypes.data
         self._lead: Callable[[], None] | None = None
-        self._caller = threading.Lock()
+        self._callers: dict[None, object] = {}  # who runs; one at a time
         self._workers: list[threading.Thread] = []
         self._closing: weakref.finalize[..., Team] | None = None
         self._closed = False
@@ -108,9 +109,10 @@ class Team:
 
         Raises BusyError if the team is running already, OutOfThreadsError if its threads cannot be started.
         """
-        if not self._caller.acquire(blocking=False):
-            raise BusyError("this program is running in another thread; compile one for each thread, or use a lock")
+        mine = object()
         try:
+            if self._callers.setdefault(None, mine) is not mine:
+                raise BusyError(BUSY)
             if self._closed:
                 raise RuntimeError(_LEFT_OVER)
             _TOLD.pack_into(self._words, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
@@ -119,8 +121,9 @@ class Team:
             if each:
                 return self._step_through(at, len(table), long, each)
             return self._run(at, len(table), long)
-        finally:
-            self._caller.release()
+        finally:  # nothing is called here: an interrupt is heard behind calls only, and would leave the team taken
+            if None in self._callers and self._callers[None] is mine:
+                del self._callers[None]
 
     def _address(self, table: NDArray[np.int64]) -> int:
         """Where a table lies; that of the last one is known, for NumPy takes 0.7 µs to tell."""
@@ -223,11 +226,17 @@ class Team:
 
     def close(self) -> None:
         """End the threads. Also done when the team is garbage, and at the end of the process."""
-        with self._caller:
+        mine = object()
+        try:
+            while self._callers.setdefault(None, mine) is not mine:
+                time.sleep(OFTEN)
             self._closed = True
             if self._closing:
                 self._closing()
                 self._workers = []
+        finally:
+            if None in self._callers and self._callers[None] is mine:
+                del self._callers[None]
 
     def __enter__(self) -> "Team":
         return self
