@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from netlang.backend.executor import BUSY, BusyError
+from netlang.backend.exclusive import Exclusive
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -14,10 +14,10 @@ S = TypeVar("S", bound="OneCaller")
 
 
 class OneCaller:
-    """What methods that are `alone` are of. callers: who runs one of them, at most one"""
+    """What methods that are `alone` are of. exclusive: by which one of them runs at a time"""
 
     def __init__(self) -> None:
-        self.callers: dict[None, object] = {}
+        self.exclusive = Exclusive()
         _ALL.add(self)
 
 
@@ -26,14 +26,7 @@ def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P],
 
     @functools.wraps(method)
     def called(program: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        mine = object()
-        try:
-            if program.callers.setdefault(None, mine) is not mine:
-                raise BusyError(BUSY)
-            return method(program, *args, **kwargs)
-        finally:  # nothing is called here: an interrupt is heard behind calls only, and would leave the program taken
-            if None in program.callers and program.callers[None] is mine:
-                del program.callers[None]
+        return program.exclusive.run(functools.partial(method, program, *args, **kwargs))
 
     return called
 
@@ -44,7 +37,7 @@ _ALL: "weakref.WeakSet[OneCaller]" = weakref.WeakSet()
 def _forked() -> None:
     """In the child of a fork: whoever was running a program stayed with the parent."""
     for program in list(_ALL):
-        program.callers = {}
+        program.exclusive = Exclusive()
 
 
 os.register_at_fork(after_in_child=_forked)

@@ -13,7 +13,8 @@ import pytest
 
 from netlang.backend import cache, executor
 from netlang.backend.cpu import bind
-from netlang.backend.executor import BusyError, Outcome, Team
+from netlang.backend.exclusive import BusyError
+from netlang.backend.executor import Outcome, Team
 from netlang.backend.limits import OutOfThreadsError
 from netlang.primitives.launch import Address, Draft, KernelText
 from netlang.simd import block as fields

@@ -8,7 +8,7 @@ import pytest
 
 import netlang
 from netlang import on_cpu
-from netlang.backend.executor import BusyError
+from netlang.backend.exclusive import BusyError
 from netlang.diagnostics import NetError
 from netlang.files import Problem
 
@@ -356,7 +356,7 @@ def test_after_a_fork_in_the_middle_of_a_run_the_child_can_run(images):
     x, _ = image_batch()
     alone = images(x)
 
-    images.callers[None] = "another thread"
+    images.exclusive.inside[None] = "another thread"
     child = os.fork()
     if child == 0:
         os._exit(0 if np.array_equal(images(x), alone) else 1)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from netlang.backend import cache
 from netlang.backend.cores import Held, give_back, move_apart
+from netlang.backend.exclusive import Exclusive
 from netlang.backend.limits import OutOfThreadsError, thread_count
 from netlang.primitives.launch import KernelText
 from netlang.simd import block as fields
@@ -37,7 +38,6 @@ HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is
 _NO_MORE = (
     "the system gives {} of {} threads; try fewer (--threads, or NETLANG_THREADS), or raise its limit (ulimit -u)"
 )
-BUSY = "this program is running in another thread; compile one for each thread, or use a lock"
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
@@ -45,10 +45,6 @@ def ready(block: NDArray[np.int64]) -> NDArray[np.int64]:
     """A team block (`netlang.simd.block`), and in it what kernels meet by."""
     block[fields.MEET] = cache.compiled(MEET)
     return block
-
-
-class BusyError(RuntimeError):
-    """Two threads of Python called one team at once."""
 
 
 class Outcome(NamedTuple):
@@ -78,7 +74,7 @@ class Team:
         self._words = self._block.data  # which gives and takes words in half the time
         self._team = self._block.ctypes.data
         self._lead: Callable[[], None] | None = None
-        self._callers: dict[None, object] = {}  # who runs; one at a time
+        self._exclusive = Exclusive()
         self._workers: list[threading.Thread] = []
         self._closing: weakref.finalize[..., Team] | None = None
         self._closed = False
@@ -109,21 +105,25 @@ class Team:
 
         Raises BusyError if the team is running already, OutOfThreadsError if its threads cannot be started.
         """
-        mine = object()
-        try:
-            if self._callers.setdefault(None, mine) is not mine:
-                raise BusyError(BUSY)
-            if self._closed:
-                raise RuntimeError(_LEFT_OVER)
-            _TOLD.pack_into(self._words, 8 * fields.EXAMPLES, examples, first, step, seed, rate, 0, 0, 0, 0, 0)
-            self._words[fields.STOPPED] = 0
-            at = self._address(table)
-            if each:
-                return self._step_through(at, len(table), long, each)
-            return self._run(at, len(table), long)
-        finally:  # nothing is called here: an interrupt is heard behind calls only, and would leave the team taken
-            if None in self._callers and self._callers[None] is mine:
-                del self._callers[None]
+        told = examples, first, step, seed, rate
+        return self._exclusive.run(partial(self._told, table, told, long, each))
+
+    def _told(
+        self,
+        table: NDArray[np.int64],
+        told: tuple[int, int, int, int, float],
+        long: bool,
+        each: Callable[[int], None] | None,
+    ) -> Outcome:
+        """A run whose numbers are told to the kernels first."""
+        if self._closed:
+            raise RuntimeError(_LEFT_OVER)
+        _TOLD.pack_into(self._words, 8 * fields.EXAMPLES, *told, 0, 0, 0, 0, 0)
+        self._words[fields.STOPPED] = 0
+        at = self._address(table)
+        if each:
+            return self._step_through(at, len(table), long, each)
+        return self._run(at, len(table), long)
 
     def _address(self, table: NDArray[np.int64]) -> int:
         """Where a table lies; that of the last one is known, for NumPy takes 0.7 µs to tell."""
@@ -226,17 +226,13 @@ class Team:
 
     def close(self) -> None:
         """End the threads. Also done when the team is garbage, and at the end of the process."""
-        mine = object()
-        try:
-            while self._callers.setdefault(None, mine) is not mine:
-                time.sleep(OFTEN)
-            self._closed = True
-            if self._closing:
-                self._closing()
-                self._workers = []
-        finally:
-            if None in self._callers and self._callers[None] is mine:
-                del self._callers[None]
+        self._exclusive.run(self._end, wait=True)
+
+    def _end(self) -> None:
+        self._closed = True
+        if self._closing:
+            self._closing()
+            self._workers = []
 
     def __enter__(self) -> "Team":
         return self

@@ -63,7 +63,7 @@ def interleaved(
 
 
 def _sample(work: Work, least: float, clock: Callable[[], float]) -> float:
-    """Seconds a call, of as many as take `least` seconds; where nobody keeps them, they bring code into the caches."""
+    """Seconds a call, of as many as take `least` seconds together. A sample that nobody keeps warms the caches."""
     began, calls, more = clock(), 0, 1
     while True:
         for _ in range(more):

@@ -28,9 +28,8 @@ from netlang.primitives.winograd.tiles import LARGE, tiled
 from netlang.record import dataclass
 
 GAIN = 1.1  # how much faster it must promise to be: the promise is rough
-NARROWEST = (
-    16  # filters, and channels but of 4x4 windows, of which few nets have any that `passes/stems.py` did not make
-)
+# Filters, and channels but of 4x4 windows, of which few nets have any that `passes/stems.py` did not make
+NARROWEST = 16
 FEWEST = {(3, 3): 16 * 16, (4, 4): 12 * 16}  # channels times filters by window
 FEWER = 48 * 128  # those of the others: a form is five more kernels to compile
 TRANSFORMS = 14, 11  # vector operations of a tile's point for 16 channels, and for 16 filters

@@ -57,7 +57,7 @@ from netlang.simd.block import (
 from netlang.simd.emitted import INT64, constant, emits, inlined, pointer
 
 PIECES = 4  # that the last quarter of each thread's share is cut into
-PAUSE = 200_000  # nanoseconds between runs, after which they are none in a row: a thread that sleeps is woken anyhow
+PAUSE = 200_000  # nanoseconds between runs in a row, at most: who sleeps longer is woken late on a core of its own
 LOOP = 1 << 20  # more than there are pieces of a loop
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.gather.reference import turned
 from netlang.primitives.reference import Array, Run
 from netlang.types import Tensor
 
@@ -45,9 +46,7 @@ def _as_written(primitive: Contraction, w: Array) -> Array:
     """The weights, of panels and of a transposed copy too."""
     if primitive.filters:
         w = np.moveaxis(w, 0, -2).reshape(*w.shape[1:-1], -1)[..., : primitive.filters]
-    if primitive.transposed:
-        w = w.swapaxes(-1, -2)[tuple(slice(None, None, -1) for _ in w.shape[:-2])]
-    return w
+    return turned(w) if primitive.transposed else w
 
 
 def _padded(primitive: Contraction, x: Array) -> Array:

@@ -23,9 +23,9 @@ def compute(
         case Slice(start, stop):
             return x[..., start:stop]
         case Transpose():
-            return _turned(x)
-        case Panels(turned):
-            return _panels(_turned(x) if turned else x, *result.arrayed(run.examples)[:: len(result.shape) - 1])
+            return turned(x)
+        case Panels(flipped):
+            return _panels(turned(x) if flipped else x, *result.arrayed(run.examples)[:: len(result.shape) - 1])
         case Convert(_, size, (top, left, bottom, right)):
             if not any(size):
                 return x
@@ -38,7 +38,8 @@ def compute(
             return np.concatenate([above, x[max(0, start) :], below])[:rows]
 
 
-def _turned(w: Array) -> Array:
+def turned(w: Array) -> Array:
+    """Transpose(w), of w[u,v,c,f] or w[c,f]."""
     flipped = w[::-1, ::-1] if w.ndim == 4 else w
     return flipped.swapaxes(-1, -2)
 

@@ -41,6 +41,8 @@ def convolve(
     """The launch: (x, w or U) -> y, and sums of it."""
     x, weights = inputs
     of, to = Geometry(x.type, "c"), Geometry(result.type, "c")
+    whole = of.channels % LANES == to.channels % LANES == 0 and not primitive.filters
+    assert whole or not primitive.turned, "passes/winograd.py sees to this"
     rows, vectors = tile_for(target, MANY, to.columns)
     form, sides = form_of(primitive.window), tiled(primitive, primitive.windows)
     tiles, passing = batch * sides["tiles_h"] * sides["tiles_w"], not primitive.filters
@@ -64,8 +66,8 @@ def convolve(
     transformed = parts * points * (block * part * of.vector + APART)
     products = points * (-(-block // rows) * rows * vectors * to.vector + APART)
     u = vectors * points * (part * LANES * to.vector + APART) * passing
-    turned = prod(primitive.window) * LANES * to.vector * primitive.turned
-    own = spaced(8 * (rows + vectors + AHEAD), u, products, points * pixel, points * to.vector, turned)
+    square = prod(primitive.window) * LANES * to.vector * primitive.turned
+    own = spaced(8 * (rows + vectors + AHEAD), u, products, points * pixel, points * to.vector, square)
     own += spaced(transformed * (not sharing))
     shared = spaced(transformed * sharing)
     shared += out.add_arguments(arguments, shared, -(-tiles // stretch))

@@ -37,6 +37,8 @@ def weights_draft(
     (w,) = inputs
     g, form = Geometry(w.type, "w"), form_of(primitive.window)
     columns, *_, channels, _ = result.type.arrayed(0)
+    whole = channels % LANES == w.type.arrayed(0)[2] % LANES == 0
+    assert whole or not primitive.turned, "passes/winograd.py sees to this"
     arguments = Arguments()
     arguments.add(u=Address(result.buffer), w=Address(w.buffer), channels=channels, columns=columns)
     arguments.add(taps_w=form.wide.window, taps=prod(primitive.window), turned=int(primitive.turned))

@@ -56,7 +56,8 @@ class Winograd(Primitive):
     filters: how many there are where w is what `WinogradWeights` makes of them; 0 where it is w itself
     block: about how many tiles are transformed before their products; 0 for the usual number
     window: height and width of the windows, in pixels
-    turned: of Transpose(w) in place of w; where w is given transformed, that is said there
+    turned: of Transpose(w) in place of w, where channels and filters are multiples of 16; without `filters` only, as
+        `WinogradWeights` has it said otherwise
 
     Formed by `passes/winograd.py`, behind differentiation: it needs no gradient.
     """

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from netlang.primitives.gather.reference import turned
 from netlang.primitives.launch import LANES
 from netlang.primitives.reference import Array, Run
 from netlang.primitives.winograd.op import FORMS, Form, Winograd, WinogradGradient, WinogradWeights
@@ -18,7 +19,7 @@ def compute(
     g, bt, at = (_both(form, matrix, inputs[0].dtype) for matrix in ("g", "bt", "at"))
     *before, other = inputs
     if not isinstance(primitive, WinogradGradient) and primitive.turned:
-        other = other[::-1, ::-1].swapaxes(2, 3)
+        other = turned(other)
     if isinstance(primitive, WinogradWeights):
         return _panels(np.einsum("au,uvcf,bv->abcf", g[0], other, g[1]))
     (x,) = before
