@@ -77,22 +77,27 @@ def _spread(builder: Any, value: Any, lanes: int) -> Any:
 
 
 def _emit_words(builder: Any, seed: Any, step: Any, stream: Any, index: Any, lanes: int) -> list[Any]:
-    """The four words of the blocks of `index`, an int64 or a vector of them."""
-    narrow = ir.VectorType(INT32, lanes) if lanes > 1 else INT32
-    wide = ir.VectorType(INT64, lanes) if lanes > 1 else INT64
+    """The four words of the blocks of `index`, an int64 or a vector of them: the low halves of what is put out.
 
-    def halves(value: Any, kind: Any, count: Any) -> list[Any]:
-        return [builder.trunc(value, kind), builder.trunc(builder.lshr(value, _fill(count, 32)), kind)]
+    Each word stays in a lane of 64 bits, for its product needs them; the bits above 32 are whatever is left there.
+    """
+    kind = ir.VectorType(INT64, lanes) if lanes > 1 else INT64
 
-    c = halves(index, narrow, wide)
-    c += [_spread(builder, builder.trunc(word, INT32), lanes) for word in (step, stream)]
-    k = [_spread(builder, word, lanes) for word in halves(seed, INT32, INT64)]
+    def low(word: Any) -> Any:
+        return builder.and_(word, _fill(kind, 0xFFFFFFFF))
+
+    def high(word: Any) -> Any:
+        return builder.lshr(word, _fill(kind, 32))
+
+    step, stream, seed = (_spread(builder, word, lanes) for word in (step, stream, seed))
+    c, k = [index, high(index), step, stream], [seed, high(seed)]
     for _ in range(ROUNDS):
-        products = [builder.mul(builder.zext(c[2 * i], wide), _fill(wide, MULTIPLIERS[i])) for i in (0, 1)]
-        (low0, high0), (low1, high1) = (halves(product, narrow, wide) for product in products)
-        c = [builder.xor(builder.xor(high1, c[1]), k[0]), low1, builder.xor(builder.xor(high0, c[3]), k[1]), low0]
-        k = [builder.add(k[i], _fill(narrow, WEYL[i])) for i in (0, 1)]
-    return c
+        p = [builder.mul(low(c[2 * i]), _fill(kind, MULTIPLIERS[i])) for i in (0, 1)]
+        c = [builder.xor(builder.xor(high(p[1 - i]), c[2 * i + 1]), k[i]) for i in (0, 1)]
+        c = [c[0], p[1], c[1], p[0]]
+        k = [builder.add(k[i], _fill(kind, WEYL[i])) for i in (0, 1)]
+    narrow = ir.VectorType(INT32, lanes) if lanes > 1 else INT32
+    return [builder.trunc(word, narrow) for word in c]
 
 
 def _emit_float(builder: Any, words: list[Any], element: Any, lanes: int) -> Any:
