@@ -256,6 +256,10 @@ FORMED = (  # behind differentiation: they have no gradient
     Case(Winograd((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (3, 3, 16, 18))),
     Case(Winograd((1, 1, 1, 1), (6, 5), turned=True), ((N, 6, 5, 32), (3, 3, 16, 32))),
     Case(WinogradGradient((1, 1, 1, 1), (6, 5)), ((N, 6, 5, 16), (N, 6, 5, 18))),
+    Case(WinogradWeights(stride=2), ((3, 3, 5, 18),)),
+    Case(Winograd((1, 1, 1, 1), (6, 5), stride=2), ((N, 6, 5, 16), (3, 3, 16, 18))),
+    Case(Winograd((1, 1, 2, 1), (3, 3), dilation=2), ((N, 3, 3, 16), (3, 3, 16, 18))),
+    Case(WinogradGradient((1, 1, 1, 1), (6, 5), stride=2), ((N, 6, 5, 16), (N, 3, 3, 18))),
 )
 PRIMITIVES = (*PRIMITIVES, *FORMED)
 LOSSES: tuple[Case, ...] = (

@@ -25,6 +25,8 @@ WAYS = {
     "3x3": (Contraction("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (5, 7)), (3, 3, 17, 70)),
     "of a stride": (Contraction("data", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (9, 13), True), (3, 3, 17, 70)),
     "Winograd": (Winograd((1, 1, 1, 1), (5, 7)), (3, 3, 17, 70)),
+    "Winograd with a stride": (Winograd((1, 1, 1, 1), (10, 14), stride=2), (3, 3, 17, 70)),
+    "Winograd between zeros": (Winograd((1, 1, 2, 2), (5, 7), dilation=2), (3, 3, 17, 70)),
     "lines": (Winograd((0, 3, 0, 3), (5, 7), window=(1, 7)), (1, 7, 17, 70)),
 }
 
@@ -53,7 +55,8 @@ def test_a_product_in_the_place_of_what_its_formula_reads_makes_the_same_bits(na
         monkeypatch.setattr(cover, "SOURCE", 3 * 6 * 17 * 4)
     anchor, weights = WAYS[name]
     way = Region(anchor, (i0, i1), ADDED)
-    source, w = Tensor("f32", ("n", 5, 7, 17)), Tensor("f32", weights)
+    size = anchor.size if isinstance(anchor, Winograd) else (5, 7)
+    source, w = Tensor("f32", ("n", *size, 17)), Tensor("f32", weights)
     types = [source, w, anchor.infer(source, w)]
     rng = np.random.default_rng(0)
     values = [rng.normal(size=t.arrayed(3)).astype(DTYPES["f32"]) for t in types]

@@ -1,9 +1,10 @@
-"""Convolutions of 3x3, 4x4 and 5x5 windows and of lines, and their gradients, take fewer products where that is faster.
+"""Convolutions of 2x2 to 5x5 windows and of lines, and their gradients, take fewer products where that is faster.
 
 before:  y = Contraction[kernel=3, pad=1](x, w)             dw = Contraction[role=weight, kernel=3, pad=1](x, dy)
 after:   u = WinogradWeights(w)     y = Winograd[pad=1, filters=64](x, u)     dw = WinogradGradient[pad=1](x, dy)
 or, of few tiles:                   y = Winograd[pad=1](x, w)
 where Transpose(w) was read:        u = WinogradWeights[turned](w)            y = Winograd[pad=1, turned](x, w)
+with a stride of 2:                 Winograd[stride=2]    WinogradGradient[stride=2]   by the data Winograd[dilation=2]
 """
 
 from collections.abc import Mapping
@@ -22,12 +23,13 @@ from netlang.primitives.map.op import Update
 from netlang.primitives.region.op import Region
 from netlang.primitives.text import SIZES
 from netlang.primitives.winograd.convolve import TILES, block_of
-from netlang.primitives.winograd.op import FORMS, Winograd, WinogradGradient, WinogradWeights
+from netlang.primitives.winograd.op import FORMS, Winograd, WinogradGradient, WinogradWeights, points
 from netlang.primitives.winograd.reduce import at_once
 from netlang.primitives.winograd.tiles import LARGE, tiled
 from netlang.record import dataclass
+from netlang.simd.toom_cook import STRIDED
 
-GAIN = 1.1  # how much faster it must promise to be: the promise is rough
+GAIN = 1.1, 1.2  # how much faster it must promise to be, with a stride more: the promise is rough
 # Filters, and channels but of 4x4 windows, of which few nets have any that `passes/stems.py` did not make
 NARROWEST = 16
 FEWEST = {(3, 3): 16 * 16, (4, 4): 12 * 16}  # channels times filters by window
@@ -43,6 +45,7 @@ STREAM = (
     40,
 )  # those that reading a vector of transformed weights takes, and writing one: in training, each step; where
 # threads share a block of tiles, each vector is read by one of two
+PACKED = 1.4  # times what the operations of a gradient by the weights with a stride take directly: pixels are copied
 SUMS = 20, 60  # those that a vector of a gradient's sums takes, of one block of tiles and of several
 DIRECT, PASSING_BY = "direct", "winograd passing"
 WAYS: Mapping[str, Mapping[str, Any]] = {  # that a convolution may go, and what they make of `Winograd`
@@ -90,8 +93,9 @@ def _given(graph: Graph, made: Graph, form: Winograd, weights: NodeId, *, passin
     of = graph[graph[weights].inputs[0] if turned else weights]
     if passing:
         return replace(form, turned=turned), of.id
-    transform = WinogradWeights(form.window, turned)
-    name = f"{of.id}.turned.winograd" if turned else f"{of.id}.winograd"
+    apart = max(form.stride, form.dilation)
+    transform = WinogradWeights(form.window, turned, apart)
+    name = f"{of.id}{'.turned' * turned}.winograd{apart if apart > 1 else ''}"
     if name not in made:
         made.add(Node(name, transform, (of.id,), transform.infer(of.type), of.span, of.path))
     return replace(form, filters=f), name
@@ -108,12 +112,13 @@ def question(graph: Graph, node: Node, batch: int) -> str | None:
         return None
     channels, filters = graph[node.inputs[0]].type.channels, node.type.channels
     narrow = min(channels, filters) < NARROWEST if form.window != (4, 4) else filters < NARROWEST
-    if narrow or channels * filters < FEWEST.get(form.window, FEWER):
+    apart = form.stride / getattr(form, "dilation", 1)
+    if narrow or channels * filters < (FEWEST.get(form.window, FEWER) if apart == 1 else FEWER):
         return None
     kind = "gradient" if isinstance(form, WinogradGradient) else "training" if _trains(graph) else "evaluation"
     pad = ".".join(map(str, form.pad))
     size = f"{batch}x{form.size[0]}x{form.size[1]}x{channels}"
-    window = f"{form.window[0]}x{form.window[1]}"
+    window = f"{form.window[0]}x{form.window[1]}" + f"/{apart:g}" * (apart != 1)
     return f"{kind} {window} {size} to {filters} pad {pad}"
 
 
@@ -140,12 +145,15 @@ def promising(graph: Graph, node: Node, batch: int) -> str:
 
 def _form(of: Contraction) -> Winograd | WinogradGradient:
     """The gradient by the data is a convolution too: of dy, with the weights turned by half a turn."""
+    stride = of.stride[0]
     if of.role == "weight":
-        return WinogradGradient(of.pad, of.size, window=of.kernel)
+        return WinogradGradient(of.pad, of.size, window=of.kernel, stride=stride)
     if of.role == "out":
-        return Winograd(of.pad, of.size, window=of.kernel)
-    top, left, bottom, right = (side - 1 - pad for side, pad in zip(of.kernel * 2, of.pad, strict=True))
-    return Winograd((top, left, bottom, right), of.windows, window=of.kernel)
+        return Winograd(of.pad, of.size, window=of.kernel, stride=stride)
+    top, left = (side - 1 - pad for side, pad in zip(of.kernel, of.pad[:2], strict=True))
+    spread = [(windows - 1) * stride + 1 for windows in of.windows]
+    high, wide = (size + side - 1 - more for size, side, more in zip(of.size, of.kernel, spread, strict=True))
+    return Winograd((top, left, high - top, wide - left), of.windows, window=of.kernel, dilation=stride)
 
 
 def _shaped(of: object) -> bool:
@@ -153,13 +161,15 @@ def _shaped(of: object) -> bool:
     if not isinstance(of, Contraction) or of.rows:
         return False
     inside = all(pad < side for pad, side in zip(of.pad, of.kernel * 2, strict=True))
-    return of.stride == (1, 1) == of.dilation and of.kernel in FORMS and inside
+    alike = of.kernel[0] == of.kernel[1] in STRIDED and of.stride == (2, 2)
+    return of.dilation == (1, 1) and inside and (alike or (of.stride == (1, 1) and of.kernel in FORMS))
 
 
 @dataclass(frozen=True)
 class _Work:
-    """Pixels of a window, pixels and tiles of a batch, channels, and vectors of 16 filters.
+    """Pixels of a window, points, pixels and tiles of a batch, channels, and vectors of 16 filters.
 
+    strided, packed: whether there is a stride, and whether the direct way copies pixels for it
     Of the pixels of x and y the fewer count: what falls outside costs the direct way nothing.
     """
 
@@ -169,13 +179,15 @@ class _Work:
     tiles: int
     channels: int
     vectors: int
+    strided: bool
+    packed: bool
 
     def worth(self, stream: float) -> bool:
         """Whether Winograd's way promises to be faster. stream: operations for each vector of the points' weights."""
         products = self.channels * self.vectors
         transforms = TRANSFORMS[0] * -(-self.channels // LANES) + TRANSFORMS[1] * self.vectors
-        direct = (self.pixels + READ) * self.window * products
-        return direct > GAIN * self.points * (self.tiles * (products + transforms) + stream * products)
+        direct = (self.pixels + READ) * self.window * products * (PACKED if self.packed else 1)
+        return direct > GAIN[self.strided] * self.points * (self.tiles * (products + transforms) + stream * products)
 
     @property
     def shared(self) -> bool:
@@ -204,7 +216,10 @@ def _work(graph: Graph, node: Node, batch: int) -> _Work:
     y = other if node.made_by.role == "weight" else node.type
     _, high, wide, filters = y.arrayed(batch)
     made = _form(node.made_by)
-    sides, points = tiled(made, (high, wide)), FORMS[made.window].points
+    sides = tiled(made, (high, wide))
     tiles = batch * sides["tiles_h"] * sides["tiles_w"]
     pixels = batch * min(x.positions, high * wide)
-    return _Work(prod(made.window), points, pixels, tiles, x.channels, -(-filters // LANES))
+    apart = max(made.stride, getattr(made, "dilation", 1))
+    packed = isinstance(made, WinogradGradient) and apart > 1
+    many, vectors = points(made.window, apart), -(-filters // LANES)
+    return _Work(prod(made.window), many, pixels, tiles, x.channels, vectors, apart > 1, packed)

@@ -8,11 +8,13 @@ from functools import cached_property
 
 from netlang.record import dataclass
 
-# By how many there are with infinity. Six, of which 0, ±1, ±2 have an error half as large again (Barabasz et al. 2020,
-# arXiv:1803.10986). Ten: of 0, ±a, ±b and what they are the inverse of, these had the least in float32; where p and -p
-# are points, even and odd powers are shared
+# By how many there are with infinity. Five: with 1/2, 2 or -2 in place of -1/2 the error is a sixth to a whole larger.
+# Six, of which 0, ±1, ±2 have an error half as large again (Barabasz et al. 2020, arXiv:1803.10986). Ten: of 0, ±a, ±b
+# and what they are the inverse of, these had the least in float32; where p and -p are points, even and odd powers are
+# shared
 POINTS = {
     1: (),
+    5: tuple(map(Fraction, ("0", "1", "-1", "-1/2"))),
     6: tuple(map(Fraction, ("0", "1", "-1", "1/2", "-2"))),
     10: tuple(map(Fraction, ("0", "2/5", "-2/5", "4/5", "-4/5", "5/4", "-5/4", "5/2", "-5/2"))),
 }
@@ -26,33 +28,42 @@ class Axis:
 
     at[i, a] takes products at the points to output pixels, g[a, u] the window's pixels to the points, and bt[a, k] the
     tile's input pixels, as many as there are points; the last point is infinity
+    short: the window is the longer one of F(tile, window + 1) less its last pixel, which has no part in infinity: of
+        its points these are all others
     """
 
     tile: int
     window: int
+    short: bool = False
 
     @property
     def span(self) -> int:
         """How many points there are, and input pixels of a tile."""
         return self.tile + self.window - 1
 
+    @property
+    def points(self) -> tuple[Fraction, ...]:
+        """All but infinity."""
+        return POINTS[self.span + self.short]
+
     @cached_property
     def at(self) -> Matrix:
         """Powers of the points, by output pixels."""
-        return tuple((*(p**k for p in POINTS[self.span]), Fraction(k == self.tile - 1)) for k in range(self.tile))
+        ends = [[Fraction(k == self.tile - 1)] * (not self.short) for k in range(self.tile)]
+        return tuple((*(p**k for p in self.points), *end) for k, end in enumerate(ends))
 
     @cached_property
     def g(self) -> Matrix:
         """Powers of the points over their distances, by the window's pixels."""
-        points, last = POINTS[self.span], tuple(Fraction(k == self.window - 1) for k in range(self.window))
-        return (*(tuple(p**k / _apart(p, points) for k in range(self.window)) for p in points), last)
+        rows = [tuple(p**k / _apart(p, self.points) for k in range(self.window)) for p in self.points]
+        return (*rows, *[tuple(Fraction(k == self.window - 1) for k in range(self.window))] * (not self.short))
 
     @cached_property
     def bt(self) -> Matrix:
         """The coefficients of the polynomials that are 0 at all other points, by input pixels."""
-        points = POINTS[self.span]
-        rows = [(*_product([q for q in points if q != p]), Fraction(0)) for p in points]
-        return (*rows, tuple(_product(list(points))))
+        end = [Fraction(0)] * (not self.short)
+        rows = [(*_product([q for q in self.points if q != p]), *end) for p in self.points]
+        return (*rows, *[tuple(_product(list(self.points)))] * (not self.short))
 
     @property
     def a(self) -> Matrix:
@@ -96,18 +107,35 @@ def _product(roots: list[Fraction]) -> list[Fraction]:
     return found
 
 
+def transform_name(which: str, high: Axis, wide: Axis) -> str:
+    """What `simd/transform.py` calls it: bt by points, the others by pixels of a tile and of a window."""
+    if which == "bt" and not (high.short or wide.short):
+        return f"bt{wide.span}"
+    if high == wide and not high.short:
+        return f"{which}{high.tile}{high.window}"
+    return f"{which}{high.tile}{high.window}{wide.window}"
+
+
+def halves(axis: Axis) -> tuple[Axis, Axis]:
+    """The pixels of even and of odd number of a window with one less than twice as many."""
+    return axis, Axis(axis.tile, axis.window - 1, short=True)
+
+
 def _transforms() -> dict[str, Transform]:
     made = {"bt10": Transform(Axis(1, 1), Axis(8, 3), "bt")}
-    for each in SQUARES:
-        made[f"bt{each.span}"] = Transform(each, each, "bt")
-        sizes = f"{each.tile}{each.window}"
-        made |= {which + sizes: Transform(each, each, which) for which in ("at", "a", "g", "gt")}
+    pairs = [(each, each) for each in SQUARES]
+    pairs += [(high, wide) for each in STRIDED.values() for high in halves(each) for wide in halves(each)]
+    for high, wide in pairs:
+        for which in ("bt", "at", "a", "g", "gt"):
+            made[transform_name(which, high, wide)] = Transform(high, wide, which)
     return made
 
 
 # The forms that go as far down the image as across
-SQUARES = Axis(4, 3), Axis(3, 4), Axis(2, 5)
-# Those that `simd/transform.py` has functions of: bt by points, the others by pixels of a tile and of a window; bt10 is
-# for lines, across alone
+SQUARES = Axis(4, 3), Axis(3, 4), Axis(2, 5), Axis(4, 2)
+# Those that windows with a stride of 2 become: of their pixels of even number
+STRIDED = {3: Axis(4, 2)}
+# Those that `simd/transform.py` has functions of; bt10 is for lines, across alone
 TRANSFORMS = _transforms()
-PAST = "g43", "g34", "g25"  # those that also write past the caches: a layer's weights become four times as many
+# Those that also write past the caches: a layer's weights become four times as many, and more
+PAST = tuple(name for name, each in TRANSFORMS.items() if each.which == "g")

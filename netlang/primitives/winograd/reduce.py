@@ -6,22 +6,27 @@ large, they are not kept: a thread takes all points of some channels and filters
 are in its second cache. Nothing is added across threads.
 """
 
+from math import prod
+
 from netlang.primitives.contraction.tiles import tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Target
 from netlang.primitives.outline import framed
 from netlang.primitives.text import Arguments, Geometry, indented, shared_out, spaced
-from netlang.primitives.winograd.op import Form, WinogradGradient
+from netlang.primitives.winograd.op import Form, Phase, WinogradGradient
 from netlang.primitives.winograd.tiles import (
     APART,
     LARGE,
-    form_of,
     gathered,
     narrowed,
+    of_first,
+    patch,
+    phases_of,
     place,
     reading,
     tiled,
     widened,
 )
+from netlang.simd.toom_cook import transform_name
 
 MOST = 400, 200  # tiles of a block, where all sums stay near and where not: each block reads and writes them
 LEAST = 48  # those where third caches are slow: 24 are slower
@@ -37,11 +42,12 @@ def reduce(
     of, by = Geometry(x.type, "c"), Geometry(dy.type, "c")
     rows, vectors = tile_for(target, of.channels, by.columns)
     _, high, wide, _ = dy.type.arrayed(0)
-    form, sides = form_of(primitive.window), tiled(primitive, (high, wide))
-    tiles, points = batch * sides["tiles_h"] * sides["tiles_w"], form.points
+    read, sides = phases_of(primitive.window, primitive.stride), tiled(primitive, (high, wide))
+    form, points = read[0].form, sum(phase.form.points for phase in read)
+    tiles = batch * sides["tiles_h"] * sides["tiles_w"]
     weights = points * of.channels * by.columns * of.vector
     once = not primitive.block and at_once(tiles, weights)
-    most = primitive.block or most_tiles(target, points * (of.columns + by.columns) * of.vector, weights)
+    most = primitive.block or most_tiles(target, (points * of.columns + form.points * by.columns) * of.vector, weights)
     block = tiles | 1 if once else -(-tiles // -(-tiles // most))  # odd: panels begin in different sets of a cache
     row_blocks, column_blocks = -(-of.channels // rows), -(-by.columns // vectors)
     tile = rows * vectors * of.vector
@@ -54,9 +60,12 @@ def reduce(
     groups = -(-row_blocks // HIGH) if once else row_blocks
     point = (-(-row_blocks // groups) if once else row_blocks * column_blocks) * tile + APART
     arguments.add(once=int(once), groups=groups, point=point)
-    own = (8 * (rows + vectors + AHEAD), points * of.vector, points * of.columns * of.vector, points * point * once)
-    shared = points * (block * (of.columns + by.columns) * of.vector + 2 * APART), points * point * (not once)
-    return framed("winograd_weight_c", arguments, _lines(arguments, of, form), (spaced(*own), sum(shared)))
+    copied = prod(patch(read)) * of.columns * of.vector
+    own = (8 * (rows + vectors + AHEAD), form.points * of.vector, copied, points * point * once)
+    transformed = (points, of.columns), (form.points, by.columns)
+    shared = sum(many * (block * columns * of.vector + APART) for many, columns in transformed)
+    shared += points * point * (not once)
+    return framed("winograd_weight_c", arguments, _lines(arguments, of, read), (spaced(*own), shared))
 
 
 def most_tiles(target: Target, tile: int, sums: int) -> int:
@@ -71,31 +80,32 @@ def at_once(tiles: int, sums: int) -> bool:
     return tiles <= FEW and sums > LARGE
 
 
-def _lines(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
+def _lines(arguments: Arguments, g: Geometry, read: tuple[Phase, ...]) -> list[str]:
+    form, points = read[0].form, sum(phase.form.points for phase in read)
     return [
         "table, v_at = own, shared",
         f"half = table + (8 * (tile_rows + tile_columns + {AHEAD}) + 63) // 64 * 64",
         f"patch = half + {form.points} * {g.vector}",
         f"v_row, z_row = tiles_block * pixel + {APART}, tiles_block * y_pixel + {APART}",
-        f"z_at = v_at + {form.points} * v_row",
-        f"sums = patch + {form.points} * pixel if once == 1 else z_at + {form.points} * z_row",
+        f"z_at = v_at + {points} * v_row",
+        f"sums = patch + {prod(patch(read))} * pixel if once == 1 else z_at + {form.points} * z_row",
         f"column_step = tiles_block * {g.vector}",
         f"v_most, v_part, v_tile, v_column = x_columns, 0, {g.vector}, column_step",
         "tiles = examples(team) * tiles_h * tiles_w",
         "some = start = 0",
         "while start < tiles:",
         "    some = min_i64(tiles_block, tiles - start)",
-        *indented(shared_out("some", "1", "t", "end", _transformed(arguments, g, form))),
+        *indented(shared_out("some", "1", "t", "end", _transformed(arguments, g, read))),
         "    barrier(team, thread)",
         "    if once == 0:",
-        *indented(_added(g, form), 2),
+        *indented(_added(g, read), 2),
         "        barrier(team, thread)",
         "    start += tiles_block",
-        *shared_out("groups * column_blocks", "1", "item", "stop", _made(g, form)),
+        *shared_out("groups * column_blocks", "1", "item", "stop", _made(g, read)),
     ]
 
 
-def _made(g: Geometry, form: Form) -> list[str]:
+def _made(g: Geometry, read: tuple[Phase, ...]) -> list[str]:
     """The windows of a thread's items: of some channels and filters, whose sums are there, or are made now."""
     return [
         "while item < stop:",
@@ -103,25 +113,25 @@ def _made(g: Geometry, form: Form) -> list[str]:
         "    row, row_stop = split(row_blocks, item - part * groups, groups)",
         "    sum_at = sums + part * row_blocks * tile_bytes",
         "    if once == 1:",
-        *indented(_group(g, form), 2),
+        *indented(_group(g, read), 2),
         "        sum_at = sums - row * tile_bytes",
         "    for c in range(row * tile_rows, min_i64(row_stop * tile_rows, channels)):",
         "        for q in range(min_i64(tile_columns, columns - part * tile_columns)):",
         "            line = c // tile_rows",
         f"            at = sum_at + line * tile_bytes + ((c - line * tile_rows) * tile_columns + q) * {g.vector}",
         "            column = part * tile_columns + q",
-        *indented(_windows(g, form), 3),
+        *indented(_windows(g, read), 3),
         "    item += 1",
     ]
 
 
-def _transformed(arguments: Arguments, g: Geometry, form: Form) -> list[str]:
+def _transformed(arguments: Arguments, g: Geometry, read: tuple[Phase, ...]) -> list[str]:
     """V and Z of a thread's tiles."""
     return [
-        *gathered(arguments, g, form),
+        *gathered(arguments, g, read),
         "while t < end:",
         *indented(place()),
-        *indented(_spread(g, form)),
+        *indented(_spread(g, read[0].form)),
         "    t += 1",
     ]
 
@@ -131,7 +141,7 @@ def _spread(g: Geometry, form: Form) -> list[str]:
     pixel = [f"d = load_{g.dtype}(at + a * down + b * right)"]
     made = widened(g, form, "to_pixels", "rows", "across", pixel, "z_row")
     if form.high.span > 1:
-        whole = f"    transform_a{form.wide.tile}{form.wide.window}_{g.dtype}(at, down, right, to, z_row)"
+        whole = f"    transform_{transform_name('a', form.high, form.wide)}_{g.dtype}(at, down, right, to, z_row)"
         made = ["if rows == side_h and across == side_w:", whole, "else:", *indented(made)]
     return [
         "down, right = y_line * y_pixel, y_step * y_pixel",
@@ -145,30 +155,32 @@ def _spread(g: Geometry, form: Form) -> list[str]:
     ]
 
 
-def _added(g: Geometry, form: Form) -> list[str]:
+def _added(g: Geometry, read: tuple[Phase, ...]) -> list[str]:
     """What the block's tiles add to a thread's share of all sums: of each point, some channels by some filters.
 
     Channels after channels: Z of the filters stays near.
     """
-    items = f"{form.points} * row_blocks * column_blocks"
+    items = f"{sum(phase.form.points for phase in read)} * row_blocks * column_blocks"
     return [
         "fresh = 1 if start == 0 else 0",
         "turns = row_blocks",
-        *shared_out(items, "row_blocks", "item", "stop", _items(g)),
+        *shared_out(items, "row_blocks", "item", "stop", _items(g, read)),
     ]
 
 
-def _items(g: Geometry) -> list[str]:
+def _items(g: Geometry, read: tuple[Phase, ...]) -> list[str]:
+    of_z, z = _of_z(read)
     return [
         "while item < stop:",
         "    e = item // (row_blocks * column_blocks)",
+        *indented(of_z),
         "    rest = item - e * row_blocks * column_blocks",
         "    part = rest // row_blocks",
         "    turn = line = rest - part * row_blocks",
-        "    after, further = part + 1, e",
+        f"    after, further = part + 1, {z}",
         "    if after == column_blocks:",
-        "        after, further = 0, e + 1",
-        *indented(_filters()),
+        f"        after, further = 0, {z} + 1",
+        *indented(_filters(z)),
         *indented(_channels(g)),
         *indented(_asked(g)),
         "    sum_at = sums + e * point + rest * tile_bytes",
@@ -177,13 +189,20 @@ def _items(g: Geometry) -> list[str]:
     ]
 
 
-def _group(g: Geometry, form: Form) -> list[str]:
+def _of_z(read: tuple[Phase, ...]) -> tuple[list[str], str]:
+    """Which points of Z those of number `e` of V meet: lines that find it, and its name."""
+    return (of_first(read, "e"), "whole") if len(read) > 1 else ([], "e")
+
+
+def _group(g: Geometry, read: tuple[Phase, ...]) -> list[str]:
     """All sums of some channels and filters."""
+    of_z, z = _of_z(read)
     return [
         "after, turns = part, row_stop - row",
-        f"for e in range({form.points}):",
-        *indented(_filters()),
-        "    sum_at, further = sums + e * point, e + 1",
+        f"for e in range({sum(phase.form.points for phase in read)}):",
+        *indented(of_z),
+        *indented(_filters(z)),
+        f"    sum_at, further = sums + e * point, {z} + 1",
         "    for line in range(row, row_stop):",
         "        turn = line - row",
         *indented([*_channels(g), *_asked(g)], 2),
@@ -207,12 +226,12 @@ def _asked(g: Geometry) -> list[str]:
     ]
 
 
-def _filters() -> list[str]:
-    """The table's part of Z; behind the last column that again."""
+def _filters(z: str) -> list[str]:
+    """The table's part of Z, at point z; behind the last column that again."""
     return [
         "for q in range(tile_columns):",
         "    column = min_i64(part * tile_columns + q, columns - 1)",
-        "    store_i64(table + (tile_rows + q) * 8, z_at + e * z_row + column * column_step)",
+        f"    store_i64(table + (tile_rows + q) * 8, z_at + {z} * z_row + column * column_step)",
     ]
 
 
@@ -226,11 +245,25 @@ def _channels(g: Geometry) -> list[str]:
     ]
 
 
-def _windows(g: Geometry, form: Form) -> list[str]:
+def _windows(g: Geometry, read: tuple[Phase, ...]) -> list[str]:
     """Gt S G: the sums of channel `c` and 16 filters at `at` as a window."""
-    to = f"to = dw + c * y_pixel + column * {g.vector}"
+    form, to = read[0].form, f"to = dw + c * y_pixel + column * {g.vector}"
     if form.high.span == 1:
         store = [f"store_{g.dtype}(to + b * channels * y_pixel, z)"]
         return [to, *narrowed(g, form, "to_window", "taps_w", "at", "point", store)]
-    places = f"at, {form.wide.span} * point, point, to, channels * y_pixel"
-    return [to, f"transform_gt{form.wide.tile}{form.wide.window}_{g.dtype}({places})"]
+    if len(read) == 1:
+        return [to, f"{_turned_back(g, form)}(at, {form.wide.span} * point, point, to, channels * y_pixel)"]
+    lines, line = [to], 2 * form.wide.window - 1
+    for phase in read:
+        high, wide = phase.form.high, phase.form.wide
+        where = f"at + {phase.start} * point, {wide.span} * point, point, half, {g.vector}"
+        lines.append(f"{_turned_back(g, phase.form)}({where})")
+        for k in range(high.window * wide.window):
+            a, b = divmod(k, wide.window)
+            tap = (2 * a + phase.down) * line + 2 * b + phase.right
+            lines.append(f"store_{g.dtype}(to + {tap} * channels * y_pixel, load_{g.dtype}(half + {k * g.vector}))")
+    return lines
+
+
+def _turned_back(g: Geometry, form: Form) -> str:
+    return f"transform_{transform_name('gt', form.high, form.wide)}_{g.dtype}"
