@@ -26,7 +26,7 @@ SHAPES = [
 TOLERANCE = {"f32": 1e-5, "f64": 1e-13}  # the transforms multiply by up to 5 and cancel again: five times a plain sum
 
 
-SQUARES = [(window, *shape) for window in ((3, 3), (5, 5)) for shape in SHAPES]
+SQUARES = [(window, *shape) for window in ((3, 3), (5, 5), (2, 2)) for shape in SHAPES]
 LINES = [  # across the image and down it: one channel, one pixel, a border at every tile, several tiles
     ((1, 7), 1, (2, 17), (0, 3, 0, 3), 16, 48),
     ((7, 1), 3, (9, 4), (3, 0, 3, 0), 19, 33),

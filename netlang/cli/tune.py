@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from netlang.bench.tune import Convolution
 
 NOTHING = (
-    "There is nothing to choose: no convolution has windows that Winograd's form is for (3x3, 5x5, and lines such as "
-    "1x7, of pixels side by side) and so many channels that another way might pay."
+    "There is nothing to choose: no convolution has windows that Winograd's form is for (2x2, 3x3, 5x5, and lines such "
+    "as 1x7, of pixels side by side) and so many channels that another way might pay."
 )
 
 

@@ -1,4 +1,4 @@
-"""Convolutions of 3x3, 4x4 and 5x5 windows, and of lines of 3, 5 and 7 pixels, by fewer products.
+"""Convolutions of 2x2 to 5x5 windows, and of lines of 3, 5 and 7 pixels, by fewer products.
 
 F(4x4, 3x3) takes 36 products for 16 output pixels, 2.25 a pixel instead of 9; F(2x2, 5x5) 36 for 4, 9 instead of 25;
 F(3x3, 4x4), for windows of 7x7 with a stride (`passes/stems.py`), 36 for 9, 4 instead of 16; F(1x4, 1x7) 10 for 4,
