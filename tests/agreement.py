@@ -24,7 +24,6 @@ from netlang.loaded import Clock
 from netlang.lower import loss_of, lower
 from netlang.net import Net
 from netlang.pipeline import compile_plan
-from netlang.plan import NORM
 from netlang.primitives.launch import Target
 from netlang.primitives.map.op import Map
 from netlang.primitives.reference import Run, reference
@@ -69,7 +68,7 @@ def launch_errors(prog, x, target, n):
     squared = {name for of in loaded.plan.factored.values() for name in (of.x, of.dy)}
     for segment in ("prepare", "step"):
         for launch in loaded.plan.segments[segment]:
-            if launch.node == NORM:
+            if launch.node in loaded.plan.lengths:
                 continue
             for node in launch.writes:
                 loaded.view(node)[:] = np.nan
