@@ -17,15 +17,16 @@ from netlang.formula import absolute, where
 from netlang.formula.term import Call, call
 from netlang.gradcheck.alone import alone
 from netlang.gradcheck.point import point, small
-from netlang.graph import Input
+from netlang.graph import Input, State
 from netlang.interpret import interpret
 from netlang.layer import Layer
 from netlang.loaded import Clock
 from netlang.lower import loss_of, lower
 from netlang.net import Net
+from netlang.passes.pieces import without
 from netlang.pipeline import compile_plan
 from netlang.primitives.launch import Target
-from netlang.primitives.map.op import Map
+from netlang.primitives.map.op import Map, Update
 from netlang.primitives.reference import Run, reference
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -51,18 +52,19 @@ def feeds(prog, x, target, graph):
     return {name: np.reshape(v, graph[name].type.arrayed(len(some))) for name, v in given.items()}
 
 
-def reference_values(prog, purpose, x, target, run):
-    """Every value of the optimised graph in float64."""
+def reference_values(prog, purpose, x, target, run, *, updates=True):
+    """Every value of the optimised graph in float64. updates: with those that weights and states become"""
     target64 = Target("float64", "f64", prog.target.tiles, 1)
     strict = prog.precision == "strict"
     graph = compile_plan(prog.checked, purpose, target64, prog.batch, strict=strict).optimised
+    graph = graph if updates else without(graph, {n.id for n in graph if isinstance(n.made_by, State | Update)})
     return graph, interpret(graph, feeds(prog, x, target, graph), run)
 
 
 def launch_errors(prog, x, target, n):
     """How far each launch is from the reference in float64, given the reference's inputs: (node, error)."""
     loaded = prog.loaded("train")
-    graph, values = reference_values(prog, "train", x, target, Run(examples=n, step=1, seed=0, rate=prog.rate))
+    graph, values = reference_values(prog, "train", x, target, Run(n, 1, rate=prog.rate), updates=False)
     gradients = [values[of] for name, of in graph.outputs.items() if name.startswith("d:")]
     floor = FLOOR * max(map(np.linalg.norm, gradients), default=0)
     squared = {name for of in loaded.plan.factored.values() for name in (of.x, of.dy)}
@@ -145,23 +147,27 @@ class Agreement:
     """A net beside PyTorch.
 
     mathematics: float64 beside PyTorch's float64: the worst of loss, gradients and outputs
-    arithmetic, theirs: all gradients in float32 beside PyTorch's float64, and PyTorch's own float32, each in the middle
-        one of its batches: where rounding moves a pixel across a corner all gradients in front of it change, in each
-        of the two at random, by a thousand times what rounding changes elsewhere
+    arithmetic, theirs: all gradients in float32 beside PyTorch's float64, and PyTorch's own float32: in the middle one
+        of its batches, and the least
     answers: outputs in float32, in evaluation, beside PyTorch's float64
     winograd: whether float32 takes fewer products
     """
 
     mathematics: float
-    arithmetic: float
-    theirs: float
+    arithmetic: tuple[float, float]
+    theirs: tuple[float, float]
     answers: float
     winograd: bool
 
     @property
     def ratio(self):
-        """netlang's error in float32 over PyTorch's."""
-        return self.arithmetic / max(self.theirs, NOISE)
+        """netlang's error in float32 over PyTorch's, in the middle or at least, whichever is less.
+
+        Where rounding moves a pixel across a corner, all gradients in front of it change, by a thousand times what
+        rounding changes elsewhere: in few batches, in about half of them or in all. Three times the rounding does so
+        in up to three times as many, so that one middle may be with and the other without, or one least.
+        """
+        return min(ours / max(other, NOISE) for ours, other in zip(self.arithmetic, self.theirs, strict=True))
 
 
 def beside_pytorch(checked, batch):
@@ -185,8 +191,8 @@ def beside_pytorch(checked, batch):
     winograd = any(isinstance(node.made_by, Winograd | WinogradGradient) for node in made)
     program.close()
     exact.close()
-    middle = [float(np.median(errors)) for errors in (ours, theirs)]
-    return Agreement(max(worst), *middle, max(answers), winograd)
+    found = [(float(np.median(errors)), min(errors)) for errors in (ours, theirs)]
+    return Agreement(max(worst), *found, max(answers), winograd)
 
 
 def worst_launch(checked, batch, precision, seed=0):
@@ -304,7 +310,7 @@ def row(name, checked, batch=2):
     size = ", ".join("x".join(map(str, node.type.arrayed(0)[1:])) for node in net.graph.made_by(Input))
     return (
         f"| {name} | {size} | {found.mathematics:.1e} | {fast:.1e}{' W' if found.winograd else ''} | {strict:.1e} "
-        f"| {found.arithmetic:.1e} | {found.theirs:.1e} | {found.answers:.1e} |"
+        f"| {found.arithmetic[0]:.1e} | {found.theirs[0]:.1e} | {found.ratio:.2f} | {found.answers:.1e} |"
     )
 
 
