@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang.graph import NodeId
-from netlang.plan import Launch, Plan
+from netlang.plan import NORM, Launch, Plan
 from netlang.primitives.launch import Draft, Target
 
 Array = NDArray[Any]
@@ -97,12 +97,12 @@ class Loaded(ABC):
     def measured(self) -> tuple[float, float]:
         """The loss of the last step, and what the squared length of its gradient is at most: |x^T dy| <= |x| |dy|."""
         products = (self._scalar(of.x) * self._scalar(of.dy) for of in self.plan.factored.values())
-        return self._scalar(self.plan.outputs["loss"]), sum(map(self._scalar, self.plan.lengths)) + sum(products)
+        return self._scalar(self.plan.outputs["loss"]), self._scalar(NORM) + sum(products)
 
     def length2(self, most: float) -> float:
         """The squared length of the gradient of a step that was done, which `measured` told to be `most` at most."""
         behind = (self._scalar(of.gradient) for of in self.plan.factored.values())
-        return sum(map(self._scalar, self.plan.lengths)) + sum(behind) if self.plan.factored else most
+        return self._scalar(NORM) + sum(behind) if self.plan.factored else most
 
     def _scalar(self, buffer: NodeId) -> float:
         return float(self.view(buffer)[0])

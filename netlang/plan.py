@@ -21,8 +21,7 @@ from netlang.record import dataclass
 from netlang.source import NOWHERE, Span
 from netlang.types import Tensor
 
-NORM = "gradients:norm2"  # the buffer of the squared norm of all gradients, or of those of the first weights
-NEAR = 4 << 20  # bytes of gradients whose squares are added up as soon as they are there
+NORM = "gradients:norm2"  # the buffer of the squared norm of all gradients
 SCRATCH, SHARED = "scratch", "shared scratch"  # arenas of the launches themselves: a thread's own, and the team's
 _SHARED = Buffer(SHARED, Tensor("f32", ()), "w", SHARED, 0, 1)
 
@@ -60,7 +59,6 @@ class Plan:
         forward and backward; "update" is the optimizer, run only if the loss and the gradients are finite
     inputs: the node of each Input; outputs: the buffer of each output
     gradients: the buffer of the gradient by each weight that is trained
-    lengths: the scalars that are the squared norm of all gradients that are written, added up
     factored: by each weight whose gradient is never written, what its length is told by
     scratch: bytes per thread, and bytes shared
     """
@@ -73,7 +71,6 @@ class Plan:
     inputs: tuple[Node, ...]
     outputs: Mapping[str, str]
     gradients: Mapping[str, str]
-    lengths: tuple[str, ...]
     factored: Mapping[str, Squared]
     scratch: tuple[int, int]
 
@@ -127,14 +124,16 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
     groups = together.together(graph, nodes, memory.root, memory.lanes, target.device)
     drafts: dict[Hashable, Draft] = {}
     drafted = [_drafted(memory, group, target, drafts) for group in groups]
-    factored, stretches = _factored(graph), _stretches(memory, target)
-    spare = [*stretches, *(name for of in factored.values() for name in (of.x, of.dy, of.gradient))]
+    factored = _factored(graph)
+    spare = (
+        [NORM, *(name for of in factored.values() for name in (of.x, of.dy, of.gradient))] if _trained(graph) else []
+    )
     memory.place(groups, {name: Tensor(target.dtype, ()) for name in spare}, share=share, device=target.device)
     if target.device == "cuda":  # the next batch comes while a step runs; the CPU reads it where it is
         memory.receive()
-    lengths, updates = _lengths(memory, stretches, factored, target), _updates(memory, factored, target)
+    lengths, updates = _lengths(memory, factored, target), _updates(memory, factored, target)
     cut = sum(group[0].id in memory.prepared for group in groups)
-    segments = {"prepare": drafted[:cut], "step": _measured(memory, drafted[cut:], lengths), "update": updates}
+    segments = {"prepare": drafted[:cut], "step": [*drafted[cut:], *lengths], "update": updates}
     scratch = [d.scratch for launches in segments.values() for launch in launches for d in chain(launch.draft)]
     return Plan(
         batch=batch,
@@ -145,7 +144,6 @@ def plan(graph: Graph, target: Target, batch: int, *, share: bool = True, hold: 
         inputs=tuple(graph.made_by(Input)),
         outputs={name: memory.root(of) for name, of in graph.outputs.items()},
         gradients={n.inputs[0]: memory.root(n.inputs[1]) for n in _trained(graph)},
-        lengths=tuple(stretches),
         factored=factored,
         scratch=(max((s[0] for s in scratch), default=0), max((s[1] for s in scratch), default=0)),
     )
@@ -195,37 +193,11 @@ def _factored(graph: Graph) -> dict[str, Squared]:
     return {w: Squared(*(f"gradients:{w}:{of}" for of in ("x", "dy", "g"))) for w in weights}
 
 
-def _stretches(memory: Memory, target: Target) -> dict[str, list[str]]:
-    """Gradients that lie side by side, by the name of their squared norm: on the CPU, as many as are near together."""
-    found: dict[str, list[str]] = {}
-    size = NEAR
-    placed = [(b.offset, b.size, name) for name, b in memory.buffers.items() if b.arena == "gradients"]
-    for _, more, name in sorted(placed):
-        if not found or (size >= NEAR and target.device == "cpu"):
-            found[f"{NORM}:{len(found)}" if found else NORM], size = [], 0
-        next(reversed(found.values())).append(name)
-        size += more
-    return found
-
-
-def _measured(memory: Memory, launches: list[Launch], lengths: list[Launch]) -> list[Launch]:
-    """The launches of a step, each length behind the last one that writes what it reads."""
-    behind: dict[int, list[Launch]] = {}
-    for length in lengths:
-        read = [memory.buffers[name] for name in length.reads]
-        made = (k for k, each in enumerate(launches) if _meet([memory.buffers[w] for w in each.writes], read))
-        behind.setdefault(max(made, default=0), []).append(length)
-    return [each for k, launch in enumerate(launches) for each in (launch, *behind.get(k, []))]
-
-
-def _lengths(
-    memory: Memory, stretches: Mapping[str, list[str]], factored: Mapping[str, Squared], target: Target
-) -> list[Launch]:
-    """The squared norm of all gradients that are written, by stretches, and those of the factors of the others."""
-    launches = [
-        _squares(memory, memory.stretch("gradients", target.dtype, of), name, target, NOWHERE)
-        for name, of in stretches.items()
-    ]
+def _lengths(memory: Memory, factored: Mapping[str, Squared], target: Target) -> list[Launch]:
+    """The squared norm of all gradients that are written, and those of the factors of the others."""
+    if not _trained(memory.graph):
+        return []
+    launches = [_squares(memory, memory.stretch("gradients", target.dtype), NORM, target, NOWHERE)]
     for node in memory.graph.made_by(FactoredUpdate):
         of = factored[node.inputs[0]]
         for source, name in zip(node.inputs[1:3], (of.x, of.dy), strict=True):

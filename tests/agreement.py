@@ -25,6 +25,7 @@ from netlang.lower import loss_of, lower
 from netlang.net import Net
 from netlang.passes.pieces import without
 from netlang.pipeline import compile_plan
+from netlang.plan import NORM
 from netlang.primitives.launch import Target
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.reference import Run, reference
@@ -70,7 +71,7 @@ def launch_errors(prog, x, target, n):
     squared = {name for of in loaded.plan.factored.values() for name in (of.x, of.dy)}
     for segment in ("prepare", "step"):
         for launch in loaded.plan.segments[segment]:
-            if launch.node in loaded.plan.lengths:
+            if launch.node == NORM:
                 continue
             for node in launch.writes:
                 loaded.view(node)[:] = np.nan

@@ -71,27 +71,6 @@ def test_no_two_launches_between_barriers_touch_what_one_of_them_writes(name, pu
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("near", [1, 4096])
-def test_squares_of_gradients_are_added_up_as_soon_as_the_last_is_there(name, near, monkeypatch):
-    monkeypatch.setattr("netlang.plan.NEAR", near)
-    made = stages_of(name, "train", 3).plan
-    gradients = {buffer for buffer, at in made.buffers.items() if at.arena == "gradients" and "[" not in buffer}
-    covered, missing, just = [], set(gradients), set()
-    for launch in made.segments["step"]:
-        if launch.node in made.lengths:
-            (whole,) = launch.reads
-            some = {g for g in gradients if made.buffers[g].overlaps(made.buffers[whole])}
-            assert not some & missing, "a gradient is not there yet"
-            assert some & just, "it might have been earlier"
-            covered += some
-        else:
-            just = set(launch.writes)
-            missing -= set(launch.writes)
-    assert sorted(covered) == sorted(gradients)
-    assert near > 1 or len(made.lengths) == len(gradients)
-
-
-@pytest.mark.parametrize("name", NETS)
 def test_sharing_takes_less_memory_than_not_sharing(name):
     shared, apart = (stages_of(name, "train", 16, share=share).plan for share in (True, False))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import netlang
-from netlang import on_cpu, plan
+from netlang import on_cpu
 from netlang.backend.exclusive import BusyError
 from netlang.diagnostics import NetError
 from netlang.files import Problem
@@ -103,10 +103,7 @@ def test_a_perceptron_never_does():
     prog.close()
 
 
-@pytest.mark.parametrize("near", [1, 400, plan.NEAR])
-def test_a_step_tells_the_length_of_its_gradients(images, near, monkeypatch):
-    """Of all at once, or of some as soon as they are there."""
-    monkeypatch.setattr(plan, "NEAR", near)
+def test_a_step_tells_the_length_of_its_gradients(images):
     program = images.net.compile(batch=8, training=True)
     x, y = image_batch()
     assert program.gradient_norms() == {}
