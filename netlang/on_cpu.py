@@ -24,7 +24,8 @@ from netlang.primitives.launch import LANES, Address, Draft
 Array = NDArray[Any]
 
 
-LONG = 3e8  # multiply-adds from which a run takes more than a moment: it then waits where Ctrl-C is heard
+MOMENT = 0.25  # seconds; a run that takes more is waited for where Ctrl-C is heard, which costs 0.3 to 3 ms
+LONG = 3e8  # multiply-adds that may take more, as long as nobody knows how fast they are
 WORTH = 1 << 16  # bytes of examples that are rather read where they lie than copied
 SHORT = 1e6  # up to which other threads, where they sleep, would take longer to come than the caller's takes alone
 TINY = 1e5  # up to which they would take longer to meet
@@ -108,6 +109,7 @@ class OnCpu(Loaded):
         self._inward: dict[NodeId, Callable[[Array], None]] = {}
         self._outward: dict[NodeId, Callable[[int], Array]] = {}
         self.tables = {name: self._bound(launches) for name, launches in plan.segments.items()}
+        self._pace: dict[str, float] = {}  # seconds an example took when a segment ran last
         self._readers = {node.id: self._reading(node.id) for node in plan.inputs if self._as_callers_have(node.id)}
 
     def _bound(self, launches: tuple[Launch, ...]) -> Array:
@@ -188,15 +190,24 @@ class OnCpu(Loaded):
         after = (lambda k: each(launches[k])) if each else None
         if segment != "update":  # which follows a step at once
             self.team = self.device.team_for(self.macs * n)
-        self._run(self.tables[segment], n, clock, after)
+        began = perf_counter()
+        self._run(self.tables[segment], n, clock, long=self._long(segment, n), each=after)
+        if not each:
+            self._pace[segment] = (self.device.left - began) / n
 
     def run_one(self, segment: str, launch: Launch, n: int, clock: Clock) -> None:
         """Run one launch alone, on whatever its operands hold."""
         k = self.plan.segments[segment].index(launch)
-        self._run(self.tables[segment][k : k + 1], n, clock)
+        self._run(self.tables[segment][k : k + 1], n, clock, long=self._long(segment, n))
 
-    def _run(self, table: Array, n: int, clock: Clock, each: Callable[[int], None] | None = None) -> None:
-        long = self.macs * n > LONG
+    def _long(self, segment: str, n: int) -> bool:
+        """Whether a run may take more than a moment: by how long the last one took, if there was one."""
+        pace = self._pace.get(segment)
+        return self.macs * n > LONG if pace is None else pace * n > MOMENT
+
+    def _run(
+        self, table: Array, n: int, clock: Clock, *, long: bool, each: Callable[[int], None] | None = None
+    ) -> None:
         self.team.run(table, n, step=clock.step, seed=clock.seed, rate=clock.rate, long=long, each=each)
         self.device.left = perf_counter()
 

@@ -1,13 +1,11 @@
 """The Python face: what programs take, answer, keep and refuse."""
 
 import os
-from math import inf
 
 import numpy as np
 import pytest
 
 import netlang
-from netlang import on_cpu
 from netlang.backend.exclusive import BusyError
 from netlang.diagnostics import NetError
 from netlang.files import Problem
@@ -42,35 +40,6 @@ def test_an_mlp_learns_xor(xor):
         xor.step(POINTS, ODD)
 
     np.testing.assert_array_equal(xor(POINTS) > 0.5, ODD)
-
-
-@pytest.mark.parametrize(("tiny", "awake", "short"), [(1e6, inf, 1e6), (0.0, -inf, 1e6)])
-def test_short_runs_do_not_wait_for_threads_that_sleep(monkeypatch, tiny, awake, short):
-    prog = netlang.from_text(XOR).compile(batch=4, threads=2)
-    on_both = prog(POINTS)
-    for name, value in (("TINY", tiny), ("AWAKE", awake), ("SHORT", short)):
-        monkeypatch.setattr(on_cpu, name, value)
-    monkeypatch.setattr(prog.device.team, "run", None)
-
-    alone = prog(POINTS)
-
-    monkeypatch.undo()
-    prog.close()
-    np.testing.assert_array_equal(alone, on_both)
-
-
-def test_short_runs_at_once_behind_one_another_are_on_all_threads(monkeypatch):
-    prog = netlang.from_text(XOR).compile(batch=4, threads=2)
-    for name, value in (("TINY", 0.0), ("AWAKE", inf), ("SHORT", 1e6)):
-        monkeypatch.setattr(on_cpu, name, value)
-    first = prog(POINTS)
-    monkeypatch.setattr(prog.device.one, "run", None)
-
-    again = prog(POINTS)
-
-    monkeypatch.undo()
-    prog.close()
-    np.testing.assert_array_equal(again, first)
 
 
 def test_large_arrays_of_the_plans_own_kind_are_read_where_they_lie(monkeypatch):
