@@ -12,6 +12,7 @@ from netlang.backend import cache, folder
 from netlang.backend.compiler import ForeignCallError
 from netlang.backend.features import UnknownTargetError
 from netlang.primitives.launch import KernelText
+from netlang.simd.products import ARITY, product_text
 
 RAISES = KernelText(  # a step of 0 would be a ValueError
     "raises",
@@ -33,6 +34,12 @@ def kernel(args, team, thread):
     store_i64(args, 1)
 """,
 )
+PRODUCT = f"""
+from netlang.backend import cache
+from netlang.primitives.launch import KernelText
+cache.compiled(KernelText("product", {product_text("spread_f32_4x1")!r}), {ARITY})
+print(cache.counts.compiled)
+"""
 PROGRAM = f"""
 from netlang.backend import cache
 from netlang.primitives.launch import KernelText
@@ -251,6 +258,18 @@ def test_a_name_of_two_types_is_refused(empty):
 
 def test_a_right_kernel_calls_nothing_foreign():
     assert cache.foreign_calls(ADD) == []
+
+
+def test_kernels_are_optimised_whatever_numba_is_told(empty):
+    said = subprocess.run(
+        [sys.executable, "-c", PRODUCT],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NUMBA_OPT": "0"},
+    )
+
+    assert said.stderr == ""
+    assert said.stdout == "1\n"
 
 
 def test_interpreted_kernels_compute_the_same():

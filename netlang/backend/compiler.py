@@ -48,7 +48,7 @@ def compile_kernel(name: str, text: str, arity: int, path: str) -> Compilation:
     function.__qualname__ = function.__name__ = name
     options: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
     signature = types.void(*[types.int64] * arity)
-    with _uncollected():
+    with _uncollected(), _optimised():
         compiled = cfunc(signature, nopython=True, pipeline_class=KernelCompiler, **options)(function)
     library = compiled._library
     llvm = library.get_llvm_str()
@@ -68,6 +68,17 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _optimised() -> Iterator[None]:
+    """As fast as can be, whatever NUMBA_OPT says: unoptimised kernels call Python's runtime."""
+    was = numba.config.OPT
+    numba.config.OPT = type(was)(3)
+    try:
+        yield
+    finally:
+        numba.config.OPT = was
 
 
 def load(text: str, path: str) -> dict[str, Any]:
