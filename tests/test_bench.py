@@ -328,6 +328,16 @@ def test_a_floor_of_nothing_is_no_measure_and_names_of_any_length_stand_in_line(
     assert len({line.index(" ms") for line in lines if " ms" in line}) == 1
 
 
+def test_times_of_small_nets_keep_three_digits(tmp_path: Path):
+    result = replace(RESULT, netlang=Timing((1.234e-5,) * 3), floor=7.56e-9)
+    comparison = replace(COMPARISON, results=(result,))
+    compare.append(tmp_path / "m.md", comparison, "2026-01-01")
+
+    assert comparison.as_json()["results"][0]["floor_ms"] == 7.56e-6
+    assert ["7.56e-06", "ms"] in [line.split()[1:3] for line in compare.table(comparison).splitlines()]
+    assert (tmp_path / "m.md").read_text().splitlines()[4].split(" | ")[3:5] == ["0.0123", "7.56e-06"]
+
+
 @pytest.mark.reference
 def test_onnx_runtime_is_a_peer_of_inference(tmp_path: Path):
     pytest.importorskip("onnxruntime")

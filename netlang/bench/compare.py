@@ -238,10 +238,10 @@ def table(comparison: Comparison) -> str:
         precision = "" if comparison.precision == "fast" else f", {comparison.precision}"
         lines.append(f"{comparison.net}, batch {comparison.batch}, {threads}: {result.mode}{precision}")
         wide = max(map(len, [*rows, "torch channels-last"])) + 2
-        lines += [f"  {name:<{wide}}{_ms(t.median):>10.3f} ms   spread {t.spread:.0%}" for name, t in rows.items()]
+        lines += [f"  {name:<{wide}}{_said(t.median):>10} ms   spread {t.spread:.0%}" for name, t in rows.items()]
         if result.floor is not None:
             over = f"   netlang takes {result.netlang.median / result.floor:.2f} times that" if result.floor else ""
-            lines.append(f"  {'floor':<{wide}}{_ms(result.floor):>10.3f} ms{over}")
+            lines.append(f"  {'floor':<{wide}}{_said(result.floor):>10} ms{over}")
         if result.peaks:
             lines.append("  memory: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in result.peaks.items()))
             lines.append(
@@ -291,10 +291,10 @@ def _row(comparison: Comparison, result: Result, when: str) -> str:
         when,
         f"{comparison.net}, {comparison.batch}",
         result.mode if comparison.precision == "fast" else f"{result.mode} {comparison.precision}",
-        f"{_ms(result.netlang.median):.3f}",
-        "-" if result.floor is None else f"{_ms(result.floor):.3f}",
+        _said(result.netlang.median),
+        "-" if result.floor is None else _said(result.floor),
         result.best or "-",
-        f"{_ms(best.median):.3f}" if best else "-",
+        _said(best.median) if best else "-",
         f"{result.ratio:.2f}" if result.ratio else "-",
         spread,
         str(comparison.threads),
@@ -325,4 +325,9 @@ def versions() -> dict[str, str]:
 
 
 def _ms(seconds: float) -> float:
-    return round(seconds * 1e3, 4)
+    """Milliseconds, to 0.0001; below 0.1 to three digits: the floor of an example of a small net is a few ns."""
+    return round(seconds * 1e3, 4) if seconds >= 1e-4 else float(f"{seconds * 1e3:.3g}")
+
+
+def _said(seconds: float) -> str:
+    return f"{seconds * 1e3:.3f}" if seconds >= 1e-4 else f"{_ms(seconds):g}"
