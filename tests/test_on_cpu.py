@@ -1,4 +1,4 @@
-"""Who leads a run on this processor: the caller alone, with all threads, or one more thread while the caller waits."""
+"""Who leads a run on this processor: the caller alone, with all threads, or one more; what is read where it lies."""
 
 from math import inf
 
@@ -96,3 +96,19 @@ def test_launches_that_are_looked_at_one_by_one_do_not_tell_how_long_a_run_takes
 
     prog.close()
     assert "step" not in loaded._pace
+
+
+def test_large_arrays_of_the_plans_own_kind_are_read_where_they_lie(monkeypatch):
+    prog = netlang.from_text("input 12x12x3\nconv3-20 pad=1, FC-3").compile(batch=64)
+    x = np.random.default_rng(0).normal(size=(60, 12, 12, 3)).astype(np.float32)
+    copied = prog(x.astype(float))
+    monkeypatch.setattr(prog.loaded("evaluate"), "write", None)
+
+    read = prog(x)
+
+    np.testing.assert_array_equal(read, copied)
+    with pytest.raises(TypeError):
+        prog(x[:, ::-1])
+    monkeypatch.undo()
+    np.testing.assert_array_equal(prog(x[:, ::-1]), prog(np.ascontiguousarray(x[:, ::-1])))
+    prog.close()

@@ -42,22 +42,6 @@ def test_an_mlp_learns_xor(xor):
     np.testing.assert_array_equal(xor(POINTS) > 0.5, ODD)
 
 
-def test_large_arrays_of_the_plans_own_kind_are_read_where_they_lie(monkeypatch):
-    prog = netlang.from_text("input 12x12x3\nconv3-20 pad=1, FC-3").compile(batch=64)
-    x = np.random.default_rng(0).normal(size=(60, 12, 12, 3)).astype(np.float32)
-    copied = prog(x.astype(float))
-    monkeypatch.setattr(prog.loaded("evaluate"), "write", None)
-
-    read = prog(x)
-
-    np.testing.assert_array_equal(read, copied)
-    with pytest.raises(TypeError):
-        prog(x[:, ::-1])
-    monkeypatch.undo()
-    np.testing.assert_array_equal(prog(x[:, ::-1]), prog(np.ascontiguousarray(x[:, ::-1])))
-    prog.close()
-
-
 def test_a_perceptron_never_does():
     prog = netlang.from_text("input 2\nFC-1 step\ntrain: loss=perceptron optimizer=sgd lr=0.1").compile(
         4, training=True
