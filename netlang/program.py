@@ -381,8 +381,9 @@ class Program(OneCaller):
         return steps_behind(self.checked, next(iter(self.net.graph.outputs.values())), lengths)
 
     def _given(self, x: Batch, lengths: Batch | None) -> Given:
-        by_input = x if isinstance(x, Mapping) else {self._inputs[0].id: x}
-        return given_of(self._inputs, {name: self.device.received(of) for name, of in by_input.items()}, lengths)
+        if not isinstance(x, Mapping):
+            return given_of(self._inputs, {self._inputs[0].id: self.device.received(x)}, lengths)
+        return given_of(self._inputs, {name: self.device.received(of) for name, of in x.items()}, lengths)
 
     def _received(self, value: Any) -> Any:
         """Arrays of the caller's as the device takes them."""
