@@ -103,7 +103,9 @@ def kernel_value(primitive, values, types, result, *, n, lanes="c", result_lanes
     return made[0]
 
 
-def assert_kernel_agrees(primitive, types, *, n, lanes="c", result_lanes=None, seed=0, tolerance=None, values=None):
+def assert_kernel_agrees(
+    primitive, types, *, n, lanes="c", result_lanes=None, seed=0, tolerance=None, values=None, batch=None
+):
     """A kernel's result is the reference's, in float64, to the rounding of its type.
 
     The tolerance is relative to the largest element: 2e-6 is what a sum of some hundred float32 products loses.
@@ -114,7 +116,7 @@ def assert_kernel_agrees(primitive, types, *, n, lanes="c", result_lanes=None, s
         values = [rng.normal(size=t.arrayed(n)) for t in types]
     values = [np.asarray(v).astype(DTYPES[dtype]) for v in values]
     result = primitive.infer(*types)
-    made = kernel_value(primitive, values, types, result, n=n, lanes=lanes, result_lanes=result_lanes)
+    made = kernel_value(primitive, values, types, result, n=n, lanes=lanes, result_lanes=result_lanes, batch=batch)
     run = Run(n, step=3, seed=11, rate=0.25, first=64)
     wanted = reference(primitive, tuple(v.astype(np.float64) for v in values), result, run)
     tolerance = tolerance or {"f32": 2e-6, "f64": 1e-14}[dtype]

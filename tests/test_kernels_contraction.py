@@ -8,6 +8,7 @@ from kernels import assert_kernel_agrees
 from netlang.primitives.contraction import cover, flat
 from netlang.primitives.contraction.cpu import contraction_draft
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.contraction.tiles import left_over
 from netlang.primitives.gather.op import Panels
 from netlang.primitives.launch import Operand, Product, Target
 from netlang.primitives.reference import Run, reference
@@ -125,6 +126,27 @@ def test_groups_of_tiles_that_take_turns_agree_with_the_reference(n, lanes, monk
 
     types = operands(primitive, "f32", ("n", 3, 3, 48), (1, 1, 48, 150), ("n", 3, 3, 150))
     assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
+
+
+@pytest.mark.parametrize("role", ["out", "data"])
+@pytest.mark.parametrize(
+    ("size", "lower"), [((5, 5), 1), ((4, 8), 2), ((3, 5), 3), ((4, 7), 4), ((5, 7), 5), ((4, 6), 6)]
+)
+def test_pixels_that_tall_tiles_leave_over_have_a_lower_one(size, lower, role):
+    primitive = sided(role, "c", size=size)
+    inputs = operands(primitive, "f32", ("n", *size, 64), (1, 1, 64, 64), ("n", *size, 64))
+    given = tuple(Operand(str(k), of, "c") for k, of in enumerate(inputs))
+    result = Operand("r", Tensor("f32", ("n", *size, 64)), "c")
+    target = Target("avx512", "f32", ((6, 4), (1, 1)), 2)
+
+    args = contraction_draft(primitive, given, result, target, 1).args
+
+    assert [a.name for a in args if isinstance(a, Product)] == [f"spread_f32_{rows}x4_ahead" for rows in (6, lower)]
+    assert_kernel_agrees(primitive, inputs, n=1, batch=1)
+
+
+def test_of_very_many_tiles_none_is_lower():
+    assert [left_over((6, 4), rows) for rows in (5, 7, 6 * 64 - 1, 6 * 64 + 1)] == [0, 1, 5, 0]
 
 
 @pytest.mark.parametrize("role", ["out", "data"])

@@ -38,7 +38,7 @@ from netlang.record import dataclass
 LANES = 16  # elements of a vector, of any dtype
 SIZES = {"f32": 4, "f64": 8}  # bytes of an element
 # Rule: rows*vectors accumulators + vectors + 1 registers, of 32 with AVX-512 (one vector each for f32)
-_SHAPES = "6x4 8x3 12x2 14x2 14x1 4x4 5x5 4x6 6x3 5x3 6x2 6x1 4x1 3x1 2x2 1x4 1x1"
+_SHAPES = "6x4 8x3 12x2 14x2 14x1 5x4 4x4 3x4 2x4 1x4 5x5 4x6 6x3 5x3 6x2 6x1 4x1 3x1 2x2 1x1"
 EVERY = (1, 2, 3, 4, 6, 12)  # elements between rows: of images with 1 to 4 channels at strides of 1, 2 and 4
 TILES = tuple((int(rows), int(vectors)) for rows, vectors in (shape.split("x") for shape in _SHAPES.split()))
 ARITY = 7  # int64 arguments of a product

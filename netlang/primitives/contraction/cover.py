@@ -28,7 +28,7 @@ from netlang.primitives.contraction.sides import (
     next_share,
 )
 from netlang.primitives.contraction.table import Table
-from netlang.primitives.contraction.tiles import cost, for_streams, tile_for
+from netlang.primitives.contraction.tiles import cost, for_streams, left_over, tile_for
 from netlang.primitives.launch import AHEAD, Address, Draft, Operand, Product, Target
 from netlang.primitives.outline import framed, outlined
 from netlang.primitives.text import Arguments, Geometry, indented, least, spaced
@@ -54,7 +54,8 @@ def cover(
     few = of if tight.suits(of, *real) else None
     every = of.channels * real[1].mul if few else 0
     flat, many = flat_along(real), weight.type.size * of.size
-    positions, columns, tile = _tile(target, to, pixels, real[1].result if every in EVERY else 0, 0 if flat else many)
+    width = real[1].result if every in EVERY else 0
+    positions, columns, tile = _tile(target, to, pixels, width, 0 if flat else many, lower=flat)
     even = every in EVERY and real[1].result % positions == 0
     high, wide = (tight.padded(axis) if few else axis for axis in real)
     pixel = of.channels * of.size if few else of.columns * of.vector
@@ -70,7 +71,7 @@ def cover(
     arguments = Arguments()
     arguments.add(
         y=Address(result.buffer), source=Address(source.buffer), weights=Address(weight.buffer),
-        product=Product(tile + form), tile_pixels=positions, tile_columns=columns,
+        product=Product(tile + form), tile_pixels=positions, tile_columns=columns, **kernel.lower(pixels),
         places=to.places, columns=to.columns, width=wide.result, blocks=-(-to.columns // columns),
         k=of.channels, first_tap=flow.first_tap, tap_bytes=flow.tap, column_bytes=flow.column, weight_step=flow.step,
         **high.arguments("h"), **wide.arguments("w"),
@@ -92,16 +93,16 @@ def _turns(tile: int, weights: int, blocks: int) -> dict[str, int]:
     return {"group_tiles": group, "turns": blocks if group == 1 else 1}
 
 
-def _tile(target: Target, to: Geometry, pixels: int, width: int, weights: int) -> tuple[int, int, str]:
+def _tile(target: Target, to: Geometry, pixels: int, width: int, weights: int, *, lower: bool) -> tuple[int, int, str]:
     """Pixels and columns of a tile, and the name of its product: its rows are pixels, or channels in lanes "n".
 
     width: of lines, if a tile had better be of one line; else 0
-    weights: bytes of them that each tile of a window reads
+    weights: bytes of them that each tile of a window reads; lower: whether the last tile may have fewer pixels
     """
     streamed = to.lanes == "c" and weights > NEAR
     target = for_streams(target) if streamed else target
     covered = (pixels, to.columns) if to.lanes == "c" else (to.columns, pixels)
-    shape = tile_for(target, *covered, streamed=streamed)
+    shape = tile_for(target, *covered, streamed=streamed, lower=lower and to.lanes == "c")
     if width:
         even = tile_for(replace(target, tiles=tuple(t for t in target.tiles if width % t[0] == 0)), *covered)
         shape = even if cost(even, *covered) <= EVEN_PAYS * cost(shape, *covered) else shape
@@ -145,6 +146,17 @@ class Cover:
     def asks(self) -> bool:
         """Whether products ask for what comes next: what the next one reads, or where its results go."""
         return (self.flat or self.few is not None) and self.lanes == "c"
+
+    def lower(self, pixels: int) -> dict[str, int | Product]:
+        """The arguments of a flat product that tell who multiplies the last tile, where that has fewer pixels."""
+        if not self.flat or self.lanes != "c":
+            return {}
+        rest = left_over((self.positions, self.columns), pixels)
+        dtype = self.scatter.formula.geometry.dtype
+        return {
+            "lower": Product(f"spread_{dtype}_{rest or self.positions}x{self.columns}_ahead"),
+            "lower_pixels": rest,
+        }
 
     @property
     def entry(self) -> int:
@@ -233,9 +245,7 @@ class Cover:
             "block = (item - group * blocks) // some",
             "tile = group + item - group * blocks - block * some",
             "while item < stop:",
-            "    for r in range(tile_pixels):",
-            "        at = min_i64(tile * tile_pixels + r, total_pixels - 1) * pixel_bytes",
-            "        store_i64(table + pixels_at + r * 8, source + at)",
+            *indented(self._rows()),
             "    if ready != block:",
             "        for q in range(tile_columns):",
             "            at = min_i64(block * tile_columns + q, columns - 1) * column_bytes",
@@ -243,7 +253,7 @@ class Cover:
             "        ready = block",
             *indented(self.scatter.ahead()),
             *indented(NEXT_PRODUCT if self.asks else []),
-            f"    call_product(product, table, 1, k, {steps}, tile_at, 1)",
+            f"    call_product(multiply, table, 1, k, {steps}, tile_at, 1)",
             *indented(self.scatter.lines()),
             "    item += 1",
             "    tile += 1",
@@ -254,6 +264,24 @@ class Cover:
             "            nth += 1",
             *indented(group, 3),
             "        tile = group",
+        ]
+
+    def _rows(self) -> list[str]:
+        """The pixels' part of a flat product's table; where the last tile has just as many as its own product takes,
+        the columns move up behind them.
+        """
+        lower = [
+            "rows, multiply = tile_pixels, product",
+            "if total_pixels - tile * tile_pixels == lower_pixels:",
+            "    rows, multiply = lower_pixels, lower",
+            "if columns_at != 8 * rows:",
+            "    columns_at, entry, ready = 8 * rows, 8 * (rows + tile_columns), -1",
+        ]
+        return [
+            *(lower if self.lanes == "c" else ["rows, multiply = tile_pixels, product"]),
+            "for r in range(rows):",
+            "    at = min_i64(tile * tile_pixels + r, total_pixels - 1) * pixel_bytes",
+            "    store_i64(table + pixels_at + r * 8, source + at)",
         ]
 
     def _columns(self) -> list[str]:

@@ -5,17 +5,34 @@ from dataclasses import replace
 from netlang.primitives.launch import Target
 
 DOT = 5, 3  # of two operands that are vectors: windows of five rows of one channel
+BEST = 6, 4  # of vectors of 16 floats with 32 registers; of its rows, fewer are left over to a lower tile
+MANY = 64  # tiles
 TALL = 14, 2  # takes 31 registers, and reads few vectors: those may come from a second cache or from further away
 
 
-def tile_for(target: Target, rows: int, vectors: int, *, a: str = "spread", streamed: bool = False) -> tuple[int, int]:
+def tile_for(
+    target: Target, rows: int, vectors: int, *, a: str = "spread", streamed: bool = False, lower: bool = False
+) -> tuple[int, int]:
     """The (rows, vectors) of `target.tiles` that covers rows x vectors in the fewest cycles; ties: the better tile."""
-    return min(target.tiles, key=lambda tile: cost(tile, rows, vectors, a, streamed))
+    return min(target.tiles, key=lambda tile: cost(tile, rows, vectors, a, streamed, lower))
 
 
-def cost(tile: tuple[int, int], rows: int, vectors: int, a: str = "spread", streamed: bool = False) -> float:
-    """Cycles of a step over rows x vectors in tiles. streamed: whether the vectors are not in the first cache"""
-    return -(-rows // tile[0]) * -(-vectors // tile[1]) * (cycles(tile, a) + streamed * tile[1])
+def cost(
+    tile: tuple[int, int], rows: int, vectors: int, a: str = "spread", streamed: bool = False, lower: bool = False
+) -> float:
+    """Cycles of a step over rows x vectors in tiles.
+
+    streamed: whether the vectors are not in the first cache; lower: whether rows left over may have a tile of theirs
+    """
+    rest = left_over(tile, rows) if lower else 0
+    tall = rows // tile[0] if rest else -(-rows // tile[0])
+    each = tall * (cycles(tile, a) + streamed * tile[1]) + (cycles((rest, tile[1]), a) if rest else 0)
+    return each * -(-vectors // tile[1])
+
+
+def left_over(tile: tuple[int, int], rows: int) -> int:
+    """The rows of a lower tile behind those of a tile; 0 if there is none: of very many tiles one is nothing."""
+    return rows % tile[0] if tile == BEST and tile[0] < rows < MANY * tile[0] else 0
 
 
 def within(target: Target, rows: int, vectors: int) -> Target:
