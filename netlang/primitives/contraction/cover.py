@@ -59,8 +59,7 @@ def cover(
     even = every in EVERY and real[1].result % positions == 0
     high, wide = (tight.padded(axis) if few else axis for axis in real)
     pixel = of.channels * of.size if few else of.columns * of.vector
-    inside = high.inside and wide.inside
-    divided = high.div * wide.div > 1
+    inside, divided = high.inside and wide.inside, high.div * wide.div > 1
     whole_lines = flow.lines_follow and wide.follow and not divided and of.channels * flow.source_step == pixel
     turns = _turns(positions * pixel, many if flat else 0, -(-to.columns // columns))
     scatter = Scatter(out, divided)
