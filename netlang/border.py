@@ -79,7 +79,8 @@ def outward(buffer: Buffer, memory: Array) -> Callable[[int], Array]:
     rows, each = memory.reshape(-1, _pitch(buffer))[:, : buffer.type.channels], prod(shape[:-1])
     if not batched:
         return lambda _: np.array(rows[:each], order="C").reshape(shape)
-    return lambda n: np.array(rows[: n * each], order="C").reshape(n, *shape)
+    examples = rows[: len(rows) // each * each].reshape(-1, *shape)  # no copy: only the first axis is divided
+    return lambda n: examples[:n].copy()
 
 
 def _pitch(buffer: Buffer) -> int:
