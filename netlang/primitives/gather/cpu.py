@@ -8,6 +8,8 @@ from netlang.primitives.launch import LANES, Address, Draft, Operand, Target, dr
 from netlang.primitives.text import Arguments, Geometry, drafted, indented, over_positions
 from netlang.types import Tensor
 
+NEAR = 1 << 21  # bytes of turned weights that are still in the caches when they are read; more go past them
+
 
 def is_alias(primitive: Reshape, source: Tensor, result: Tensor, lanes: str) -> bool:
     """Whether the result's buffer holds the same bytes as the source's, so that no launch is needed."""
@@ -219,7 +221,7 @@ def _laid(x: Operand, y: Operand, columns: int, *, turned: bool, row: int, colum
     arguments = Arguments()
     arguments.add(y=Address(y.buffer), x=Address(x.buffer), taps=prod(shape[:-2]), c=shape[-2], f=shape[-1])
     arguments.add(x_row=of.columns * of.vector, y_row=row * of.vector, y_column=column * of.vector)
-    arguments.add(columns=columns, turned=int(turned))
+    arguments.add(columns=columns, turned=int(turned), near=int(y.type.size * of.size <= NEAR))
     lines = ["if turned == 0:", *indented(_rows(of)), "else:", *indented(_turned(of))]
     return drafted("laid", arguments, lines)
 
@@ -253,7 +255,10 @@ def _turned(g: Geometry) -> list[str]:
         f"            at = x + ((taps - 1 - tap) * c + k0 * 16) * x_row + q0 * {g.size}",
         "            to = y + (tap * f + q0) * y_row + k0 * y_column",
         "            if q1 - q0 == 16 and k1 - k0 * 16 == 16:",
-        f"                transpose_past_{g.dtype}(to, y_row, at, x_row)",
+        "                if near != 0:",
+        f"                    transpose_{g.dtype}(to, y_row, at, x_row)",
+        "                else:",
+        f"                    transpose_past_{g.dtype}(to, y_row, at, x_row)",
         "            else:",
         "                for q in range(q1 - q0):",
         "                    for k in range(k1 - k0 * 16):",

@@ -7,6 +7,7 @@ from netlang.primitives.text import Arguments, Formula, drafted, indented, over_
 from netlang.types import Tensor
 
 PARTS = 32  # at most, of a reduction over the batch: the same for any number of threads
+CHAINS = 4  # of sums beside one another, where each would wait for the last addition
 
 
 @drafts("cpu", Sum)
@@ -30,7 +31,7 @@ def sum_draft(
     reduction = _Reduction(primitive, formula)
     arguments = Arguments()
     places, columns = formula.geometry.places, formula.geometry.columns
-    if primitive.over == "all" and formula.flat and not reduction.fenced:  # every vector is a position
+    if reduction.merged:
         places, columns = places * columns, 1
     arguments.add(y=Address(result.buffer), **{f"y{k}": Address(more.to.buffer) for k, more in enumerate(further, 1)})
     arguments.add(places=places, columns=columns)
@@ -63,12 +64,13 @@ class _Reduction:
         across = primitive.over in ("batch", "examples", "all")  # lanes "n" are joined with one another
         padded = across if self.geometry.lanes == "n" else self.geometry.channels % LANES != 0
         self.fenced = self.how == "max" and padded  # a largest number must not see the zeros of padding
+        self.merged = primitive.over == "all" and formula.flat and not self.fenced  # every vector is a position
         self.count = len(formula.terms)
         self.start = "-1e308 * 10.0" if self.how == "max" else "0.0"
 
-    def term(self) -> list[str]:
-        """Lines that join `acc` with the formula at `position`, `column`."""
-        return [*self._terms(["term"]), f"acc = {self._joined('acc', 'term')}"]
+    def term(self, to: str = "acc") -> list[str]:
+        """Lines that join a sum with the formula at `position`, `column`."""
+        return [*self._terms(["term"]), f"{to} = {self._joined(to, 'term')}"]
 
     def _terms(self, into: list[str]) -> list[str]:
         """Lines that assign the formulas at `position`, `column`."""
@@ -184,11 +186,7 @@ class _Reduction:
         return [
             *self._head(),
             *self._parts(),
-            f"    {self.begin()}",
-            "    for position in range(start, stop):",
-            *indented(self._placed, 2),
-            "        for column in range(columns):",
-            *indented(self.term(), 3),
+            *indented(self._chained() if self.merged else self._one_by_one()),
             f"    store_{g.dtype}(sums + part * {g.vector}, acc)",
             "    part += 1",
             "barrier(team, thread)",
@@ -197,6 +195,28 @@ class _Reduction:
             *indented(self._parted("part")),
             *indented(self._written("y", one=True)),
             "    column += 1",
+        ]
+
+    def _one_by_one(self) -> list[str]:
+        return [
+            self.begin(),
+            "for position in range(start, stop):",
+            *indented(self._placed),
+            "    for column in range(columns):",
+            *indented(self.term(), 2),
+        ]
+
+    def _chained(self) -> list[str]:
+        """A part's vectors, of which every fourth joins the same sum."""
+        joined = [self.term(f"acc{k}") for k in range(CHAINS)]
+        return [
+            "column, position = 0, start",
+            *(f"acc{k} = splat_{self.geometry.dtype}({self.start})" for k in range(CHAINS)),
+            f"while position + {CHAINS} <= stop:",
+            *(line for lines in joined for line in indented([*lines, "position += 1"])),
+            "while position < stop:",
+            *indented([*joined[0], "position += 1"]),
+            f"acc = {self._joined(self._joined('acc0', 'acc1'), self._joined('acc2', 'acc3'))}",
         ]
 
     def _parts(self) -> list[str]:
