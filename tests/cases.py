@@ -3,7 +3,6 @@
 Sizes are small and awkward on purpose: no multiple of 16, odd images, windows that meet the border.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +69,6 @@ def layer(word: str, *shapes: Shape, **settings: Any) -> Case:
 
 
 IMAGE, SMALL, VECTOR, SEQUENCE = (7, 6, 5), (4, 4, 3), (21,), (9, 6)
-
 VOCABULARY = 7  # words of the tokens that are read
 
 LAYERS: tuple[Case, ...] = (
@@ -309,9 +307,7 @@ def net(case: Case) -> Net:
     """A net of the one layer of a case, or of the last layer a loss belongs to."""
     graph = Graph()
     inputs = [graph.add(Node(f"x{k}", Input(f"x{k}"), (), t, NOWHERE)) for k, t in enumerate(case.types("f32"))]
-    made_by = case.what
-    if isinstance(made_by, loss.Loss):
-        made_by = find(made_by.of or "identity")()
+    made_by = find(case.what.of or "identity")() if isinstance(case.what, loss.Loss) else case.what
     graph.outputs["output"] = append(graph, made_by, *inputs).id
     return Net("case", None, graph, {}, {}, "")
 
@@ -326,8 +322,8 @@ def primitives(case: Case, dtype: str = "f64", *, training: bool = True) -> Grap
         return lower(net(case), training=True, loss=case.what, dtype=dtype)
     if isinstance(case.what, Primitive):
         graph = Graph()
-        ids = [graph.add(operand(k, t)).id for k, t in enumerate(case.types(dtype))]
         types = case.types(dtype)
+        ids = [graph.add(operand(k, t)).id for k, t in enumerate(types)]
         graph.add(Node("output", case.what, tuple(ids), case.what.infer(*types), NOWHERE))
         graph.outputs["output"] = "output"
     else:
@@ -388,16 +384,14 @@ def feeds(graph: Graph, n: int = 3, seed: int = 0, reach: float = 2.0) -> dict[s
     return found
 
 
-def launches(dtype: str = "f32") -> Iterator[tuple[Primitive, tuple[Tensor, ...], Tensor]]:
+def launches(dtype: str = "f32") -> list[tuple[Primitive, tuple[Tensor, ...], Tensor]]:
     """Every primitive that some case is made of, forward and backward, once: what a backend must be able to run."""
-    seen = set()
+    found = {}
     for case in CASES:
         graph = with_gradients(case, dtype) if smooth(case) else primitives(case, dtype)
         for node in graph.made_by(Primitive):
-            key = (node.made_by, tuple(graph[i].type for i in node.inputs), node.type)
-            if key not in seen:
-                seen.add(key)
-                yield key
+            found[node.made_by, tuple(graph[i].type for i in node.inputs), node.type] = None
+    return list(found)
 
 
 def smooth(case: Case) -> bool:
