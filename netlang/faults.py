@@ -78,6 +78,8 @@ def checked_target(node: Node, target: Any, n: int, output: Tensor, steps: Array
 
 def _plain(node: Node, value: Any) -> Array:
     """An array on the host. Raises ValueError where a mask hides numbers: they would count as if it were not there."""
+    if type(value) is np.ndarray:
+        return value
     parts = value if isinstance(value, list | tuple) else [value]
     if hidden := sum(np.count_nonzero(np.ma.getmaskarray(part)) for part in parts if np.ma.is_masked(part)):
         raise ValueError(f"`{node.id}` takes numbers; masked here: {hidden}; `.filled(0)` puts a number there")

@@ -127,13 +127,15 @@ def test_band_adds_the_channels_there_are(channels, before, after, lanes):
     assert_kernel_agrees(Band(before, after), [Tensor("f32", ("n", 2, 3, channels))], n=17, lanes=lanes)
 
 
-@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (20, 3), (1, 2, 37, 150)])
+@pytest.mark.parametrize(
+    "shape", [(3, 2, 5, 17), (20, 3), (1, 2, 37, 150), (120, 84), (17, 16), (16, 15), (1024, 530), (1030, 530)]
+)  # the last two past the caches, and not, as rows of 1030 are no multiple of a line
 def test_transpose_flips_the_window_and_swaps_channels(shape):
     assert_kernel_agrees(Transpose(), [Tensor("f32", shape)], n=1)
 
 
 @pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (2, 1, 18, 83), (20, 3), (37, 150), (64, 64)])
+@pytest.mark.parametrize("shape", [(3, 2, 5, 17), (2, 1, 18, 83), (20, 3), (37, 150), (64, 64), (1040, 521)])
 def test_panels_have_the_rows_of_sixteen_filters_side_by_side(shape, turned):
     assert_kernel_agrees(Panels(turned), [Tensor("f32", shape)], n=1)
 

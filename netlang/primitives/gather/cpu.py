@@ -221,7 +221,9 @@ def _laid(x: Operand, y: Operand, columns: int, *, turned: bool, row: int, colum
     arguments = Arguments()
     arguments.add(y=Address(y.buffer), x=Address(x.buffer), taps=prod(shape[:-2]), c=shape[-2], f=shape[-1])
     arguments.add(x_row=of.columns * of.vector, y_row=row * of.vector, y_column=column * of.vector)
-    arguments.add(columns=columns, turned=int(turned), near=int(y.type.size * of.size <= NEAR))
+    ragged = column == 1 and shape[-2] % LANES != 0  # rows of y whose last square may begin anywhere
+    arguments.add(columns=columns, turned=int(turned), near=int(ragged or y.type.size * of.size <= NEAR))
+    arguments.add(last_k=max(0, shape[-2] - LANES) if ragged else shape[-2], last_q=max(0, shape[-1] - LANES))
     lines = ["if turned == 0:", *indented(_rows(of)), "else:", *indented(_turned(of))]
     return drafted("laid", arguments, lines)
 
@@ -238,32 +240,34 @@ def _rows(g: Geometry) -> list[str]:
 
 
 def _turned(g: Geometry) -> list[str]:
-    """Squares of 16 by 16."""
+    """Squares of 16 by 16; the last ones begin early enough to be whole, where that is possible."""
     return [
         "bands = (f + 63) // 64",
         "start, stop = split(taps * bands, thread, threads(team))",
         "for band in range(start, stop):",
         "    tap = band // bands",
         "    first = (band - tap * bands) * 64",
-        "    for q in range(first, min_i64(f, first + 64)):",
+        "    last = min_i64(f, first + 64)",
+        "    for q in range(first, last):",
         f"        store_{g.dtype}(y + (tap * f + q) * y_row + (columns - 1) * y_column, splat_{g.dtype}(0.0))",
         "    for k0 in range((c + 15) // 16):",
-        "        for side in range(4):",  # 64 of f at a time: a page is opened for 4 lines of memory, not for one
-        "            q0 = first + side * 16",
+        "        k = min_i64(k0 * 16, last_k)",
+        "        k1 = min_i64(c, k0 * 16 + 16)",
+        "        for side in range(first, last, 16):",  # 64 of f: a page is opened for 4 lines of memory, not for one
+        "            q0 = min_i64(side, last_q)",
         "            q1 = min_i64(f, q0 + 16)",
-        "            k1 = min_i64(c, k0 * 16 + 16)",
-        f"            at = x + ((taps - 1 - tap) * c + k0 * 16) * x_row + q0 * {g.size}",
-        "            to = y + (tap * f + q0) * y_row + k0 * y_column",
-        "            if q1 - q0 == 16 and k1 - k0 * 16 == 16:",
+        f"            at = x + ((taps - 1 - tap) * c + k) * x_row + q0 * {g.size}",
+        f"            to = y + (tap * f + q0) * y_row + k0 * y_column - (k0 * 16 - k) * {g.size}",
+        "            if q1 - q0 == 16 and k1 - k == 16:",
         "                if near != 0:",
         f"                    transpose_{g.dtype}(to, y_row, at, x_row)",
         "                else:",
         f"                    transpose_past_{g.dtype}(to, y_row, at, x_row)",
         "            else:",
         "                for q in range(q1 - q0):",
-        "                    for k in range(k1 - k0 * 16):",
-        f"                        one = load_scalar_{g.dtype}(at + k * x_row + q * {g.size})",
-        f"                        store_scalar_{g.dtype}(to + q * y_row + k * {g.size}, one)",
+        "                    for row in range(k1 - k):",
+        f"                        one = load_scalar_{g.dtype}(at + row * x_row + q * {g.size})",
+        f"                        store_scalar_{g.dtype}(to + q * y_row + row * {g.size}, one)",
     ]
 
 
