@@ -136,18 +136,25 @@ class OnCpu(Loaded):
         """Large arrays of the plan's own kind are read where they lie: to copy 128 examples of 784 takes 16 µs."""
         lent = []
         for name, value in values.items():
-            alike = value.nbytes >= WORTH and value.dtype == NUMPY.get(self.plan.buffers[name].type.dtype)
-            if alike and name in self._readers and value.flags.c_contiguous and value.flags.aligned:
+            if value.nbytes >= WORTH and self._suits(name, value):
                 lent.append(name)
                 self._read_at(name, value.ctypes.data)
             else:
                 self.write(name, value)
+
+        if not lent:
+            return _nothing
 
         def taken_back() -> None:  # a caller's array may be gone when somebody runs the launches next
             for name in lent:
                 self._read_at(name, self._place(self.plan.buffers[name])[1])
 
         return taken_back
+
+    def _suits(self, buffer: NodeId, value: Array) -> bool:
+        """Whether an array can be read as the buffer is."""
+        alike = value.dtype == NUMPY.get(self.plan.buffers[buffer].type.dtype)
+        return alike and buffer in self._readers and value.flags.c_contiguous and value.flags.aligned
 
     def _read_at(self, buffer: NodeId, address: int) -> None:
         for argument in self._readers[buffer]:
@@ -221,3 +228,7 @@ class OnCpu(Loaded):
     def damaged(self) -> list[str]:
         """The buffers behind whose ends something was written (guarded only)."""
         return [*self.arena.damaged(), *self.store.damaged()]
+
+
+def _nothing() -> None:
+    """Nothing was lent."""

@@ -14,7 +14,7 @@ from netlang.alone import OneCaller, alone
 from netlang.backend import choices
 from netlang.diagnostics import count, either
 from netlang.fit import device, precision_for
-from netlang.given import Given, Shared, given_of, steps_behind
+from netlang.given import Given, Inputs, Shared, steps_behind
 from netlang.graph import Input, State
 from netlang.layer import Kept, Weight
 from netlang.loaded import NUMPY, Clock, Loaded, on_gpu
@@ -98,7 +98,7 @@ class Program(OneCaller):
         measured = options.choices is None and options.device == "cpu"
         self.choices = dict(choices.read(options.dtype, self.target.threads) if measured else options.choices or {})
         self._version = 0
-        self._inputs = list(net.graph.made_by(Input))
+        self._inputs = Inputs(list(net.graph.made_by(Input)), self.device.received)
         self._store: Any = None
         self._loaded: dict[Purpose, Loaded] = {}
         self._stages: dict[Purpose, Stages] = {}
@@ -175,7 +175,7 @@ class Program(OneCaller):
             stands in x beyond them does not matter, and outputs are zero there
         Where x lies on the GPU (`__cuda_array_interface__`), so does the answer.
         """
-        given = self._given(x, lengths)
+        given = self._inputs.given(x, lengths)
         loaded = self.loaded("evaluate", given.shared)
         if given.n <= self.batch:
             outputs = self._evaluate(loaded, given)
@@ -359,7 +359,7 @@ class Program(OneCaller):
 
     def _fed(self, purpose: str, x: Batch, target: Batch, lengths: Batch | None = None) -> Fed:
         """Examples and targets on their way to the plan for a purpose."""
-        given, target = self._given(x, lengths), self._received(target)
+        given, target = self._inputs.given(x, lengths), self._received(target)
         if given.n > self.batch:
             raise ValueError(f"this program takes {count(self.batch, 'example')} at a time, not {given.n}")
         loaded = self.loaded(purpose, given.shared)
@@ -379,11 +379,6 @@ class Program(OneCaller):
         Raises LengthsError where a layer cannot take one of them.
         """
         return steps_behind(self.checked, next(iter(self.net.graph.outputs.values())), lengths)
-
-    def _given(self, x: Batch, lengths: Batch | None) -> Given:
-        if not isinstance(x, Mapping):
-            return given_of(self._inputs, {self._inputs[0].id: self.device.received(x)}, lengths)
-        return given_of(self._inputs, {name: self.device.received(of) for name, of in x.items()}, lengths)
 
     def _received(self, value: Any) -> Any:
         """Arrays of the caller's as the device takes them."""

@@ -31,7 +31,7 @@ MEET = KernelText(
     "from netlang.simd.team import meet\n\n\ndef kernel(what, team, thread):\n    meet(what, team, thread)\n",
 )
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-_TOLD = struct.Struct("4qd5q")  # the words EXAMPLES to DONE; written one by one they take 2 µs
+_TOLD, _AT = struct.Struct("4qd5q"), 8 * fields.EXAMPLES  # the words EXAMPLES to DONE; one by one they take 2 µs
 BESIDE = 2  # runs in a row in which threads shared a core, after which they are moved apart
 OFTEN, SELDOM = 0.001, 1.0  # seconds between two such tries; longer each time that they follow each other
 HEARD = 0.5  # seconds of one wait: a signal that comes just before it begins is heard at its end
@@ -118,12 +118,10 @@ class Team:
         """A run whose numbers are told to the kernels first."""
         if self._closed:
             raise RuntimeError(_LEFT_OVER)
-        _TOLD.pack_into(self._words, 8 * fields.EXAMPLES, *told, 0, 0, 0, 0, 0)
+        at, launches = self._address(table), len(table)
+        _TOLD.pack_into(self._words, _AT, *told, at, launches, 0, 0, 0)
         self._words[fields.STOPPED] = 0
-        at = self._address(table)
-        if each:
-            return self._step_through(at, len(table), long, each)
-        return self._run(at, len(table), long)
+        return self._step_through(at, launches, long, each) if each else self._run(long)
 
     def _address(self, table: NDArray[np.int64]) -> int:
         """Where a table lies; that of the last one is known, for NumPy takes 0.7 µs to tell."""
@@ -133,8 +131,8 @@ class Team:
             self._last = table, table.ctypes.data
         return self._last[1]
 
-    def _run(self, table: int, launches: int, long: bool) -> Outcome:
-        self._words[fields.TABLE], self._words[fields.LAUNCHES] = table, launches
+    def _run(self, long: bool) -> Outcome:
+        """A run of the table that the block tells."""
         lead = self._lead or self._begin()
         if self._held:  # an interrupt came before they were given back
             give_back(self._held)
@@ -149,7 +147,8 @@ class Team:
     def _step_through(self, table: int, launches: int, long: bool, each: Callable[[int], None]) -> Outcome:
         outcome = Outcome(0, 0)
         for i in range(launches):
-            outcome = Outcome(i + self._run(table + 24 * i, 1, long).launches, self._words[fields.STATUS])
+            self._words[fields.TABLE], self._words[fields.LAUNCHES] = table + 24 * i, 1
+            outcome = Outcome(i + self._run(long).launches, self._words[fields.STATUS])
             if outcome.launches == i:
                 break
             each(i)
