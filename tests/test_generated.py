@@ -24,7 +24,7 @@ PROGRAMS = int(os.environ.get("NETLANG_PROGRAMS", "300"))
 FROM = int(os.environ.get("NETLANG_FROM", "0"))  # the seed of the first
 BLOCK = 100  # programs of one test
 BLOCKS = pytest.mark.parametrize("block", range(0, PROGRAMS, BLOCK))
-RIGHT = 0.9  # of the programs without a mistake check at least; the others ask for what a layer refuses
+RIGHT = 0.85  # of a hundred; 94 are on average, give or take 2.4: a night looks at a hundred hundreds
 
 
 def seeds(block):
