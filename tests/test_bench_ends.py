@@ -122,6 +122,19 @@ def test_a_peer_that_becomes_the_fastest_hides_no_drop(tmp_path: Path):
     assert history.dropped(found) == [said]
 
 
+def test_another_machine_or_file_hides_no_drop_and_makes_none(tmp_path: Path):
+    head = HEAD.replace("|\n", "| threads | machine |\n", 1)
+    line = "| 2026-01-0{} | lenet, 3 | train | 1 | 1 | jax | 2 | {} | {} | {}, 500 GFLOP/s |\n"
+    slow = [line.format(2, "1.00", 2, "Intel"), line.format(3, "1.00", 1, "AMD"), line.format(4, "1.90", 2, "AMD")]
+    (tmp_path / "a.md").write_text("".join([head, line.format(1, "2.00", 2, "AMD"), *slow]))
+    (tmp_path / "b.md").write_text("# Notes\n")
+    (tmp_path / "c.md").write_text("".join([head, line.format(5, "0.50", 2, "AMD"), line.format(6, "0.40", 2, "AMD")]))
+
+    said = "lenet, 3, train, against jax: 0.40 on 2026-01-06, 20% below 0.50 on 2026-01-05 (AMD)"
+    assert history.dropped(history.rows(tmp_path)) == [said]
+    assert history.dropped(history.rows(tmp_path / "a.md")) == []
+
+
 def test_a_file_without_rows_is_no_history(tmp_path: Path):
     path = tmp_path / "notes.md"
     path.write_text("# Notes\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")

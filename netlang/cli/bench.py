@@ -39,7 +39,9 @@ INSTALL = "{} is not installed, and left out: pip install 'netlang[{}]'"
 @click.option("--quick", is_flag=True, help="Leave out memory and compiling, which are measured in processes apart.")
 @click.option("--append", "rows", type=click.Path(path_type=Path), help="Add a row to this Markdown file.")
 @click.option("--kernels", is_flag=True, help="Time products and kernels that move bytes, instead of a net.")
-@click.option("--history", type=click.Path(path_type=Path), help="Tell which rows of this file were better before.")
+@click.option(
+    "--history", type=click.Path(path_type=Path), help="Tell which rows of a file, or a folder, were better before."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(file: str | None, threads: int | None, kernels: bool, history: Path | None, **options: Any) -> None:
     """Time a net: contenders take turns, the median counts, the fastest peer in its fastest mode is the measure.
