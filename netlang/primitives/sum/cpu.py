@@ -198,6 +198,7 @@ class _Reduction:
         ]
 
     def _one_by_one(self) -> list[str]:
+        """`acc`: the sum of a part's positions."""
         return [
             self.begin(),
             "for position in range(start, stop):",
@@ -207,7 +208,7 @@ class _Reduction:
         ]
 
     def _chained(self) -> list[str]:
-        """A part's vectors, of which every fourth joins the same sum."""
+        """The same in some sums at once, one of which every vector joins in turn."""
         joined = [self.term(f"acc{k}") for k in range(CHAINS)]
         return [
             "column, position = 0, start",
@@ -216,7 +217,8 @@ class _Reduction:
             *(line for lines in joined for line in indented([*lines, "position += 1"])),
             "while position < stop:",
             *indented([*joined[0], "position += 1"]),
-            f"acc = {self._joined(self._joined('acc0', 'acc1'), self._joined('acc2', 'acc3'))}",
+            "acc = acc0",
+            *(f"acc = {self._joined('acc', f'acc{k}')}" for k in range(1, CHAINS)),
         ]
 
     def _parts(self) -> list[str]:
