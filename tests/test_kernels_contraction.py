@@ -193,6 +193,31 @@ def test_weight_gradients_of_single_taps_agree_with_the_reference(
     assert_kernel_agrees(Contraction("weight", size=size), types, n=n, lanes=lanes)
 
 
+@pytest.mark.parametrize(
+    ("n", "size", "c", "f", "crowded"),
+    [
+        (4, (7, 7), 20, 1024, True),  # 128 pixels between two visits, then 68
+        (110, (), 40, 128, True),
+        (3, (7, 7), 200, 256, True),
+        (90, (), 40, 128, False),
+        (110, (), 40, 144, False),
+        (2, (8, 8), 5, 1024, False),  # one row of tiles: none reads it again
+    ],
+)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_pixels_that_share_sets_of_the_first_cache_are_kept_side_by_side(n, size, c, f, crowded, dtype):
+    x, dy = (Tensor(dtype, ("n", *size, each)) for each in (c, f))
+    target = Target("avx512", "f32", ((6, 4), (1, 1)), 2)
+    primitive = Contraction("weight", size=size or (1, 1))
+    operands_ = tuple(Operand(str(k), replace(of, dtype="f32"), "c") for k, of in enumerate((x, dy)))
+
+    drafted = contraction_draft(primitive, operands_, Operand("r", primitive.infer(x, dy), "w"), target, n)
+
+    names = [each.name for each in drafted.args if isinstance(each, Product)]
+    assert ("spread_f32_6x4_keeping" in names) == crowded
+    assert_kernel_agrees(primitive, [x, dy], n=n, lanes="c")
+
+
 @pytest.mark.parametrize("role", ["out", "data"])
 @pytest.mark.parametrize(
     "name", ["stride 2, uneven pad", "stride 3, pixels of nine phases", "1x7, dilated", "1x1", "valid"]

@@ -176,16 +176,19 @@ def test_what_a_product_adds_is_a_sum_of_its_own(name):
     assert (out == 2**24 + k).all()
 
 
+@pytest.mark.parametrize("form", ["beside", "keeping"])
 @pytest.mark.parametrize("name", ["spread_f32_6x4", "dot_f32_6x1", "spread_f64_6x2", "dot_f64_1x1"])
-def test_products_of_what_lies_side_by_side_walk_on_through_what_they_ask_for(name):
-    tile, k = PRODUCTS[name + "_beside"], 7
+def test_products_of_what_lies_side_by_side_walk_on_through_what_they_ask_for(name, form):
+    tile, k = PRODUCTS[f"{name}_{form}"], 7
     dtype, rng = DTYPES[tile.dtype], np.random.default_rng(2)
     a = rng.normal(size=(k, tile.rows + 3, 16 if tile.a == "dot" else 1)).astype(dtype)
     b = rng.normal(size=(k, tile.vectors + 2, 16)).astype(dtype)
     out = np.full((tile.rows, tile.vectors, 16), np.nan, dtype)
     memory = np.zeros(4096, np.uint8)
     begin, step, run, pitch = memory.ctypes.data, 48, 150, 1000  # asks at 0, 48, 96, 144, then from 1000 on
-    table = np.array([a.ctypes.data, b.ctypes.data, begin, begin + run - 1, step, pitch, pitch - 4 * step], np.int64)
+    kept = np.full((k + 1, tile.vectors, 16), np.nan, dtype)
+    walk = [begin, begin + run - 1, step, pitch, pitch - 4 * step]
+    table = np.array([a.ctypes.data, b.ctypes.data, *walk, kept.ctypes.data], np.int64)
     left = np.broadcast_to(a[:, : tile.rows], (k, tile.rows, 16)).astype(np.float64)
     wanted = np.einsum("krl,kvl->rvl", left, b[:, : tile.vectors])
 
@@ -196,12 +199,15 @@ def test_products_of_what_lies_side_by_side_walk_on_through_what_they_ask_for(na
     assert np.abs(out - 2 * wanted).max() <= (1e-4 if tile.dtype == "f32" else 1e-13)
     assert walked.tolist() == [pitch + 3 * step, pitch + run - 1]
     assert (table[2:4] - begin).tolist() == [3 * pitch + 2 * step, 3 * pitch + run - 1]
+    if form == "keeping":
+        assert np.array_equal(kept[:k], b[:, : tile.vectors])
+        assert np.isnan(kept[k]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_wide_products_keep_their_sums_in_registers(dtype):
     """The K loop of every tile that this machine takes touches the stack for no vector."""
-    for (rows, vectors), form in product(for_streams(host_target(dtype)).tiles, ("", "_ahead", "_beside")):
+    for (rows, vectors), form in product(for_streams(host_target(dtype)).tiles, ("", "_ahead", "_beside", "_keeping")):
         name = f"spread_{dtype}_{rows}x{vectors}{form}"
         assembly = compile_kernel(name, product_text(name), ARITY, name).assembly()
         loops = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)[^\n]*\n)*?)\s+j\w+\s+\1\b", assembly, re.MULTILINE)

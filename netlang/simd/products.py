@@ -25,6 +25,9 @@ addresses of both and a walk through runs of memory, one ask a step.
 table: int64[7], a and b; the address asked for next and the last one of its run, which go on from call to call; the
        bytes from one ask to the next, from run to run, and from behind a run to the next
 
+A product "keeping" does the same, and leaves B's vectors side by side at an eighth address, [k][NV], for products that
+read the same.
+
 A reads one element into all lanes ("spread") or a vector ("dot"). Segments make one product serve dense layers,
 convolutions of any stride, padding and dilation, and all their gradients: the batch-reduce product of LIBXSMM
 (Georganas et al. 2019, arXiv:1906.06440), with addresses instead of offsets.
@@ -81,7 +84,9 @@ PRODUCTS = {
     tile.name: tile
     for tile in (
         Tile(a, dtype, *shape, form)
-        for a, dtype, shape, form in product(("spread", "dot"), SIZES, TILES, ("", "ahead", "beside", *_EVERY))
+        for a, dtype, shape, form in product(
+            ("spread", "dot"), SIZES, TILES, ("", "ahead", "beside", "keeping", *_EVERY)
+        )
         if a == "spread" or form not in _EVERY
     )
 }
@@ -91,7 +96,7 @@ PRODUCTS = {
 def product_text(name: str) -> str:
     """The kernel module of a product. Raises KeyError for a name that is not in PRODUCTS."""
     tile = PRODUCTS[name]
-    lines = _beside(tile) if tile.form == "beside" else _segments(tile)
+    lines = _beside(tile) if tile.form in ("beside", "keeping") else _segments(tile)
     head = ["from netlang.simd import *", "def kernel(table, segments, k, a_step, b_step, out, first):"]
     return "\n".join([*head, *("    " + line for line in lines)]) + "\n"
 
@@ -121,9 +126,12 @@ def _beside(tile: Tile) -> list[str]:
     size = SIZES[tile.dtype]
     element = size if tile.a == "spread" else size * LANES
     walk = ("ask", "last", "ask_step", "pitch", "back")
+    keeping = tile.form == "keeping"
+    keep = [f"store_{tile.dtype}(kept + {v * size * LANES}, y{v})" for v in range(tile.vectors)]
     return [
         *_zeros(tile),
         *(f"{name} = load_i64(table + {8 * at})" for at, name in enumerate(("a", "b", *walk))),
+        *([f"kept = load_i64(table + {8 * (2 + len(walk))})"] * keeping),
         "for q in range(k):",
         "    prefetch(ask)",
         "    ask += ask_step",
@@ -136,6 +144,7 @@ def _beside(tile: Tile) -> list[str]:
             [f"b + q * b_step + {v * size * LANES}" for v in range(tile.vectors)],
             " " * 4,
         ),
+        *(f"    {line}" for line in [*keep, f"kept += {tile.vectors * size * LANES}"] * keeping),
         "store_i64(table + 16, ask)",
         "store_i64(table + 24, last)",
         *_put(tile),

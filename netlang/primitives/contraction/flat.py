@@ -4,9 +4,14 @@ A thread has some columns of tiles, or some rows of them, and goes through them 
 column of tiles after the other. While these are multiplied, the next pixels of x and dy come, asked for line by line,
 evenly and in the order of memory: a burst of asks, or asks for one line of each pixel, wait for each other.
 
+Where pixels of dy are a multiple of 512 bytes apart, what a column of tiles reads of them shares some sets of the first
+cache, which do not hold it. The column's first product keeps it side by side for the others.
+
 Where the gradient is small for its pixels, they are cut in two, by the shape: a thread of two then reads whole rows of
 x and dy, and nothing twice. The two sums are added after a barrier; otherwise nothing is added across threads.
 """
+
+from math import gcd
 
 from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.tiles import by_rows, tile_for, within
@@ -15,7 +20,7 @@ from netlang.primitives.text import Arguments, Geometry, drafted, indented, shar
 
 SUMS, WIDE = 192, 4  # tiles of a group, whose sums stay near, and columns of them (6x4 in f32: 288 KB of an L2 of 1 MB)
 CHUNK = 128  # pixels between two visits of a tile
-NEAREST = 768  # lines of a first cache of 48 KB
+NEAREST, SETS, LINE = 768, 64, 64  # lines of a first cache of 48 KB, its sets, bytes of a line
 SHORT = 96  # pixels between two visits, where they are cut in two and a tile's part of dy is more than that cache has
 SIDE = ("x", "x_pixel", "rows", "above", "first", "behind")  # of an x: its first row in dw, and its lines of tiles
 APIECE = 8  # rows of tiles, at least, that a thread claims of another's: all of dy is read for them; or whole groups of
@@ -40,20 +45,32 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     high = min(SUMS // wide, row_blocks)
     if batch * of.places <= chunk:
         high, wide = 1, 1
+    pixel, product = whole.columns * whole.vector, f"{_reads(of.lanes)}_{of.dtype}_{rows}x{vectors}"
+    keeps = row_blocks > 1 and _crowded(pixel, min(chunk, batch * of.places), vectors * whole.vector)
     split_rows = by_rows(row_blocks, blocks, target.threads, sum(widths) > by.columns)
     arguments = Arguments()
     arguments.add(**_sides([Address(side.buffer) for side in sides], [w * of.vector for w in widths], heights, rows))
     arguments.add(
         dw=Address(result.buffer), dy=Address(dy.buffer), sides=len(sides), all_rows=sum(heights),
-        product=Product(f"{_reads(of.lanes)}_{of.dtype}_{rows}x{vectors}_beside"), tile_rows=rows, tile_columns=vectors,
+        product=Product(f"{product}_beside"), keeping=Product(f"{product}_{'keeping' if keeps else 'beside'}"),
+        keeps=int(keeps), tile_rows=rows, tile_columns=vectors,
         row_blocks=row_blocks, columns=by.columns, blocks=blocks, places=by.places, by_rows=int(split_rows),
         high_most=high, wide_most=wide, chunk=chunk, parts=2 if cut else 1, least=APIECE if split_rows else wide,
-        y_pixel=whole.columns * whole.vector, y_first=start // LANES * whole.vector,
+        y_pixel=pixel, y_first=start // LANES * whole.vector,
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", f"halves = {arguments.shared()}", *_lines(of)]
     shared = 2 * sum(heights) * by.columns * by.vector if cut else 0
-    scratch = spaced(TABLE, high * wide * rows * vectors * of.vector)
+    scratch = spaced(TABLE, high * wide * rows * vectors * of.vector, chunk * vectors * of.vector)
     return drafted(f"contraction_weight_flat_{of.lanes}", arguments, lines, (scratch, shared))
+
+
+def _crowded(pixel: int, count: int, run: int) -> bool:
+    """Whether runs of so many bytes, of `count` pixels, drive each other out of their sets of a first cache.
+
+    pixel: bytes from one to the next
+    """
+    sets = min(SETS, SETS // gcd(pixel // LINE, SETS) * run // LINE)
+    return count * run // LINE > NEAREST * sets // SETS
 
 
 def _most_columns(target: Target, sides: int) -> int:
@@ -90,6 +107,9 @@ def _lines(g: Geometry) -> list[str]:
         f"tile_bytes = tile_rows * tile_columns * {g.vector}",
         "dy += y_first",
         f"sums = own + {TABLE}",
+        "kept = sums + high_most * wide_most * tile_bytes",
+        "store_i64(own + 56, kept)",
+        "held = -1",
         f"count = ({g.images}) * places",
         "turns = row_blocks if by_rows != 0 else blocks",
         *shared_out("parts * turns", "least", "item", "last_item", _share(g)),
@@ -164,7 +184,10 @@ def _products(g: Geometry) -> list[str]:
         "asks = min_i64(most, stop - ask) if ask_block < last_block else 0",
         "for b in range(wide):",
         *indented(_column()),
-        f"    store_i64(own + 8, dy + begin * y_pixel + column * {g.vector})",
+        f"    y_at, y_step, multiply = dy + begin * y_pixel + column * {g.vector}, y_pixel, keeping",
+        "    if held == begin * columns + column:",
+        f"        y_at, y_step, multiply = kept, tile_columns * {g.vector}, product",
+        "    store_i64(own + 8, y_at)",
         *indented(_each_side()),
         *indented(_next(g), 2),
         "        for r in range(from_line, to_line):",
@@ -174,7 +197,11 @@ def _products(g: Geometry) -> list[str]:
         "            if left == asks_y:",
         *indented(_asked("y"), 4),
         "            left -= 1",
-        "            call_product(product, own, 1, part, x_pixel, y_pixel, sum_at, 1 if begin == start else 0)",
+        "            call_product(multiply, own, 1, part, x_pixel, y_step, sum_at, 1 if begin == start else 0)",
+        "            if keeps != 0 and y_step == y_pixel:",
+        "                held = begin * columns + column",
+        f"                y_step, multiply = tile_columns * {g.vector}, product",
+        "                store_i64(own + 8, kept)",
     ]
 
 
