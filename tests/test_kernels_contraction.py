@@ -185,7 +185,7 @@ def test_windows_of_many_weights_have_tall_tiles(lanes, role, monkeypatch):
 def test_weight_gradients_of_single_taps_agree_with_the_reference(
     n, size, channels, f, sums, chunk, lanes, monkeypatch
 ):
-    for name, value in {"SUMS": sums, "CHUNK": chunk, "SHORT": chunk, "NEAREST": 1}.items():
+    for name, value in {"SUMS": sums, "CHUNK": chunk, "SHORT": chunk, "NEAREST": 1, "READERS": 2}.items():
         monkeypatch.setattr(flat, name, value)
     monkeypatch.setattr(flat, "WIDE", min(2, sums))
 
@@ -196,12 +196,12 @@ def test_weight_gradients_of_single_taps_agree_with_the_reference(
 @pytest.mark.parametrize(
     ("n", "size", "c", "f", "crowded"),
     [
-        (4, (7, 7), 20, 1024, True),  # 128 pixels between two visits, then 68
-        (110, (), 40, 128, True),
+        (4, (7, 7), 100, 1024, True),  # 128 pixels between two visits, then 68
+        (110, (), 96, 128, True),
         (3, (7, 7), 200, 256, True),
-        (90, (), 40, 128, False),
-        (110, (), 40, 144, False),
-        (2, (8, 8), 5, 1024, False),  # one row of tiles: none reads it again
+        (90, (), 96, 128, False),
+        (110, (), 96, 144, False),
+        (2, (8, 8), 90, 1024, False),  # 15 rows of tiles
     ],
 )
 @pytest.mark.parametrize("dtype", ["f32", "f64"])

@@ -23,6 +23,7 @@ CHUNK = 128  # pixels between two visits of a tile
 NEAREST, SETS, LINE = 768, 64, 64  # lines of a first cache of 48 KB, its sets, bytes of a line
 SHORT = 96  # pixels between two visits, where they are cut in two and a tile's part of dy is more than that cache has
 SIDE = ("x", "x_pixel", "rows", "above", "first", "behind")  # of an x: its first row in dw, and its lines of tiles
+READERS = 16  # rows of tiles, at least, for which part of dy is kept side by side: 22 gain 5 %, 11 lose 6
 APIECE = 8  # rows of tiles, at least, that a thread claims of another's: all of dy is read for them; or whole groups of
 # columns, so none where pixels are cut in two
 TABLE = 64  # bytes of a product's table
@@ -46,7 +47,7 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     if batch * of.places <= chunk:
         high, wide = 1, 1
     pixel, product = whole.columns * whole.vector, f"{_reads(of.lanes)}_{of.dtype}_{rows}x{vectors}"
-    keeps = row_blocks > 1 and _crowded(pixel, min(chunk, batch * of.places), vectors * whole.vector)
+    keeps = row_blocks >= READERS and _crowded(pixel, min(chunk, batch * of.places), vectors * whole.vector)
     split_rows = by_rows(row_blocks, blocks, target.threads, sum(widths) > by.columns)
     arguments = Arguments()
     arguments.add(**_sides([Address(side.buffer) for side in sides], [w * of.vector for w in widths], heights, rows))
