@@ -61,7 +61,8 @@ def flat(primitive: Contraction, inputs: tuple[Operand, ...], result: Operand, t
     )  # fmt: skip
     lines = [f"own = {arguments.own()}", f"halves = {arguments.shared()}", *_lines(of)]
     shared = 2 * sum(heights) * by.columns * by.vector if cut else 0
-    scratch = spaced(TABLE, high * wide * rows * vectors * of.vector, chunk * vectors * of.vector)
+    kept = chunk * vectors * of.vector if keeps else 0
+    scratch = spaced(TABLE, high * wide * rows * vectors * of.vector, kept)
     return drafted(f"contraction_weight_flat_{of.lanes}", arguments, lines, (scratch, shared))
 
 
