@@ -164,3 +164,16 @@ def test_a_file_that_is_not_text_is_refused_before_anything_is_measured(
 
     assert result.exit_code == 1
     assert f"{path} is not text" in result.stderr
+
+
+def test_what_was_measured_is_told_even_where_no_row_can_be_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A comparison may take minutes."""
+    none = compare.Comparison("xor", 4, 1, None, (), ())
+    monkeypatch.setattr(compare, "compare", lambda *_: none)
+    (tmp_path / "file").write_text("no folder")
+    rows_of = tmp_path / "file" / "m.md"
+    result = CliRunner().invoke(main, ["bench", "examples/xor-mlp.net", "--against", "none", "--append", str(rows_of)])
+
+    assert result.exit_code == 1
+    assert result.stdout == f"{compare.table(none)}\n"
+    assert f"cannot write {rows_of}" in result.stderr

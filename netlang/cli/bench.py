@@ -97,9 +97,9 @@ def _compared(file: str, threads: int, options: dict[str, Any]) -> None:
     found = compare.compare(
         net, batch, modes, wanted, threads, repeat, machine, None if quick else apart, on, precision, _tell
     )
-    if options["rows"] is not None:
-        compare.append(options["rows"], found, date.today().isoformat())
     click.echo(json.dumps(found.as_json()) if options["as_json"] else compare.table(found))
+    if options["rows"] is not None:  # last: what took minutes to measure is told even if the file cannot be written
+        compare.append(options["rows"], found, date.today().isoformat())
 
 
 def _tell(what: str) -> None:
