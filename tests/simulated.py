@@ -95,6 +95,8 @@ def values_of(primitive, types):
         values[0] = rng.integers(0, rows, types[0].arrayed(RUN.examples))
     if isinstance(primitive, Window):
         values[0] = np.round(values[0])  # so that several pixels of a window are its largest
+        if (primitive.how, primitive.role) == ("max", "data"):
+            values[0].flat[::11] = np.nan  # which is larger than any number
     if isinstance(primitive, Scan) and primitive.lengths is not None:
         values[primitive.lengths] = rng.integers(0, types[0].shape[1] + 1, (RUN.examples, 1))
     values = [np.asarray(v, np.float32) for v in values]

@@ -44,6 +44,18 @@ def test_windows_agree_with_the_reference(name, how, role, n, channels, dtype, l
     assert_kernel_agrees(primitive, types, n=n, lanes=lanes)
 
 
+@pytest.mark.parametrize("name", POOLS)
+def test_the_first_pixel_that_is_no_number_takes_the_gradient_of_its_window(name):
+    """So that a fault that begins between two pools shows on both sides."""
+    size, kernel, stride, pad = POOLS[name]
+    types = [Tensor("f32", ("n", *size, 17)), Tensor("f32", ("n", *pooled(size, kernel, stride, pad), 17))]
+    rng = np.random.default_rng(0)
+    x, dy = (rng.normal(size=t.arrayed(5)) for t in types)
+    x[rng.random(x.shape) < 0.2] = np.nan
+
+    assert_kernel_agrees(Window("max", kernel, stride, pad, size, "data"), types, n=5, values=[x, dy])
+
+
 @pytest.mark.parametrize(
     ("n", "size", "pad", "channels", "dtype"),
     [

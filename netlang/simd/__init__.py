@@ -34,7 +34,7 @@ _HOMES = {
         [*(f"load_{k}_i64" for k in range(2, MOST + 1)), *(f"call_part_{k}" for k in range(1, FRAME + 1))]
     ),
     "vector": """
-        absolute equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
+        absolute attains equal fma head_f32 head_f64 isnan lanes_f32 lanes_f64 largest load_f32 load_f64 load_i64
         load_scalar_f32 load_scalar_f64 load_whole_f32 load_whole_f64 max_i64 maximum min_i64 minimum prefetch
         splat_f32 splat_f64 spread_f32 spread_f64 sqrt
         store_f32 store_f64 store_i64 store_scalar_f32 store_scalar_f64 stream_f32 stream_f64 total where

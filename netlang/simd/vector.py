@@ -104,6 +104,12 @@ def isnan(a: Any) -> Any:
     return a.compare("!=", a) if isinstance(a, Wire) else np.isnan(a)
 
 
+def attains(a: Any, largest: Any) -> Any:
+    """A mask of the lanes in which `a` is the `largest` of a set with `a` in it: NaN where any of them is NaN."""
+    same, nan = equal(a, largest), isnan(a)
+    return Wire(a.builder, a.builder.or_(same.value, nan.value)) if isinstance(a, Wire) else same | nan
+
+
 def where(mask: Any, then: Any, other: Any) -> Any:
     """`then` in the lanes of the mask, `other` elsewhere."""
     if not isinstance(mask, Wire):
@@ -159,6 +165,7 @@ def fma(a: Any, b: Any, c: Any) -> Any:
 
 
 _binary(equal, _vectors_first(equal), MASKS)
+_binary(attains, _vectors_first(attains), MASKS)
 _binary(operator.eq, _vectors_first(equal), MASKS)
 _binary(maximum, _vectors_first(maximum), VECTORS)
 _binary(minimum, _vectors_first(minimum), VECTORS)

@@ -176,11 +176,11 @@ class _Pool:
         ]
 
     def _take(self) -> list[str]:
-        """The first pixel equal to the largest takes all of dy: `hit`."""
+        """The first pixel equal to the largest takes all of dy: `hit`. If one is NaN, the first that is."""
         return [
             "position = (image * height + h0 + u) * width + w0 + v",
             f"at = (position * columns + column) * {self.vector}",
-            f"here = equal(load_{self.dtype}(x0 + at), top_value)",
+            f"here = attains(load_{self.dtype}(x0 + at), top_value)",
             f"hit = where(here, free, splat_{self.dtype}(0.0))",
             f"free = where(here, splat_{self.dtype}(0.0), free)",
         ]
@@ -244,7 +244,7 @@ class _Pool:
         lines += [f"free = {self._load('x1', '(image * high + i) * wide + j')}"]
         for k, place in zip(each, places, strict=True):
             lines += [
-                f"here = equal(p{k}, top_value)",
+                f"here = attains(p{k}, top_value)",
                 f"p{k} = where(here, free, splat_{self.dtype}(0.0)) + load_{self.dtype}(result + at + {place})",
                 f"free = where(here, splat_{self.dtype}(0.0), free)",
             ]

@@ -73,7 +73,10 @@ def _out(how: str, dtype: str, load: str) -> list[str]:
 def _data(how: str, dtype: str, load: str, of_window: str) -> list[str]:
     """Each pixel gathers from the windows that hold it. load, of_window: how pixels and gradients are read"""
     if how == "max":
-        larger = "if seen[e] > mine[e] or (seen[e] == mine[e] and h * width + w < place):"
+        number = "mine[e] == mine[e]"  # NaN is larger than any
+        larger = f"seen[e] > mine[e] or ({number} and seen[e] != seen[e])"
+        before = f"h * width + w < place and (seen[e] == mine[e] or not ({number} or seen[e] == seen[e]))"
+        larger = f"if {larger} or ({before}):"
         gathered = [
             *each("is_first[e] = 1"),  # of the largest pixels of the window the first takes all
             "for h in range(h0, h1):",
