@@ -16,6 +16,7 @@ from typing import Any
 from netlang.formula import Name, Term, substitute
 from netlang.graph import Graph, Node
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.map.op import Map
 from netlang.primitives.primitive import broadcast
 from netlang.primitives.region.op import Region, made
@@ -44,7 +45,7 @@ def together(
         return node.id not in taken and all(when.get(root(i), -1) < when[first.id] for i in early)
 
     for node in nodes:
-        product = made(node.made_by) and (device == "cuda" or _sums_leave(node, lanes[node.id]))
+        product = made(node.made_by) and _sums_leave(node, lanes[node.id], device)
         if node.id in taken or not (summed(node) or product):
             continue
         group = [node]
@@ -116,8 +117,10 @@ def summed(node: Node) -> bool:
     return isinstance(node.made_by, Sum) and node.made_by.over == "batch" and node.made_by.how == "sum"
 
 
-def _sums_leave(node: Node, lanes: str) -> bool:
-    """Whether a product's kernel on the CPU takes sums: those of images and sequences, channels in the lanes."""
+def _sums_leave(node: Node, lanes: str, device: str) -> bool:
+    """Whether a product's kernel takes sums: on the CPU those of images and sequences, channels in the lanes."""
+    if device == "cuda":
+        return not isinstance(node.made_by.anchor if isinstance(node.made_by, Region) else node.made_by, Grouped)
     return lanes == "c" and len(node.type.shape) > 2
 
 
@@ -173,7 +176,7 @@ def with_sum(node: Node, group: Group) -> bool:
 def first_of(group: Group) -> Any:
     """The primitive of a launch, in the names of what it reads."""
     node = group[0]
-    if isinstance(node.made_by, Contraction | Winograd) and len(group) > 1:
+    if isinstance(node.made_by, Contraction | Grouped | Winograd) and len(group) > 1:
         return Region(node.made_by, (Name("i0"), Name("i1")), Name("y"))
     if made(node.made_by) or node.inputs == read(group):
         return node.made_by

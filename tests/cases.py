@@ -84,6 +84,7 @@ LAYERS: tuple[Case, ...] = (
     layer("conv", SMALL, kernel=(3, 3), width=16, stride=(3, 3), init="orthogonal"),
     layer("conv", (7, 6, 6), kernel=(3, 3), width=4, groups=2),
     layer("conv", (4, 5, 32), kernel=(3, 3), width=32, groups=2, bias=False, stride=(2, 2)),
+    layer("conv", (3, 6, 20), kernel=(3, 2), width=20, groups=5, dilation=(1, 2)),
     layer("conv", SEQUENCE, kernel=(3, 3), width=5, stride=(2, 2), pad="valid"),
     layer("conv", SEQUENCE, kernel=(4, 4), width=18, dilation=(2, 2)),
     layer("dwconv", IMAGE, kernel=(3, 3)),

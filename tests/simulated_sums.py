@@ -12,7 +12,7 @@ from netlang.formula import Name, evaluate, maximum
 from netlang.primitives import cuda_joined
 from netlang.primitives.contraction import tensor_cores
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.depthwise.op import Depthwise
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.launch import Also, Operand, draft
 from netlang.primitives.reference import reference
 from netlang.primitives.region.op import Region
@@ -35,7 +35,7 @@ CASES = [  # what makes the numbers, of which types; what is summed beside, and 
     (Sum(i0, "batch"), [(N, 9, 8, 18), (N, 9, 8, 18)], [(i0, True), (i0 * i1, False)], "fma", CUT),
     (Sum(i0 * i0, "batch"), [(N, 5)], [(i0 + 1, False)], "fma", WHOLE),
     (Sum(i0 + 1, "all"), [(N, 4, 5, 5)], [], "fma", CUT),
-    (Depthwise("weight", (3, 2), (2, 1), (1, 0, 1, 1), (1, 2), (9, 8)), [(N, 9, 8, 18), (N, 5, 7, 18)], [], "fma", CUT),
+    (Grouped("weight", (3, 2), (2, 1), (1, 0, 1, 1), (1, 2), (9, 8)), [(N, 9, 8, 18), (N, 5, 7, 18)], [], "fma", CUT),
 ]  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def test_a_kernel_of_every_other_primitive_compiles_in_float32():
     kernels = {(d.kernel.name, "random" in d.kernel.text): d for d in of_every_kind("f32")}
     others = {key: made for key, made in kernels.items() if key[0] not in lenets or key[1]}
 
-    assert {"scan_cuda", "depthwise_data_cuda", "unshared_weight_cuda"} <= {name for name, _ in others}
+    assert {"scan_cuda", "grouped_data_cuda", "unshared_weight_cuda"} <= {name for name, _ in others}
     for made in others.values():
         assert_a_right_kernel(made, (8, 0))
 

@@ -8,6 +8,7 @@ from netlang.border import pack, unpack
 from netlang.formula import Name, evaluate, maximum, where
 from netlang.primitives.contraction import cover, scatter
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.launch import LANES
 from netlang.primitives.primitive import named
 from netlang.primitives.reference import Run, reference
@@ -74,6 +75,18 @@ WAYS = {
         Region(Winograd((3, 0, 3, 0), (19, 3), window=(7, 1)), (i0, i1), where(i2 > 0, y, 0)),
         [image((19, 3), 17), (7, 1, 17, 35), image((19, 3), 35)], [(y, False), (y * i2, False)],
     ),
+    "groups of four": (  # several strips and blocks, the last not full
+        Region(Grouped("out", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (9, 19), 4), (i0, i1), y + i2),
+        [image((9, 19), 84), (3, 3, 4, 84), (84,)], STATISTICS,
+    ),
+    "groups of one": (
+        Region(Grouped("out", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (5, 6)), (i0, i1), y),
+        [image((5, 6), 35), (3, 3, 1, 35)], STATISTICS,
+    ),
+    "groups, back from a stride": (
+        Region(Grouped("data", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), (9, 8), 2), (i0, i1), where(i2 > 0, y, 0)),
+        [image((5, 4), 34), (3, 3, 2, 34), image((9, 8), 34)], [(y, False), (y * i2, False)],
+    ),
 }  # fmt: skip
 
 
@@ -133,12 +146,12 @@ def test_sums_that_leave_with_a_product_agree_with_the_reference(name, n):
     assert_sums_agree(*WAYS[name], n)
 
 
-@pytest.mark.parametrize("name", ["1x1", "the way back of a norm", "Winograd"])
+@pytest.mark.parametrize("name", ["1x1", "the way back of a norm", "Winograd", "groups of four"])
 def test_they_do_in_f64(name):
     assert_sums_agree(*WAYS[name], 2, dtype="f64", tolerance=1e-12)
 
 
-@pytest.mark.parametrize("name", ["1x1", "Winograd"])
+@pytest.mark.parametrize("name", ["1x1", "Winograd", "groups of one"])
 def test_squares_lose_no_digits_where_the_mean_is_far_from_zero(name):
     """100 deviations away, a sum of squares would lose four of seven digits."""
     assert_sums_agree(*WAYS[name], 5, shift=1000.0, tolerance=1e-5)

@@ -56,6 +56,16 @@ def test_a_convolution_has_its_sum_with_the_numbers_put_in(tmp_path):
     assert text.index("Forward") < text.index("L &= ") < text.index("Backward")
 
 
+def test_filters_of_a_group_read_its_channels(tmp_path):
+    (tmp_path / "a.net").write_text("input 6x6x8\nconv3-8\nconv3-8 groups=2\nflatten, FC-2, softmax\n")
+    text = run(tmp_path / "a.net").stdout
+
+    assert r"\sum_{u<3,\,v<3,\,c<4} y" in text
+    assert r"i + u - 1,\,j + v - 1,\,4 \lfloor f/4 \rfloor + c}\, w_{u,v,c,f}" in text
+    assert r"\lfloor f/4 \rfloor = \lfloor c/4 \rfloor} " in text
+    assert r"w_{u,v,\,c \bmod 4,\,f}" in text
+
+
 def test_a_cell_has_its_own_equations(tmp_path):
     (tmp_path / "a.net").write_text("input 4x3\ngru-2 last\nFC-2, softmax\n")
 

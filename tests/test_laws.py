@@ -18,8 +18,8 @@ from netlang.layers.recurrent.op import Recurrent
 from netlang.lower import lower
 from netlang.primitives.band.op import Band
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.gather.op import Concat, Convert, Panels, Reshape, Rows, Slice, SpaceToDepth, Transpose
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.lookup.op import Lookup, LookupGradient
 from netlang.primitives.map.op import Map, Standardise, Update
 from netlang.primitives.map.reference import formula
@@ -72,7 +72,7 @@ def test_every_layer_loss_optimizer_and_primitive_has_a_case():
         Rows,
         Scan,
         Piece,
-        Depthwise,
+        Grouped,
         Unshared,
         Resample,
         Lookup,
@@ -178,8 +178,8 @@ def test_macs_equal_a_counted_loop(case):
         out, channels = (x, node.type.channels) if node.made_by.role == "data" else (node.type, x.channels)
         for _ in product(*map(range, (*out.shape[1:], *node.made_by.kernel, channels))):
             counted += 1
-    for node in graph.made_by(Depthwise):
-        counted += node.type.size * int(np.prod(node.made_by.kernel))
+    for node in graph.made_by(Grouped):
+        counted += node.type.size * int(np.prod(node.made_by.kernel)) * node.made_by.width
     for node in graph.made_by(Unshared):
         counted += node.type.size * int(np.prod(node.made_by.kernel)) * graph[node.inputs[0]].type.channels
     for node in graph.made_by(Scan):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from netlang.formula import Name, Term, names, needs, substitute
 from netlang.graph import Graph, Node
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.depthwise.op import Depthwise
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.map.op import Map
 from netlang.primitives.region.op import Region
 from netlang.primitives.sum.op import Sum
@@ -102,7 +102,7 @@ def _after_anchor(source: Node, reader: Node) -> Node | None:
 def _takes_after(anchor: object) -> bool:
     """A weight gradient is a sum over pixels that is complete only at the end of its launch: it takes none."""
     return isinstance(anchor, Window | Winograd) or (
-        isinstance(anchor, Contraction | Depthwise | Unshared) and anchor.role != "weight"
+        isinstance(anchor, Contraction | Grouped | Unshared) and anchor.role != "weight"
     )
 
 

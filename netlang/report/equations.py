@@ -19,7 +19,7 @@ from netlang.formula.latex import PRODUCT, latex, plain
 from netlang.graph import Graph, Input, Node
 from netlang.layer import Kept, Weight
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.depthwise.op import Depthwise
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.lookup.op import Lookup
 from netlang.primitives.map.op import Map, Update
 from netlang.primitives.primitive import Primitive, broadcast
@@ -210,23 +210,28 @@ def _places(p: Any, dilation: tuple[int, int]) -> tuple[str, str]:
     return made[0], made[1]
 
 
-def _product(e: _Equation, weight: str, inner: str, outer: str) -> tuple[str, str]:
+def _product(e: _Equation, weight: str, inner: str, outer: str, width: int = 0) -> tuple[str, str]:
     """A trilinear form over images.
 
     weight: its index; inner, outer: the letter of the channel that is read, and that is made
+    width: if there are groups, of so many channels, a filter reads those of its own
     """
     p = e.made_by
     h, w = _places(p, getattr(p, "dilation", (1, 1)))
     taps = [f"{tap}<{k}" for tap, k in zip("uv", p.kernel, strict=True)]
-    x, y = _apart("n", h, w, inner), f"n,i,j,{outer}"
+    read = rf"{width} \lfloor {outer}/{width} \rfloor + {inner}" if width else inner
+    x, y = _apart("n", h, w, read), f"n,i,j,{outer}"
     if p.role == "out":
-        over = _apart(*taps, *([f"{inner}<{e.inputs[0].type.channels}"] if inner != outer else []))
+        over = _apart(*taps, *([f"{inner}<{width or e.inputs[0].type.channels}"] if inner != outer else []))
         return y, rf"\sum_{{{over}}} {e.operand(0, x)}\, {e.operand(1, weight)}"
     if p.role == "data":
         over = f"i,j,u,v,{outer}:\\;{h}=h,\\;{w}=w" if inner != outer else f"i,j,u,v:\\;{h}=h,\\;{w}=w"
         read = weight
         if getattr(p, "transposed", False):
             read = "u,v,f,c"
+        if width:
+            over += rf",\;\lfloor {outer}/{width} \rfloor = \lfloor {inner}/{width} \rfloor"
+            read = rf"u,v,\,{inner} \bmod {width},\,{outer}"
         return f"n,h,w,{inner}", rf"\sum_{{{over}}} {e.operand(0, y)}\, {e.operand(1, read)}"
     over = "n" if "i" in weight else "n,i,j"
     return weight, rf"\sum_{{{over}}} {e.operand(0, x)}\, {e.operand(1, y)}"
@@ -246,8 +251,9 @@ def _contraction(e: _Equation) -> tuple[str, str]:
     return "c,f", rf"\sum_{{{front}}} {e.operand(0, f'{front},c')}\, {e.operand(1, f'{front},f')}"
 
 
-def _depthwise(e: _Equation) -> tuple[str, str]:
-    return _product(e, "u,v,f", "f", "f")
+def _grouped(e: _Equation) -> tuple[str, str]:
+    width = e.made_by.width
+    return _product(e, "u,v,f", "f", "f") if width == 1 else _product(e, "u,v,c,f", "c", "f", width)
 
 
 def _unshared(e: _Equation) -> tuple[str, str]:
@@ -364,6 +370,6 @@ def _word(primitive: Primitive) -> str:
 
 
 RULES: dict[type[Primitive], Callable[[_Equation], tuple[str, str]]] = {
-    Map: _map, Update: _update, Sum: _sum, Window: _window, Contraction: _contraction, Depthwise: _depthwise,
+    Map: _map, Update: _update, Sum: _sum, Window: _window, Contraction: _contraction, Grouped: _grouped,
     Unshared: _unshared, Lookup: _lookup, Piece: _piece, Scan: _scan,
 }  # fmt: skip

@@ -10,8 +10,10 @@ from netlang.simd.toom_cook import PAST, TRANSFORMS
 
 MOST = 8  # int64 that are read at once
 FRAME = 16  # that a part of a kernel can be told
+WIDTHS = (2, 4, 8)  # lanes of a group, of several in a vector
 
 _HOMES = {
+    "groups": " ".join(f"of_group_{g}_{k}_{dtype}" for g in WIDTHS for k in range(g) for dtype in ("f32", "f64")),
     "math": """
         exp log sigmoid softplus tanh
     """,

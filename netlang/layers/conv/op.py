@@ -6,9 +6,10 @@ from netlang.layers.initial import Initial
 from netlang.layers.sequence.row import off_row, on_row
 from netlang.layers.sliding import Pad, Pair, Windows, positive, windows, workings
 from netlang.primitives.contraction.op import Contraction
-from netlang.primitives.depthwise.op import Depthwise
 from netlang.primitives.gather.op import Concat, Reshape, Slice
+from netlang.primitives.grouped.op import Grouped, suits
 from netlang.primitives.map.op import Map
+from netlang.primitives.primitive import Primitive
 from netlang.primitives.window.op import Window
 from netlang.record import dataclass
 from netlang.types import Count, Tensor
@@ -84,16 +85,18 @@ class Conv(Layer):
         return self._windows(x).left
 
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
-        form, image = self._read(emit, x)
-        parts = []
         c, f = x.type.channels // self.groups, self.width // self.groups
-        for k in range(self.groups):
-            read, by = (image, w) if self.groups == 1 else (
-                emit(Slice(k * c, k * c + c), image),
-                emit(Slice(k * f, k * f + f), w),
-            )  # fmt: skip
-            parts.append(emit(form, read, by))
-        y = parts[0] if self.groups == 1 else emit(Concat(), *parts)
+        if self.groups > 1 and suits(c, f):
+            at = self._windows(x.type)
+            form: Primitive = Grouped("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed, c)
+            y = emit(form, on_row(emit, x), w)
+        else:
+            form, image = self._read(emit, x)
+            parts = [
+                emit(form, emit(Slice(k * c, k * c + c), image), emit(Slice(k * f, k * f + f), w))
+                for k in range(self.groups if self.groups > 1 else 0)
+            ]
+            y = emit(Concat(), *parts) if parts else emit(form, image, w)
         return biased(emit, off_row(emit, y, x.type), *b)
 
     def _read(self, emit: Emit, x: Value) -> tuple[Contraction, Value]:
@@ -164,7 +167,7 @@ class DepthwiseConv(Layer):
 
     def lower(self, emit: Emit, training: bool, x: Value, w: Value, *b: Value) -> Value:
         at = windows(self, x.type)
-        form = Depthwise("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed)
+        form = Grouped("out", at.kernel, at.stride, at.pad, at.dilation, at.fixed)
         return biased(emit, off_row(emit, emit(form, self._repeated(emit, on_row(emit, x)), w), x.type), *b)
 
     def _repeated(self, emit: Emit, image: Value) -> Value:

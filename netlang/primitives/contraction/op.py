@@ -1,10 +1,8 @@
 """Contractions: convolutions and dense products, and both their gradients, which are contractions again."""
 
-from dataclasses import replace
 from math import prod
 
-from netlang.layer import Emit, Value
-from netlang.primitives.primitive import Primitive
+from netlang.primitives.trilinear import Trilinear
 from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
@@ -12,7 +10,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Contraction(Primitive):
+class Contraction(Trilinear):
     """One trilinear form between x[n,h,w,c], w[u,v,c,f] and y[n,i,j,f], seen from one of its three sides.
 
     role "out":    y[n,i,j,f] = sum over u,v,c x[n, i*sh + u*dh - top, j*sw + v*dw - left, c] * w[u,v,c,f] inputs x, w
@@ -68,12 +66,3 @@ class Contraction(Primitive):
             (self.size[0] + top + bottom - spans[0]) // self.stride[0] + 1,
             (self.size[1] + left + right - spans[1]) // self.stride[1] + 1,
         )
-
-    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
-        out, data, weight = (replace(self, role=role) for role in ("out", "data", "weight"))
-        a, b = inputs
-        if self.role == "out":
-            return emit(data, dy, b), emit(weight, a, dy)
-        if self.role == "data":
-            return emit(out, dy, b), emit(weight, dy, a)
-        return emit(data, b, dy), emit(out, a, dy)

@@ -2,6 +2,7 @@
 
 from netlang.formula import Term, names
 from netlang.primitives.contraction.op import Contraction
+from netlang.primitives.grouped.op import Grouped
 from netlang.primitives.primitive import Primitive, broadcast, named
 from netlang.primitives.winograd.op import Winograd
 from netlang.record import dataclass
@@ -31,4 +32,4 @@ class Region(Primitive):
 def made(primitive: object) -> bool:
     """Whether a node is made by a product, or around one, whose results leave it one by one."""
     anchor = primitive.anchor if isinstance(primitive, Region) else primitive
-    return isinstance(anchor, Winograd) or (isinstance(anchor, Contraction) and anchor.role != "weight")
+    return isinstance(anchor, Winograd) or (isinstance(anchor, Contraction | Grouped) and anchor.role != "weight")

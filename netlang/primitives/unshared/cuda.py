@@ -5,7 +5,6 @@ only, so there is nothing to share between the threads of a block.
 """
 
 from netlang.primitives.contraction.meeting import meeting, meeting_sizes
-from netlang.primitives.contraction.op import Contraction
 from netlang.primitives.contraction.sides import Axis, axes, image_size
 from netlang.primitives.cuda_formula import CudaFormula
 from netlang.primitives.cuda_text import elementwise, moved, pitch
@@ -27,7 +26,7 @@ def unshared_draft(
     if primitive.role == "weight":
         return _weights(primitive, inputs, result, target, batch)
     source, weight = inputs
-    real = _axes(primitive, source, result)
+    real = axes(primitive.window, image_size(source), image_size(result))
     sizes = {
         **meeting_sizes(*real), "width": image_size(result)[1], "depth": source.type.channels,
         "x_pitch": pitch(source.type), "w_pitch": pitch(weight.type),
@@ -65,17 +64,10 @@ def _covered(role: str, real: tuple[Axis, Axis], dtype: str) -> list[str]:
     ]
 
 
-def _axes(primitive: Unshared, source: Operand, result: Operand) -> tuple[Axis, Axis]:
-    """How pixels and taps meet, as in the contraction of the same window."""
-    p = primitive
-    of = Contraction("data" if p.role == "data" else "out", p.kernel, p.stride, p.pad, (1, 1), p.size)
-    return axes(of, image_size(source), image_size(result))
-
-
 def _weights(primitive: Unshared, inputs: tuple[Operand, ...], result: Operand, target: Target, batch: int) -> Draft:
     """The launch of a weight gradient: a sum over the examples, 0 where the tap is outside the image."""
     x, dy = inputs
-    real = _axes(primitive, x, dy)
+    real = axes(primitive.window, image_size(x), image_size(dy))
     meet, inside = meeting(*real)
     summed = [
         "for image in range(team[0]):",

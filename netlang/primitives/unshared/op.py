@@ -1,16 +1,13 @@
 """Convolutions whose places do not share weights, and both their gradients."""
 
-from dataclasses import replace
-
-from netlang.layer import Emit, Value
 from netlang.primitives.contraction.op import Contraction, Pair
-from netlang.primitives.primitive import Primitive
+from netlang.primitives.trilinear import Trilinear
 from netlang.record import dataclass
 from netlang.types import BATCH, Tensor
 
 
 @dataclass(frozen=True)
-class Unshared(Primitive):
+class Unshared(Trilinear):
     """One trilinear form between x[n,h,w,c], w[i,j,u,v,c,f] and y[n,i,j,f], seen from one of its three sides.
 
     role "out":    y[n,i,j,f] = sum over u,v,c   x[n, i*sh + u - top, j*sw + v - left, c] * w[i,j,u,v,c,f] inputs x, w
@@ -22,7 +19,6 @@ class Unshared(Primitive):
     "Unshared convolution" (Goodfellow et al. 2016, section 9.5).
     """
 
-    role: str
     kernel: Pair
     stride: Pair
     pad: tuple[int, int, int, int]
@@ -36,15 +32,12 @@ class Unshared(Primitive):
         return a.with_shape(BATCH, *self.windows, b.channels)
 
     @property
+    def window(self) -> Contraction:
+        """The contraction whose pixels and taps meet as these do; of a weight gradient the one forward."""
+        role = "data" if self.role == "data" else "out"
+        return Contraction(role, self.kernel, self.stride, self.pad, (1, 1), self.size)
+
+    @property
     def windows(self) -> Pair:
         """How many windows there are, in rows and columns."""
-        return Contraction("out", self.kernel, self.stride, self.pad, (1, 1), self.size).windows
-
-    def grad(self, emit: Emit, inputs: tuple[Value, ...], y: Value, dy: Value) -> tuple[Value | None, ...]:
-        out, data, weight = (replace(self, role=role) for role in ("out", "data", "weight"))
-        a, b = inputs
-        if self.role == "out":
-            return emit(data, dy, b), emit(weight, a, dy)
-        if self.role == "data":
-            return emit(out, dy, b), emit(weight, dy, a)
-        return emit(data, b, dy), emit(out, a, dy)
+        return self.window.windows
