@@ -31,19 +31,20 @@ def inward(buffer: Buffer, memory: Array) -> Callable[[Array], None]:
     c = buffer.type.channels
     if buffer.lanes == "n":
         return partial(_turned, memory.reshape(-1, buffer.type.size, LANES))
-    if c % buffer.pad:
-        return partial(_padded, memory.reshape(-1, _pitch(buffer)), c)
-    return partial(_as_it_is, memory)
+    return partial(_padded, memory.reshape(-1, _pitch(buffer)), c, {})
 
 
-def _as_it_is(memory: Array, value: Array) -> None:
-    memory[: value.size] = value.reshape(-1)
-
-
-def _padded(memory: Array, c: int, value: Array) -> None:
-    rows = value.reshape(-1, c)
-    memory[: len(rows), :c] = rows
-    memory[: len(rows), c:] = 0
+def _padded(memory: Array, c: int, last: dict[tuple[int, ...], tuple[Array, Array]], value: Array) -> None:
+    """last: where values of the last shape go, and their padding; to find out takes half of a small copy"""
+    rows = value if value.shape[-1:] == (c,) else value.reshape(-1, c)
+    if rows.shape not in last:
+        places = memory[: rows.size // c].reshape(*rows.shape[:-1], memory.shape[1])
+        last.clear()
+        last[rows.shape] = places[..., :c], places[..., c:]
+    to, padding = last[rows.shape]
+    to[...] = rows
+    if padding.size:
+        padding.fill(0)
 
 
 def _turned(blocks: Array, value: Array) -> None:
@@ -80,7 +81,15 @@ def outward(buffer: Buffer, memory: Array) -> Callable[[int], Array]:
     if not batched:
         return lambda _: np.array(rows[:each], order="C").reshape(shape)
     examples = rows[: len(rows) // each * each].reshape(-1, *shape)  # no copy: only the first axis is divided
-    return lambda n: examples[:n].copy()
+    return partial(_copied, examples, {})
+
+
+def _copied(examples: Array, last: dict[int, Array], n: int) -> Array:
+    """last: the first n of them, as they were asked for"""
+    if n not in last:
+        last.clear()
+        last[n] = examples[:n]
+    return last[n].copy()
 
 
 def _pitch(buffer: Buffer) -> int:

@@ -79,6 +79,15 @@ class Loaded(ABC):
         """The same where the plan lies."""
         return self.read(buffer, n)
 
+    def again(self, like: Array, clock: Clock) -> Callable[[Array], Array] | None:
+        """What gives the one output for examples of the one input, with all looked up that does not depend on them.
+
+        like: examples of their shape and dtype
+
+        None where it would spare nothing worth while.
+        """
+        return None
+
     @abstractmethod
     def run(self, segment: str, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from netlang.backend import cache
 from netlang.backend.arena import Arena, arena
 from netlang.backend.cpu import bind, host_target, kernels, scratch_sizes
-from netlang.backend.executor import Team
+from netlang.backend.executor import Team, tell
 from netlang.backend.limits import free_memory, refuse_beyond_memory
 from netlang.border import inward, outward
 from netlang.graph import NodeId
@@ -26,6 +26,7 @@ Array = NDArray[Any]
 
 MOMENT = 0.25  # seconds; a run that takes more is waited for where Ctrl-C is heard, which costs 0.3 to 3 ms
 LONG = 3e8  # multiply-adds that may take more, as long as nobody knows how fast they are
+MANY = 1e8  # multiply-adds of a run that takes less than a moment on any machine
 WORTH = 1 << 16  # bytes of examples that are rather read where they lie than copied
 SHORT = 1e6  # up to which other threads, where they sleep, would take longer to come than the caller's takes alone
 TINY = 1e5  # up to which they would take longer to meet
@@ -79,8 +80,8 @@ class Cpu(Device):
 
     def team_for(self, macs: float) -> Team:
         """Who runs so many multiply-adds: who calls again at once finds all awake, or wakes them for the next."""
-        asleep = perf_counter() - self.left > AWAKE
-        return self.one if macs <= TINY or (macs <= SHORT and asleep) else self.team
+        alone = macs <= TINY or (macs <= SHORT and perf_counter() - self.left > AWAKE)
+        return self.one if alone else self.team
 
     def close(self) -> None:
         """End the threads."""
@@ -138,7 +139,7 @@ class OnCpu(Loaded):
         for name, value in values.items():
             if value.nbytes >= WORTH and self._suits(name, value):
                 lent.append(name)
-                self._read_at(name, value.ctypes.data)
+                self._read_at(name, _address(value))
             else:
                 self.write(name, value)
 
@@ -155,6 +156,37 @@ class OnCpu(Loaded):
         """Whether an array can be read as the buffer is."""
         alike = value.dtype == NUMPY.get(self.plan.buffers[buffer].type.dtype)
         return alike and buffer in self._readers and value.flags.c_contiguous and value.flags.aligned
+
+    def again(self, like: Array, clock: Clock) -> Callable[[Array], Array] | None:
+        """Runs the segment "step" on the one input, as `lend`, `run` and `read` do; of 6 µs beside it 3 are left."""
+        n, inputs, outputs = len(like), self.plan.inputs, list(self.plan.outputs.values())
+        macs, device = self.macs * n, self.device
+        if macs > MANY or len(inputs) != 1 or len(outputs) != 1 or not self.plan.segments["step"]:
+            return None
+        source, result = inputs[0].id, outputs[0]
+        told = tell(self.tables["step"], n, step=clock.step, seed=clock.seed)
+        write, read = self._writer(source), self._reader(result)
+
+        def copied(value: Array) -> Array:
+            write(value)
+            return run()
+
+        def run() -> Array:
+            device.team_for(macs).again(told)
+            device.left = perf_counter()
+            return read(n)
+
+        def lent(value: Array) -> Array:
+            if not self._suits(source, value):
+                return copied(value)
+            try:
+                self._read_at(source, _address(value))
+                return run()
+            finally:
+                self._read_at(source, own)
+
+        own = self._place(self.plan.buffers[source])[1]
+        return lent if like.nbytes >= WORTH and source in self._readers else copied
 
     def _read_at(self, buffer: NodeId, address: int) -> None:
         for argument in self._readers[buffer]:
@@ -179,15 +211,21 @@ class OnCpu(Loaded):
 
     def write(self, buffer: NodeId, value: Array) -> None:
         """Copy an array in the public shape into a buffer."""
+        self._writer(buffer)(value)
+
+    def _writer(self, buffer: NodeId) -> Callable[[Array], None]:
         if buffer not in self._inward:
             self._inward[buffer] = inward(self.plan.buffers[buffer], self.view(buffer))
-        self._inward[buffer](value)
+        return self._inward[buffer]
 
     def read(self, buffer: NodeId, n: int) -> Array:
         """A copy of a buffer in its public shape, for a batch of n."""
+        return self._reader(buffer)(n)
+
+    def _reader(self, buffer: NodeId) -> Callable[[int], Array]:
         if buffer not in self._outward:
             self._outward[buffer] = outward(self.plan.buffers[buffer], self.view(buffer))
-        return self._outward[buffer](n)
+        return self._outward[buffer]
 
     def run(self, segment: str, n: int, clock: Clock, *, each: Callable[[Launch], None] | None = None) -> None:
         """Run a segment for a batch of n. each: called after every launch, one at a time, for checks."""
@@ -228,6 +266,14 @@ class OnCpu(Loaded):
     def damaged(self) -> list[str]:
         """The buffers behind whose ends something was written (guarded only)."""
         return [*self.arena.damaged(), *self.store.damaged()]
+
+
+def _address(value: Array) -> int:
+    """Where a contiguous array begins, in a third of the 0.8 µs that NumPy takes to tell."""
+    if not value.flags.writeable:
+        return int(value.ctypes.data)
+    memory: Any = value
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def _nothing() -> None:

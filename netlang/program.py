@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlang import faults
+from netlang.again import Again, again
 from netlang.alone import OneCaller, alone
 from netlang.backend import choices
 from netlang.diagnostics import count, either
@@ -98,6 +99,7 @@ class Program(OneCaller):
         measured = options.choices is None and options.device == "cpu"
         self.choices = dict(choices.read(options.dtype, self.target.threads) if measured else options.choices or {})
         self._version = 0
+        self._again: Again | None = None
         self._inputs = Inputs(list(net.graph.made_by(Input)), self.device.received)
         self._store: Any = None
         self._loaded: dict[Purpose, Loaded] = {}
@@ -175,10 +177,17 @@ class Program(OneCaller):
             stands in x beyond them does not matter, and outputs are zero there
         Where x lies on the GPU (`__cuda_array_interface__`), so does the answer.
         """
+        last = self._again
+        if last and lengths is None and type(x) is np.ndarray and (x.shape, x.dtype, self._version) == last.kind:
+            return last.run(x)
+        repeated = self._inputs.like_before(x, lengths)
         given = self._inputs.given(x, lengths)
         loaded = self.loaded("evaluate", given.shared)
         if given.n <= self.batch:
             outputs = self._evaluate(loaded, given)
+            if isinstance(x, np.ndarray) and repeated and not self._checks(loaded, given.n):
+                clock = Clock(self.steps, self.options.seed)
+                self._again = again(loaded, self.net.graph, x, clock, self._version)
         else:
             parts = [self._evaluate(loaded, given.part(k, k + self.batch)) for k in range(0, given.n, self.batch)]
             outputs = {name: self.device.joined([part[name] for part in parts]) for name in loaded.plan.outputs}

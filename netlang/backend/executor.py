@@ -41,6 +41,18 @@ _NO_MORE = (
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
+def tell(table: NDArray[np.int64], examples: int, *, step: int, seed: int) -> bytes:
+    """What a run of a table tells its kernels, for `Team.again`; the table must live as long."""
+    return _TOLD.pack(examples, 0, step, seed, 0.0, address(table), len(table), 0, 0, 0)
+
+
+def address(table: NDArray[np.int64]) -> int:
+    """Where a table lies."""
+    assert table.dtype == np.int64, "a table is int64[k, 3]"
+    assert table.flags.c_contiguous, "row behind row"
+    return table.ctypes.data
+
+
 def ready(block: NDArray[np.int64]) -> NDArray[np.int64]:
     """A team block (`netlang.simd.block`), and in it what kernels meet by."""
     block[fields.MEET] = cache.compiled(MEET)
@@ -72,6 +84,7 @@ class Team:
     def _reset(self) -> None:
         self._block = fields.team_block(self.threads)
         self._words = self._block.data  # which gives and takes words in half the time
+        self._bytes = self._words.cast("B")[_AT : _AT + _TOLD.size]
         self._team = self._block.ctypes.data
         self._lead: Callable[[], None] | None = None
         self._exclusive = Exclusive()
@@ -105,33 +118,29 @@ class Team:
 
         Raises BusyError if the team is running already, OutOfThreadsError if its threads cannot be started.
         """
-        told = examples, first, step, seed, rate
-        return self._exclusive.run(partial(self._told, table, told, long, each))
+        last = self._last
+        if last[0] is not table:  # NumPy takes 0.7 µs to tell where it lies
+            last = self._last = table, address(table)
+        told = _TOLD.pack(examples, first, step, seed, rate, last[1], len(table), 0, 0, 0)
+        run = partial(self._step_through, told, long, each) if each else partial(self._outcome, told, long)
+        return self._exclusive.run(run)
 
-    def _told(
-        self,
-        table: NDArray[np.int64],
-        told: tuple[int, int, int, int, float],
-        long: bool,
-        each: Callable[[int], None] | None,
-    ) -> Outcome:
-        """A run whose numbers are told to the kernels first."""
+    def again(self, told: bytes) -> None:
+        """A run of no more than a moment, for callers that see themselves that they are one at a time.
+
+        told: by `tell`
+        """
+        self._tell(told)
+        self._run(long=False)
+
+    def _tell(self, told: bytes) -> None:
+        """Tell the kernels the numbers of a run."""
         if self._closed:
             raise RuntimeError(_LEFT_OVER)
-        at, launches = self._address(table), len(table)
-        _TOLD.pack_into(self._words, _AT, *told, at, launches, 0, 0, 0)
+        self._bytes[:] = told
         self._words[fields.STOPPED] = 0
-        return self._step_through(at, launches, long, each) if each else self._run(long)
 
-    def _address(self, table: NDArray[np.int64]) -> int:
-        """Where a table lies; that of the last one is known, for NumPy takes 0.7 µs to tell."""
-        if self._last[0] is not table:
-            assert table.dtype == np.int64, "a table is int64[k, 3]"
-            assert table.flags.c_contiguous, "row behind row"
-            self._last = table, table.ctypes.data
-        return self._last[1]
-
-    def _run(self, long: bool) -> Outcome:
+    def _run(self, long: bool) -> None:
         """A run of the table that the block tells."""
         lead = self._lead or self._begin()
         if self._held:  # an interrupt came before they were given back
@@ -142,17 +151,24 @@ class Team:
             self._lead_apart(lead)
         else:
             lead()
+
+    def _outcome(self, told: bytes, long: bool) -> Outcome:
+        self._tell(told)
+        self._run(long)
         return Outcome(self._words[fields.DONE], self._words[fields.STATUS])
 
-    def _step_through(self, table: int, launches: int, long: bool, each: Callable[[int], None]) -> Outcome:
-        outcome = Outcome(0, 0)
-        for i in range(launches):
-            self._words[fields.TABLE], self._words[fields.LAUNCHES] = table + 24 * i, 1
-            outcome = Outcome(i + self._run(long).launches, self._words[fields.STATUS])
-            if outcome.launches == i:
+    def _step_through(self, told: bytes, long: bool, each: Callable[[int], None]) -> Outcome:
+        self._tell(told)
+        table, launches = self._words[fields.TABLE], self._words[fields.LAUNCHES]
+        done = 0
+        while done < launches:
+            self._words[fields.TABLE], self._words[fields.LAUNCHES] = table + 24 * done, 1
+            self._run(long)
+            if not self._words[fields.DONE]:
                 break
-            each(i)
-        return outcome
+            each(done)
+            done += 1
+        return Outcome(done, self._words[fields.STATUS])
 
     def _lead_apart(self, lead: Callable[[], None]) -> None:
         """Run with threads that shared a core moved to others. Not for long runs: Linux spreads those itself."""

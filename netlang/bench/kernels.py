@@ -21,7 +21,7 @@ DEPTH, SEGMENTS = 32, 512  # steps of a product over the same 32 rows, which sta
 BATCH = 8
 LEAST = 8 << 20  # bytes that a launch moves from which it is one of main memory
 ROUNDS = 5
-ARITHMETIC = ("contraction", "winograd", "depthwise", "unshared", "scan")
+ARITHMETIC = ("contraction", "winograd", "grouped", "unshared", "scan")
 # A step of each kind of kernel that computes little, on images of 26 MB and more
 MOVING = """input 112x112x64
 conv1-64, bn, relu
