@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,16 +41,21 @@ _NO_MORE = (
 _LEFT_OVER = "the threads of this program are gone: it was closed"
 
 
-def tell(table: NDArray[np.int64], examples: int, *, step: int, seed: int) -> bytes:
-    """What a run of a table tells its kernels, for `Team.again`; the table must live as long."""
-    return _TOLD.pack(examples, 0, step, seed, 0.0, address(table), len(table), 0, 0, 0)
-
-
-def address(table: NDArray[np.int64]) -> int:
-    """Where a table lies."""
+def tell(
+    table: NDArray[np.int64], examples: int, first: int = 0, step: int = 0, seed: int = 0, rate: float = 0.0
+) -> bytes:
+    """What a run of a table tells its kernels, as `Team.run` has it; the table must live as long."""
     assert table.dtype == np.int64, "a table is int64[k, 3]"
-    assert table.flags.c_contiguous, "row behind row"
-    return table.ctypes.data
+    return _TOLD.pack(examples, first, step, seed, rate, address(table), len(table), 0, 0, 0)
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where an array begins that lies in one piece, in a third of the 0.8 µs that NumPy takes to tell."""
+    assert array.flags.c_contiguous, "row behind row"
+    if not array.size or not array.flags.writeable:
+        return int(array.ctypes.data)
+    memory: Any = array
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def ready(block: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -93,7 +98,6 @@ class Team:
         self._closed = False
         self._held: Held = {}
         self._tried, self._wait = 0.0, OFTEN
-        self._last: tuple[NDArray[np.int64] | None, int] = None, 0
 
     def run(
         self,
@@ -118,10 +122,7 @@ class Team:
 
         Raises BusyError if the team is running already, OutOfThreadsError if its threads cannot be started.
         """
-        last = self._last
-        if last[0] is not table:  # NumPy takes 0.7 µs to tell where it lies
-            last = self._last = table, address(table)
-        told = _TOLD.pack(examples, first, step, seed, rate, last[1], len(table), 0, 0, 0)
+        told = tell(table, examples, first, step, seed, rate)
         run = partial(self._step_through, told, long, each) if each else partial(self._outcome, told, long)
         return self._exclusive.run(run)
 
